@@ -1,0 +1,85 @@
+"""Answering an analyst's SQL from the published file, locked down: read-only, no other files, no settings."""
+
+import json
+import re
+from datetime import date, datetime, time
+from decimal import Decimal
+from io import StringIO
+from typing import Literal
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from catalog.settings import Workspace
+from catalog.store import query_published
+
+Output = Literal["table", "csv", "json"]
+VIEWS = """
+    SELECT view_name AS view, comment AS holds FROM duckdb_views() WHERE NOT internal
+    UNION ALL SELECT table_name, comment FROM duckdb_tables() WHERE table_name = 'freshness'
+    ORDER BY view
+"""
+_LONGEST = 100
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+def ask(workspace: Workspace, query: str | None = None, output: Output = "table", *, rows: int | None = None) -> str:
+    """The answer as text; without a query the list of views and what a row of each is.
+
+    `rows` cuts the answer. Raises CatalogError when nothing is published yet, or the query is wrong or not allowed.
+    """
+    found = query_published(workspace.published_db, query or VIEWS)
+    shown = found if rows is None else found.head(rows)
+    if output == "csv":
+        return _flat(shown).write_csv()
+    if output == "json":
+        return json.dumps(shown.to_dicts(), default=_plain, ensure_ascii=False, indent=1) + "\n"
+    return _table(shown, found.height)
+
+
+def _flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """Lists and structs as JSON text, which CSV has no other place for."""
+    nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
+    return frame.with_columns(
+        pl.Series(name, [None if v is None else _json(v) for v in frame[name]], dtype=pl.String) for name in nested
+    )
+
+
+def _json(value: object) -> str:
+    return json.dumps(_plain(value) if isinstance(value, pl.Series) else value, default=_plain, ensure_ascii=False)
+
+
+def _plain(value: object) -> object:
+    """What JSON has no form for: sums of integers come as decimals without a fraction, times as ISO text."""
+    if isinstance(value, pl.Series):
+        return value.to_list()
+    if isinstance(value, Decimal):
+        return int(value) if value.as_tuple().exponent == 0 else float(value)
+    return value.isoformat() if isinstance(value, date | time) else str(value)
+
+
+def _table(frame: pl.DataFrame, height: int) -> str:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, kind in frame.schema.items():
+        table.add_column(Text(name), justify="right" if kind.is_numeric() else "left", overflow="fold")
+    for row in frame.iter_rows():
+        table.add_row(*(Text(_cell(value)) for value in row))
+    console = Console(file=StringIO(), width=max(40, len(frame.columns) * (_LONGEST + 2)), color_system=None)
+    console.print(table)
+    lines = [line.rstrip() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+    cut = f", {frame.height:,} shown" if frame.height < height else ""
+    return "\n".join([*lines, f"({height:,} {'row' if height == 1 else 'rows'}{cut})"]) + "\n"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    text = _json(value) if isinstance(value, (list, dict, pl.Series)) else str(value)
+    text = _CONTROL.sub(" ", text)  # a title with escape codes must not drive the reader's terminal
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -1,0 +1,147 @@
+"""Look-alike clusters: which items are one product for counting, and which split of the labels a product belongs to."""
+
+import hashlib
+from collections.abc import Iterable
+
+import numpy as np
+import polars as pl
+
+from catalog.errors import CatalogError
+
+# A key shared by more different titles than this says nothing about the product: a placeholder picture, a GTIN typed
+# into every row, a column that is no variant parent. Left in, it would glue a whole feed into one product.
+MAX_TITLES = {"image": 10, "gtin": 10, "product": 100}
+SPLITS = {"train": 0.70, "early_stopping": 0.08, "temperature": 0.07, "calibration": 0.15}
+_LEARNS = ("train", "early_stopping")
+_EVIDENCE = ("temperature", "calibration")
+
+
+def stable_hash(texts: Iterable[str], salt: str = "") -> np.ndarray:
+    """uint64 (n,): a hash that is the same on every machine and version, unlike polars' own."""
+    prefix = salt.encode() + b"\x00"
+    digests = b"".join([hashlib.blake2b(prefix + text.encode(), digest_size=8).digest() for text in texts])
+    return np.frombuffer(digests, dtype="<u8")
+
+
+def unit_hash(texts: Iterable[str], salt: str = "") -> np.ndarray:
+    """float64 (n,) in [0, 1): a uniform draw that belongs to the text, for shares chosen by hash."""
+    return (stable_hash(texts, salt) >> np.uint64(11)) * 2.0**-53
+
+
+def item_key() -> pl.Expr:
+    """The text that names an item in every hash: vendor and item id, separated by a character neither may contain."""
+    return pl.concat_str("vendor", "item_id", separator="\x1f")
+
+
+def title_key(title: str = "title") -> pl.Expr:
+    """A title without case, punctuation and word order of spaces; numbers are dropped where three words remain.
+
+    'Nike Air Max, size 42' and 'NIKE air max size 43' share a key; 'Part 4711' keeps its number. Null for an empty one.
+    """
+    words = pl.col(title).str.normalize("NFKC").str.to_lowercase()
+    words = words.str.replace_all(r"[^\p{L}\p{M}\p{N}]+", " ").str.strip_chars()
+    plain = words.str.replace_all(r"\b\p{N}+\b", " ").str.replace_all(r"\s+", " ").str.strip_chars()
+    key = pl.when(plain.str.count_matches(r"\p{L}{2,}") >= 3).then(plain).otherwise(words)
+    return pl.when(key.str.len_chars() > 0).then(key)
+
+
+def gtin_key(gtin: str = "gtin") -> pl.Expr:
+    """A valid GTIN in 14 digits; null when the length or the check digit is wrong or all digits are equal.
+
+    Numbers of the ranges that shops give out themselves (GS1 prefixes 02, 04 and 20-29) mean something in one shop
+    only and carry the vendor's name.
+    """
+    digits = pl.col(gtin).str.strip_chars()
+    full = digits.str.zfill(14)
+    total = pl.sum_horizontal(
+        full.str.slice(place, 1).cast(pl.Int32, strict=False) * (3 if place % 2 == 0 else 1) for place in range(14)
+    )
+    shaped = digits.str.contains(r"^\d+$") & digits.str.len_chars().is_in([8, 12, 13, 14])
+    real = shaped & (total % 10 == 0) & ~digits.str.contains(r"^(0+|9+|1+)$")
+    local = full.str.contains(r"^0(2|02|04)")
+    return pl.when(real & local).then(pl.concat_str("vendor", full, separator="\x1f")).when(real).then(full)
+
+
+def look_alike_clusters(frame: pl.DataFrame) -> pl.Series:
+    """The cluster of each row, by same GTIN, same variant parent of a vendor, same title key or same picture.
+
+    `frame` has the columns vendor, item_id, gtin, product_id, title, image_hash (the last five may hold nulls). A
+    cluster is named after the smallest hash among its title keys, so that a further item with a known title never
+    renames it; one with a new title does so seldom.
+    """
+    keys = frame.select(
+        own=item_key(),
+        title=title_key(),
+        gtin=gtin_key(),
+        product=pl.concat_str("vendor", "product_id", separator="\x1f"),
+        image=pl.col("image_hash"),
+    ).with_columns(pl.when(pl.col(column).str.len_chars() > 0).then(column) for column in ("product", "image"))
+    keys = keys.with_columns(
+        pl.when(pl.col("title").drop_nulls().n_unique().over(column) <= limit).then(column)
+        for column, limit in MAX_TITLES.items()
+    )
+    root = _components([keys[column] for column in ("title", "gtin", "product", "image")], len(keys))
+    named = stable_hash(keys.select(pl.coalesce("title", "own")).to_series().to_list(), "cluster")
+    smallest = np.full(len(keys), np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(smallest, root, named)
+    return pl.Series("cluster", [f"{value:016x}" for value in smallest[root].tolist()], dtype=pl.String)
+
+
+def _components(keys: list[pl.Series], size: int) -> np.ndarray:
+    """Connected components of rows that share a key: the smallest row number of each, int64 (size,)."""
+    parent = np.arange(size)
+    groups = []
+    for key in keys:
+        rows = np.flatnonzero(key.is_not_null().to_numpy())
+        if len(rows):
+            groups.append((rows, key.gather(rows).rank("dense").to_numpy().astype(np.int64) - 1))
+    changed = True
+    while changed:
+        before = parent.copy()
+        for rows, group in groups:
+            least = np.full(group.max() + 1, size)
+            np.minimum.at(least, group, parent[rows])
+            np.minimum.at(parent, parent[rows], least[group])
+            np.minimum.at(parent, rows, least[group])
+        while not np.array_equal(parent, parent[parent]):
+            parent = parent[parent]
+        changed = not np.array_equal(parent, before)
+    return parent
+
+
+def assign_splits(clusters: pl.Series, random: pl.Series, seed: int) -> pl.Series:
+    """The split of each labelled row: train, early_stopping, temperature, calibration or excluded.
+
+    A cluster goes to one split, by its hash. `random` (bool) says that the label is of an unselected sample: only such
+    labels are evidence (temperature, calibration). Another label in those shares trains instead, unless its cluster
+    also holds random ones: then it is excluded, for training on it would teach the model the evidence. With no random
+    label at all the temperature may be fitted on the others; the calibration split stays empty, and so nothing is
+    certified.
+    """
+    frame = pl.DataFrame({"cluster": clusters, "random": random.fill_null(False)})
+    names = frame["cluster"].unique()
+    place = unit_hash(names.to_list(), f"split {seed}")
+    bounds = np.cumsum(list(SPLITS.values()))[:-1]
+    chosen = pl.DataFrame({"cluster": names, "share": np.array(list(SPLITS))[np.searchsorted(bounds, place, "right")]})
+    share, declared = pl.col("share"), pl.col("random")
+    evidence = share.is_in(_EVIDENCE)
+    mixed = pl.when(declared.any().over("cluster")).then(pl.lit("excluded")).otherwise(pl.lit("train"))
+    split = pl.when(~evidence | declared).then(share).otherwise(mixed)
+    if not frame["random"].any():
+        split = pl.when(share != "calibration").then(share).otherwise(pl.lit("train"))
+    joined = frame.join(chosen, on="cluster", how="left", maintain_order="left")
+    return joined.select(split.alias("split")).to_series()
+
+
+def assert_no_leak(clusters: pl.Series, splits: pl.Series) -> None:
+    """Raises CatalogError when a cluster stands in two splits of which one is evidence for the other."""
+    roles = {**dict.fromkeys(_LEARNS, "learns"), **dict.fromkeys(("temperature",), "temperature")}
+    roles["calibration"] = "calibration"
+    frame = pl.DataFrame({"cluster": clusters, "role": splits.replace_strict(roles, default=None)}).drop_nulls()
+    shared = frame.group_by("cluster").agg(pl.col("role").n_unique()).filter(pl.col("role") > 1)
+    if len(shared):
+        raise CatalogError(
+            f"{len(shared)} products stand both in what the model learned from and in what judges it "
+            f"(for example cluster {shared['cluster'].sort()[0]}).",
+            remedy="Assign the splits of all labels anew with assign_splits and train again before certifying.",
+        )

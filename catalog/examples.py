@@ -1,0 +1,86 @@
+"""What training learns from and what a certificate is tested on: labelled items, their clusters, their splits."""
+
+from typing import Any
+
+import polars as pl
+
+from catalog import metrics
+from catalog.certificate import labels_missing
+from catalog.clusters import assert_no_leak, assign_splits, look_alike_clusters
+from catalog.errors import CatalogError
+from catalog.jobs import digest
+from catalog.store import Store
+from catalog.taxonomy import Taxonomy
+
+# One row per item whose standing decision is a category, with the text and picture the decision was made on.
+# A label outlives a small edit of the item, so the content is that of the decision, else the item's latest.
+EXAMPLES = """
+    SELECT d.vendor, d.item_id, i.input_hash, d.category_id, d.source, coalesce(d.random, false) AS random, i.title,
+           i.description, i.brand, i.vendor_category, i.attributes, i.gtin, i.product_id, i.image_hash,
+           CASE WHEN i.image_status = 'ok' THEN i.image END AS image
+    FROM standing_decisions d
+    JOIN (SELECT * FROM items QUALIFY row_number() OVER (PARTITION BY vendor, item_id, input_hash ORDER BY created_at) = 1) i
+      ON i.vendor = d.vendor AND i.item_id = d.item_id AND i.input_hash = d.input_hash
+    WHERE d.verdict = 'category'
+    ORDER BY d.vendor, d.item_id
+"""
+
+LEAST_EXAMPLES = 20
+
+
+def labelled(store: Store, taxonomy: Taxonomy, *, seed: int) -> pl.DataFrame:
+    """Labelled items with their `cluster` and `split` (train, early_stopping, temperature, calibration, excluded).
+
+    Raises CatalogError when there are too few to learn anything from.
+    """
+    found = store.query(EXAMPLES)
+    known = found.filter(pl.col("category_id").is_in(taxonomy.nodes["category_id"].implode()))
+    if known.height < LEAST_EXAMPLES or known["category_id"].n_unique() < 2:
+        raise CatalogError(
+            f"There are {known.height} labelled products in {known['category_id'].n_unique()} categories.",
+            remedy=f"Import at least {LEAST_EXAMPLES} in two or more categories: catalog labels import FILE.",
+        )
+    clusters = look_alike_clusters(known)
+    split = assign_splits(clusters, known["random"], seed=seed)
+    assert_no_leak(clusters, split)
+    return known.with_columns(cluster=clusters, split=split)
+
+
+def sample(store: Store, model_id: str, split: str) -> pl.DataFrame:
+    """The items of one split of a model's examples, with their truth and the prediction the bundle serves for them."""
+    return store.query(
+        """SELECT s.vendor, s.item_id, s.cluster, d.category_id, p.* EXCLUDE (run_id, predicted_at, provider)
+           FROM example_splits s
+           JOIN standing_decisions d ON d.vendor = s.vendor AND d.item_id = s.item_id AND d.verdict = 'category'
+           JOIN predictions p ON p.input_hash = s.input_hash AND p.model_id = s.model_id
+           WHERE s.model_id = ? AND s.split = ? ORDER BY s.vendor, s.item_id""",
+        [model_id, split],
+    )
+
+
+def fingerprint(calibration: pl.DataFrame) -> str:
+    """Names a set of calibration labels, so that repeated attempts on the same set are counted."""
+    return digest(calibration.select("vendor", "item_id", "category_id").sort("vendor", "item_id").rows())
+
+
+def measured(calibration: pl.DataFrame, *, delta: float) -> dict[str, Any]:
+    """What the report shows of a model: leaf accuracy, risk-coverage curve, labels missing per target.
+
+    The curve is thinned to at most 200 points. Labels missing count calibration products at the first attempt's level.
+    """
+    if not calibration.height:
+        return {
+            "leaf_accuracy": None,
+            "products": 0,
+            "risk_coverage": {"coverage": [], "risk": []},
+            "labels_missing": {},
+        }
+    right = (calibration["leaf_id"] == calibration["category_id"]).to_numpy()
+    curve = metrics.risk_coverage(calibration["log_odds"].to_numpy(), right)
+    curve = curve.gather_every(max(1, curve.height // 200))
+    return {
+        "leaf_accuracy": float(right.mean()),
+        "products": calibration["cluster"].n_unique(),
+        "risk_coverage": {"coverage": curve["coverage"].to_list(), "risk": curve["risk"].to_list()},
+        "labels_missing": {f"{p:.2f}": labels_missing(calibration, p, delta / 4) for p in (0.95, 0.98, 0.99)},
+    }

@@ -1,0 +1,149 @@
+"""From a picture file to the image tower's input: one decoding and preprocessing for training and serving.
+
+A bad picture is data, never an exception: it counts as missing and says so.
+"""
+
+import hashlib
+import io
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+Status = Literal["used", "missing", "unreadable"]
+# What product pictures come in. Others stay closed: Pillow starts Ghostscript for EPS.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+MAX_PIXELS = 50_000_000
+MAX_BYTES = 64 * 1024 * 1024
+_ORIENTATION_TAG = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_INTERPOLATION = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class ImageRules:
+    """How a decoded picture becomes a tensor; part of the bundle (preprocess.json).
+
+    `mode`: squash (ignore the aspect), shortest (centre crop) or longest (pad with white), as open_clip names them.
+    """
+
+    size: int
+    mode: str = "squash"
+    interpolation: str = "bicubic"
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+
+    def to_dict(self) -> dict:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "ImageRules":
+        """The rules written by `to_dict`."""
+        return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture, read. `key` is the sha256 of the file's bytes; `pixels` uint8 (size, size, 3) when it was used."""
+
+    status: Status
+    key: str | None = None
+    pixels: np.ndarray | None = None
+
+
+def file_bytes(path: str | None) -> bytes | None:
+    """The bytes of a picture file; None when there is no path, no such file, or it is larger than `MAX_BYTES`."""
+    if not path:
+        return None
+    try:
+        file = Path(path)
+        return file.read_bytes() if file.stat().st_size <= MAX_BYTES else None
+    except (OSError, ValueError):
+        return None
+
+
+def read_picture(path: str | None, rules: ImageRules) -> Picture:
+    """Reads, decodes and fits one picture. Never raises on what a vendor may deliver."""
+    if not path:
+        return Picture("missing")
+    data = file_bytes(path)
+    if data is None:
+        return Picture("missing" if not _exists(path) else "unreadable")
+    key = hashlib.sha256(data).hexdigest()
+    pixels = decode(data, rules)
+    return Picture("unreadable", key) if pixels is None else Picture("used", key, pixels)
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def decode(data: bytes, rules: ImageRules) -> np.ndarray | None:
+    """uint8 (size, size, 3) of an encoded picture; None when it cannot be decoded or has too many pixels."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                return None
+            # Twice the target keeps the resampling ours: libjpeg's reduction alone would blur small goods.
+            image.draft(None, (2 * rules.size, 2 * rules.size))
+            return fit(_upright(image), rules)
+    except (
+        Exception
+    ):  # decoders raise anything on broken bytes (struct, zlib, SyntaxError, MemoryError): data, not a bug
+        return None
+
+
+def fit(image: Image.Image, rules: ImageRules) -> np.ndarray:
+    """uint8 (size, size, 3): RGB on white, resized as the rules say."""
+    size, rgb, resample = rules.size, _on_white(image), _INTERPOLATION[rules.interpolation]
+    if rules.mode == "squash":
+        return np.asarray(rgb.resize((size, size), resample))
+    pick = min if rules.mode == "shortest" else max
+    scale = size / pick(rgb.width, rgb.height)
+    width, height = max(1, round(rgb.width * scale)), max(1, round(rgb.height * scale))
+    canvas = Image.new("RGB", (size, size), _WHITE)
+    canvas.paste(rgb.resize((width, height), resample), (round((size - width) / 2), round((size - height) / 2)))
+    return np.asarray(canvas)
+
+
+def to_tensor(pixels: np.ndarray, rules: ImageRules) -> np.ndarray:
+    """float32 (n, 3, size, size), normalized, of uint8 (n, size, size, 3)."""
+    mean, std = np.array(rules.mean, np.float32) * 255, np.array(rules.std, np.float32) * 255
+    scaled = (pixels.astype(np.float32) - mean) / std
+    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # a broken EXIF block says nothing about the picture itself
+        turn = None
+    return image.transpose(turn) if turn is not None else image
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """RGB: 16-bit grey scaled down (convert() would clip it to white), transparency laid on white."""
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image, dtype=np.float64)
+        values = values / 257.0 if values.max(initial=0) > 255 else values
+        return Image.fromarray(values.clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        ground = Image.new("RGBA", layer.size, (*_WHITE, 255))
+        return Image.alpha_composite(ground, layer).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")

@@ -1,0 +1,105 @@
+"""What every job is handed, and the ledger that makes runs repeatable: runs, their stages, their ends."""
+
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import structlog
+
+from catalog.settings import Settings, Workspace
+from catalog.store import Store
+
+Progress = Callable[[str, int, int], None]
+Counts = dict[str, int]
+
+
+def quiet(_what: str, _done: int, _total: int) -> None:
+    """A progress callback that shows nothing."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """The workspace, its open store and the run this work is written under."""
+
+    workspace: Workspace
+    settings: Settings
+    store: Store
+    run_id: str
+    progress: Progress = quiet
+    log: Any = field(default_factory=structlog.get_logger)
+
+    def event(self, name: str, **counts: Any) -> None:
+        """One log line of this run."""
+        self.log.info(name, run_id=self.run_id, stage=self.store.stage, **counts)
+
+
+def now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(UTC)
+
+
+def program_version() -> str:
+    """The installed version, or '0' from a bare checkout."""
+    try:
+        return version("feedshelf")
+    except PackageNotFoundError:
+        return "0"
+
+
+def digest(*parts: object) -> str:
+    """A short name for the content of JSON-able parts."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def start_run(store: Store, job: str, key: str, **facts: Any) -> str:
+    """Appends the run's row and returns its id: a running number and the beginning of its key."""
+    number = (store.one("SELECT count(*) FROM runs") or 0) + 1
+    run_id = f"{number:06d}-{key[:8]}"
+    store.append_row(
+        "runs",
+        run_id=run_id,
+        job=job,
+        key=key,
+        version=program_version(),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        started_at=now(),
+        **facts,
+    )
+    return run_id
+
+
+def end_run(store: Store, run_id: str, status: str, *, message: str = "", superseded_by: str | None = None) -> None:
+    """Appends how the run ended: done, failed or superseded."""
+    store.append_row(
+        "run_ends", run_id=run_id, status=status, superseded_by=superseded_by, message=message, ended_at=now()
+    )
+
+
+@contextmanager
+def stage(job: Job, name: str, key: str = "") -> Iterator[dict[str, Any]]:
+    """Runs one step of a run and appends its row with the counts and provider the step put into the dict."""
+    job.store.stage = name
+    started = now()
+    facts: dict[str, Any] = {"counts": {}, "provider": None}
+    job.event("stage_started")
+    yield facts
+    job.store.append_row(
+        "stages",
+        run_id=job.run_id,
+        stage=name,
+        key=key,
+        status="done",
+        provider=facts["provider"],
+        counts=json.dumps(facts["counts"]),
+        started_at=started,
+        finished_at=now(),
+    )
+    job.event("stage_finished", counts=facts["counts"])

@@ -1,0 +1,81 @@
+"""Reading the run ledger: which run is open, what state the last one left, which model and policy serve."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.errors import CatalogError
+from catalog.jobs import digest
+from catalog.policy import Policy
+from catalog.settings import Settings, Workspace
+from catalog.store import Store
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A nightly run that started and did not end: the process died, or its steps are run one by one."""
+
+    run_id: str
+    state_key: str
+    plan: frozenset[tuple[str, str, str]]
+    finished_stages: frozenset[str]
+
+
+def open_run(store: Store) -> OpenRun | None:
+    """The youngest nightly run without an end, if any."""
+    found = store.query(
+        "SELECT run_id, state_key, plan FROM runs WHERE job = 'nightly' AND run_id NOT IN (SELECT run_id FROM run_ends) "
+        "ORDER BY run_id DESC LIMIT 1"
+    )
+    if not found.height:
+        return None
+    run_id, state_key, plan = found.row(0)
+    stages = store.query("SELECT stage FROM stages WHERE run_id = ?", [run_id])["stage"]
+    return OpenRun(run_id, state_key, frozenset(tuple(entry) for entry in json.loads(plan)), frozenset(stages))
+
+
+def last_state(store: Store) -> str | None:
+    """The state key of the last nightly run that ended well."""
+    return store.one(
+        "SELECT state_key FROM runs JOIN run_ends USING (run_id) WHERE job = 'nightly' AND status = 'done' "
+        "ORDER BY run_id DESC LIMIT 1"
+    )
+
+
+def current_model(store: Store) -> str | None:
+    """The id of the promoted bundle."""
+    return store.one("SELECT model_id FROM promotions ORDER BY seq DESC LIMIT 1")
+
+
+def model_path(workspace: Workspace, model_id: str) -> Path:
+    """The bundle's folder. Raises CatalogError when it is gone."""
+    path = workspace.models / model_id
+    if not path.is_dir():
+        raise CatalogError(
+            f"The promoted model {model_id} is not in {workspace.models}.",
+            remedy="Restore the folder from a backup, or promote another model (catalog models list).",
+        )
+    return path
+
+
+def current_policy(store: Store, settings: Settings) -> Policy:
+    """The policy of the promoted model under today's settings; without one everything goes to review."""
+    model = current_model(store)
+    body = store.one(
+        "SELECT body FROM policies WHERE model_id = ? AND settings_hash = ? ORDER BY seq DESC LIMIT 1",
+        [model, settings.routing_hash],
+    )
+    routing = settings.routing
+    if body:
+        return Policy.from_dict(json.loads(body))
+    return Policy.review_everything(model or "none", routing.target, routing.delta, control_share=routing.control_share)
+
+
+def state_key(store: Store, settings: Settings) -> str:
+    """Names everything besides the feeds that decides what a run does."""
+    return digest(
+        current_model(store),
+        store.one("SELECT taxonomy_version FROM taxonomies ORDER BY seq DESC LIMIT 1"),
+        store.one("SELECT max(seq) FROM decisions"),
+        settings.routing_hash,
+    )

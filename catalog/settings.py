@@ -1,0 +1,152 @@
+"""The settings of a workspace: catalog.toml becomes one frozen object; an unknown key is an error."""
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from catalog.errors import CatalogError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Routing(_Section):
+    """What automation promises: at least `target` right, said wrongly in at most a share `delta` of certificates."""
+
+    target: float = Field(0.98, gt=0.5, lt=1)
+    delta: float = Field(0.05, gt=0, lt=0.5)
+    min_level: int | None = Field(None, ge=1, description="Highest level for back-off; None: the leaf's parent.")
+    audit_share: float = Field(0.01, ge=0, le=1)
+    control_share: float = Field(0.005, ge=0, le=1)
+
+
+class Training(_Section):
+    """How a bundle is trained; the defaults are for 2 cores and tens of thousands of products."""
+
+    encoder_text: str = "all-MiniLM-L6-v2"
+    encoder_image: str = "efficientnet-lite0"
+    image_size: int = Field(160, ge=32, le=512)
+    text_tokens: int = Field(64, ge=8, le=512)
+    finetune_epochs: int = Field(2, ge=0)
+    unfreeze_blocks: int = Field(2, ge=0)
+    seed: int = 7
+
+
+class Labels(_Section):
+    """What a label at an inner node means."""
+
+    inner: Literal["terminal", "partial"] = "terminal"
+    min_terminal: int = Field(5, ge=1, description="Labels at an inner node before it gets a class of its own.")
+
+
+class Serving(_Section):
+    """Where and how the classifier runs."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int = Field(2, ge=1)
+    batch_rows: int = Field(2048, ge=1, description="Rows classified and stored per step; bounds memory and rework.")
+
+
+class Feeds(_Section):
+    """What a delivery may do before a person has to look."""
+
+    max_refused: int = Field(0, ge=0, description="Refused or held feeds a night may have and still exit with 0.")
+    max_drop: float = Field(0.6, gt=0, le=1, description="A full delivery this share smaller than the last is held.")
+    max_structural: float = Field(0.01, gt=0, le=1, description="Share of ragged rows above which a feed is refused.")
+    batch_rows: int = Field(20_000, ge=1)
+
+
+class Review(_Section):
+    """How review sheets are written."""
+
+    delimiter: Literal[",", ";", "\t"] = ","
+    rows_per_sheet: int = Field(2000, ge=1)
+
+
+class Database(_Section):
+    """Limits for DuckDB."""
+
+    memory_limit: str = "2GB"
+    threads: int = Field(2, ge=1)
+
+
+class Settings(_Section):
+    """All of catalog.toml."""
+
+    mode: Literal["live"] = "live"
+    routing: Routing = Routing()
+    training: Training = Training()
+    labels: Labels = Labels()
+    serving: Serving = Serving()
+    feeds: Feeds = Feeds()
+    review: Review = Review()
+    database: Database = Database()
+
+    @property
+    def routing_hash(self) -> str:
+        """Names what decides outcomes; a change of it makes a new policy."""
+        return hashlib.sha256(self.routing.model_dump_json().encode()).hexdigest()[:16]
+
+
+class Workspace:
+    """The folders and files of one workspace, each named once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.settings_file = self.root / "catalog.toml"
+        self.policy_file = self.root / "policy.toml"
+        self.taxonomy = self.root / "taxonomy"
+        self.vendors = self.root / "vendors"
+        self.feeds = self.root / "feeds"
+        self.models = self.root / "models"
+        self.current_model = self.models / "current"
+        self.state = self.root / "state"
+        self.lock = self.state / "run.lock"
+        self.work_db = self.state / "work.duckdb"
+        self.staged = self.state / "staged"
+        self.embeddings = self.state / "embeddings"
+        self.published = self.root / "published"
+        self.published_db = self.published / "catalog.duckdb"
+        self.changes = self.published / "changes"
+        self.outbox = self.root / "review" / "outbox"
+        self.inbox = self.root / "review" / "inbox"
+        self.reports = self.root / "reports"
+
+    @property
+    def folders(self) -> list[Path]:
+        """Every folder `catalog init` makes."""
+        return [
+            self.taxonomy,
+            self.vendors,
+            self.feeds,
+            self.models,
+            self.staged,
+            self.embeddings,
+            self.changes,
+            self.outbox,
+            self.inbox,
+            self.reports,
+        ]
+
+    def require(self) -> "Workspace":
+        """Itself, or CatalogError when this folder is no workspace."""
+        if not self.settings_file.exists():
+            raise CatalogError(
+                f"{self.root} is not a workspace (no catalog.toml).",
+                remedy="Go to one, name one with --workspace DIR, or make one with `catalog init DIR`.",
+            )
+        return self
+
+    def settings(self) -> Settings:
+        """Reads catalog.toml. Raises CatalogError that names the key when one is unknown or out of range."""
+        try:
+            return Settings.model_validate(tomllib.loads(self.settings_file.read_text(encoding="utf-8-sig")))
+        except tomllib.TOMLDecodeError as error:
+            raise CatalogError(f"{self.settings_file}: {error}.", remedy="Correct the TOML at that line.") from error
+        except ValidationError as error:
+            problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise CatalogError(f"{self.settings_file}: {problems}.", remedy="Correct or remove that key.") from error

@@ -1,0 +1,248 @@
+"""The one door to DuckDB: the private work file, its migrations, and locked-down reading of the published file."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from catalog.errors import CatalogError
+from catalog.failpoints import reached
+
+Params = Sequence[Any] | Mapping[str, Any]  # for ? and for $name
+_NO_FRAME = re.compile(r"\b(INTERVAL|UNION|BIT|BLOB|TIME WITH TIME ZONE)\b")  # types a frame cannot hold
+
+
+def quoted(identifier: str) -> str:
+    """An SQL identifier, safe whatever a vendor called it."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def _bound(params: Params) -> list[Any] | dict[str, Any]:
+    return dict(params) if isinstance(params, Mapping) else list(params)
+
+
+class Store:
+    """The work database of one workspace. Only one process may hold it; the run lock sees to that."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+        self.connection = connection
+        self.path = path
+        self.stage = "store"
+        self._depth = 0
+
+    @classmethod
+    def open(cls, path: Path, *, memory_limit: str = "2GB", threads: int = 2) -> "Store":
+        """Opens (or makes) the work file and brings its tables up to this version.
+
+        Raises CatalogError when another process holds the file or a newer version wrote it.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory_limit,
+            "threads": threads,
+            "preserve_insertion_order": True,
+        }
+        try:
+            connection = duckdb.connect(str(path), config=config)
+        except duckdb.IOException as error:
+            raise CatalogError(
+                f"{path} cannot be opened: {str(error).splitlines()[0]}",
+                remedy="Wait for the other run to end, or look whether the disk is full (catalog doctor).",
+            ) from error
+        connection.execute(f"SET temp_directory = '{str(path.parent / 'spill').replace(chr(39), chr(39) * 2)}'")
+        connection.execute("SET TimeZone = 'UTC'")
+        store = cls(connection, path)
+        store._migrate()
+        return store
+
+    def close(self) -> None:
+        """Checkpoints and closes."""
+        self.connection.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _migrate(self) -> None:
+        self.connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER, name VARCHAR)")
+        have = self.one("SELECT coalesce(max(version), 0) FROM schema_version")
+        migrations = (resources.files("schemas") / "migrations").iterdir()
+        known = sorted((p for p in migrations if p.name.endswith(".sql")), key=lambda file: file.name)
+        newest = int(known[-1].name[:4])
+        if have > newest:
+            raise CatalogError(
+                f"{self.path} was written by a newer version (schema {have}, this program knows {newest}).",
+                remedy="Upgrade this installation; going back needs a restored backup.",
+            )
+        for file in known:
+            if int(file.name[:4]) > have:
+                with self.transaction():
+                    self.connection.execute(file.read_text(encoding="utf-8"))
+                    self.execute("INSERT INTO schema_version VALUES (?, ?)", [int(file.name[:4]), file.name])
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside becomes visible together or not at all; inner transactions join the outer one."""
+        self._depth += 1
+        if self._depth == 1:
+            self.connection.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._depth -= 1
+            if self._depth == 0:
+                self.connection.execute("ROLLBACK")
+            raise
+        self._depth -= 1
+        if self._depth == 0:
+            reached(f"{self.stage}.before_commit")
+            self.connection.execute("COMMIT")
+            reached(f"{self.stage}.after_commit")
+
+    def append(self, table: str, frame: pl.DataFrame) -> int:
+        """Appends rows by column name; columns the frame lacks stay NULL. Returns the number of rows."""
+        if frame.height:
+            reached(f"{self.stage}.{table}")
+            arrow = frame.to_arrow()
+            self.connection.register("_rows", arrow)
+            try:
+                columns = ", ".join(quoted(c) for c in frame.columns)
+                self.connection.execute(f"INSERT INTO {quoted(table)} BY NAME SELECT {columns} FROM _rows")
+            finally:
+                # Inside a failed transaction this fails too, and would hide why.
+                with suppress(duckdb.Error):
+                    self.connection.unregister("_rows")
+        return frame.height
+
+    def append_row(self, table: str, **values: Any) -> None:
+        """Appends one row given as column=value."""
+        reached(f"{self.stage}.{table}")
+        columns = ", ".join(quoted(c) for c in values)
+        marks = ", ".join("?" for _ in values)
+        self.connection.execute(f"INSERT INTO {quoted(table)} ({columns}) VALUES ({marks})", list(values.values()))
+
+    def execute(self, sql: str, params: Params = ()) -> None:
+        """Runs a statement for its effect."""
+        self.connection.execute(sql, _bound(params))
+
+    def query(self, sql: str, params: Params = ()) -> pl.DataFrame:
+        """The whole result as a frame; for results that fit in memory."""
+        result = self.connection.sql(sql, params=_bound(params)).to_arrow_table()
+        frame = pl.from_arrow(result)
+        return frame if isinstance(frame, pl.DataFrame) else frame.to_frame()
+
+    def batches(self, sql: str, params: Params = (), *, rows: int = 50_000) -> Iterator[pl.DataFrame]:
+        """The result in bounded pieces, read through a cursor of its own, so that writing may go on meanwhile.
+
+        The cursor does not see what the current transaction has not committed.
+        """
+        cursor = self.connection.cursor()
+        try:
+            reader = cursor.sql(sql, params=_bound(params)).to_arrow_reader(rows)
+            for batch in reader:
+                frame = pl.from_arrow(batch)
+                if isinstance(frame, pl.DataFrame) and frame.height:
+                    yield frame
+        finally:
+            cursor.close()
+
+    def one(self, sql: str, params: Params = ()) -> Any:
+        """The first column of the first row, or None."""
+        # fetched to the end: an unfinished result would refuse the next query on this connection
+        found = self.connection.execute(sql, _bound(params)).fetchall()
+        return found[0][0] if found else None
+
+    @contextmanager
+    def frame(self, name: str, frame: pl.DataFrame) -> Iterator[None]:
+        """Makes a frame readable in SQL under a name while inside."""
+        self.connection.register(name, frame.to_arrow())
+        try:
+            yield
+        finally:
+            self.connection.unregister(name)
+
+    @contextmanager
+    def building(self, path: Path, *, storage_version: str) -> Iterator[str]:
+        """A new database file that statements write to while inside; names it lacks are found in the work file.
+
+        Gives the name under which the work file can be addressed.
+
+        Left in order, the file is complete: checkpointed, closed, without a write-ahead log. Raises CatalogError when
+        the disk is full.
+        """
+        home = str(self.one("SELECT current_database()"))
+        place = str(path).replace("'", "''")
+        self.connection.execute(f"ATTACH '{place}' AS building (STORAGE_VERSION '{storage_version}')")
+        try:
+            self.connection.execute(f"SET search_path = 'building.main,{quoted(home)}.main'")
+            yield home
+            self.connection.execute("CHECKPOINT building")
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            raise CatalogError(
+                f"{path.parent} could not be written: {str(error).splitlines()[0]}",
+                remedy="Look whether its disk is full (catalog doctor), make room and run again; "
+                "what was published before stays as it was.",
+            ) from error
+        finally:
+            self.connection.execute(f"USE {quoted(home)}")
+            self.connection.execute("DETACH building")
+
+
+def open_published(path: Path) -> duckdb.DuckDBPyConnection:
+    """The published file as an analyst may use it: read-only, no files, no extensions, settings locked.
+
+    Raises CatalogError when nothing has been published yet.
+    """
+    if not path.exists():
+        raise CatalogError(f"{path} does not exist yet.", remedy="Run `catalog nightly` (or `catalog publish`) first.")
+    connection = duckdb.connect(str(path), read_only=True)
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def query_published(path: Path, sql: str) -> pl.DataFrame:
+    """What an analyst's statement answers; an empty frame when it answers nothing.
+
+    Raises CatalogError with DuckDB's own message when the statement is wrong or not allowed.
+    """
+    connection = open_published(path)
+    try:
+        relation = connection.sql(sql)
+        if relation is None:
+            return pl.DataFrame()
+        texts = [c for c, kind in zip(relation.columns, relation.types, strict=True) if _NO_FRAME.search(str(kind))]
+        if texts:
+            casts = ", ".join(f"CAST({quoted(c)} AS VARCHAR) AS {quoted(c)}" for c in texts)
+            relation = relation.project(f"* REPLACE ({casts})")
+        table = relation.to_arrow_table()
+        found = pl.from_arrow(table.rename_columns(_told_apart(table.column_names)))
+        return found if isinstance(found, pl.DataFrame) else found.to_frame()
+    except duckdb.Error as error:
+        raise CatalogError(
+            f"The query was not answered. {error}",
+            remedy="Correct it; `catalog sql` without a query lists the views. The file is read-only and closed to "
+            "other files, extensions and settings.",
+        ) from error
+    finally:
+        connection.close()
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """The names, the second `a` as `a_2`: SQL answers may repeat a name, frames may not."""
+    found: list[str] = []
+    for name in names:
+        number, free = 1, name
+        while free in found:
+            number += 1
+            free = f"{name}_{number}"
+        found.append(free)
+    return found

@@ -1,0 +1,40 @@
+"""n-grams as the head reads them: rows of the lexicon, weighted like TF-IDF, padded to a rectangle."""
+
+import numpy as np
+
+from catalog.lexical import BUCKETS, Ngrams
+
+
+def lexicon(grams: Ngrams, least: int, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Row of each bucket int32 (BUCKETS,), -1 where it is left out, and idf float32 (rows,).
+
+    Kept are the n-grams that at least `least` items have, the commonest `most` of them.
+
+    idf = ln((1 + n) / (1 + df)) + 1, the smoothed form of scikit-learn's TfidfTransformer.
+    """
+    frequency = np.bincount(grams.bucket, minlength=BUCKETS)
+    kept = np.flatnonzero(frequency >= least)
+    if len(kept) > most:
+        kept = np.sort(kept[np.argsort(-frequency[kept], kind="stable")[:most]])
+    row_of_bucket = np.full(BUCKETS, -1, np.int32)
+    row_of_bucket[kept] = np.arange(len(kept), dtype=np.int32)
+    idf = np.log((1 + len(grams)) / (1 + frequency[kept])) + 1
+    return row_of_bucket, idf.astype(np.float32)
+
+
+def weighted(grams: Ngrams, idf: np.ndarray) -> Ngrams:
+    """n-grams weighted by inverse document frequency, each item scaled to length 1 (buckets are lexicon rows)."""
+    weight = grams.weight * idf[grams.bucket]
+    item = np.repeat(np.arange(len(grams)), grams.lengths())
+    norm = np.sqrt(np.bincount(item, weight * weight, minlength=len(grams)))
+    return Ngrams(grams.start, grams.bucket, (weight / np.maximum(norm[item], 1e-12)).astype(np.float32))
+
+
+def padded(grams: Ngrams) -> tuple[np.ndarray, np.ndarray]:
+    """Rows int64 (n, longest) and weights float32 (n, longest), at least one column, filled with row 0 at weight 0."""
+    lengths = grams.lengths()
+    width = max(1, int(lengths.max(initial=0)))
+    rows, weights = np.zeros((len(grams), width), np.int64), np.zeros((len(grams), width), np.float32)
+    filled = np.arange(width) < lengths[:, None]
+    rows[filled], weights[filled] = grams.bucket, grams.weight
+    return rows, weights

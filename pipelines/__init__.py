@@ -1,0 +1,1 @@
+"""When the work is done: batch jobs, one verb a file."""

@@ -1,0 +1,66 @@
+"""Earns a certificate for the serving model under today's settings and turns it into a policy.  Part of every night."""
+
+import json
+
+from catalog import examples, ledger
+from catalog.certificate import Terms, certify
+from catalog.jobs import Job, digest, now
+from catalog.policy import Policy
+from catalog.taxonomies import latest_taxonomy
+
+
+def run(job: Job, *, model_id: str | None = None) -> Policy | None:
+    """Returns the model's policy for these settings, issuing certificate and policy when there is none yet.
+
+    Every attempt on the same calibration labels is counted and spends part of delta. Without a model: None.
+    """
+    store, settings = job.store, job.settings
+    model_id = model_id or ledger.current_model(store)
+    if model_id is None:
+        return None
+    body = store.one(
+        "SELECT body FROM policies WHERE model_id = ? AND settings_hash = ? ORDER BY seq DESC LIMIT 1",
+        [model_id, settings.routing_hash],
+    )
+    return Policy.from_dict(json.loads(body)) if body else _issue(job, model_id)
+
+
+def _issue(job: Job, model_id: str) -> Policy:
+    store, routing = job.store, job.settings.routing
+    calibration = examples.sample(store, model_id, "calibration")
+    labels = examples.fingerprint(calibration)
+    attempt = 1 + (store.one("SELECT count(*) FROM certificates WHERE calibration_hash = ?", [labels]) or 0)
+    terms = Terms(model_id=model_id, min_level=routing.min_level, attempt=attempt, issued_at=now().isoformat())
+    certificate = certify(
+        examples.sample(store, model_id, "temperature"),
+        calibration,
+        latest_taxonomy(store),
+        target=routing.target,
+        delta=routing.delta,
+        terms=terms,
+    )
+    policy = Policy.from_certificate(certificate, audit_share=routing.audit_share, control_share=routing.control_share)
+    certificate_id = digest(certificate.to_dict())
+    with store.transaction():
+        store.append_row(
+            "certificates",
+            certificate_id=certificate_id,
+            model_id=model_id,
+            target=routing.target,
+            delta=routing.delta,
+            calibration_hash=labels,
+            attempt=attempt,
+            body=json.dumps(certificate.to_dict()),
+            issued_at=now(),
+        )
+        store.append_row(
+            "policies",
+            policy_id=policy.policy_id,
+            seq=1 + (store.one("SELECT count(*) FROM policies") or 0),
+            model_id=model_id,
+            settings_hash=job.settings.routing_hash,
+            certificate_id=certificate_id,
+            body=json.dumps(policy.to_dict()),
+            created_at=now(),
+        )
+    return policy

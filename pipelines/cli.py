@@ -1,0 +1,339 @@
+"""The command `catalog`: each command opens the workspace, calls one job and says what happened."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pipelines.session import Session
+
+app = typer.Typer(
+    name="catalog",
+    help="Files vendor products in a category hierarchy at a certified precision, and hands people only the rest.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+taxonomy_app = typer.Typer(no_args_is_help=True, help="The category hierarchy.")
+labels_app = typer.Typer(no_args_is_help=True, help="Products that already have a category.")
+review_app = typer.Typer(no_args_is_help=True, help="Sheets for reviewers.")
+runs_app = typer.Typer(no_args_is_help=True, help="What ran.")
+app.add_typer(taxonomy_app, name="taxonomy")
+app.add_typer(labels_app, name="labels")
+app.add_typer(review_app, name="review")
+app.add_typer(runs_app, name="runs")
+
+Here = Annotated[Path, typer.Option("--workspace", "-w", help="The workspace folder.", envvar="FEEDSHELF_WORKSPACE")]
+Limit = Annotated[int | None, typer.Option(help="At most this many rows, to try things out.", min=1)]
+CURRENT = Path()
+
+
+class Output(StrEnum):
+    """How `catalog sql` prints an answer."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+@app.callback()
+def common(
+    log_format: Annotated[str, typer.Option(help="plain or json lines on standard error.")] = "plain",
+) -> None:
+    """Settings shared by all commands."""
+    from catalog import logs
+
+    if log_format not in ("plain", "json"):
+        raise typer.BadParameter("use plain or json", param_hint="--log-format")
+    logs.configure("json" if log_format == "json" else "plain")
+
+
+@contextlib.contextmanager
+def _session(workspace: Path) -> "Iterator[Session]":
+    from pipelines.session import opened
+    from pipelines.terminal import progress
+
+    with progress() as show, opened(workspace, progress=show) as session:
+        yield session
+
+
+@app.command()
+def init(folder: Path) -> None:
+    """Makes a workspace: folders, a commented catalog.toml and an empty policy.toml."""
+    from pipelines import workspace
+
+    made = workspace.init(folder)
+    typer.echo(f"Workspace {made.root} is ready.")
+    typer.echo(f"Next: catalog taxonomy import FILE --workspace {folder}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where the sample workspace is made.")] = Path("demo-workspace"),
+    products: Annotated[int, typer.Option(min=400, help="Labelled products to draw.")] = 4400,
+) -> None:
+    """Makes a drawn sample workspace, trains on it, runs two nights and says what to open next."""
+    from pipelines import demo as job
+
+    typer.echo(job.run(folder, products=products))
+
+
+@app.command()
+def doctor(workspace: Here = CURRENT) -> None:
+    """Checks settings, tables, disk and model of a workspace; exit status 1 when something needs a person."""
+    from pipelines import workspace as job
+
+    report, healthy = job.doctor(workspace)
+    typer.echo(report)
+    raise typer.Exit(0 if healthy else 1)
+
+
+@app.command()
+def status(workspace: Here = CURRENT) -> None:
+    """Last run, what serves, what waits."""
+    from pipelines import workspace as job
+
+    typer.echo(job.status(workspace))
+
+
+@taxonomy_app.command("import")
+def taxonomy_import(file: Path, workspace: Here = CURRENT) -> None:
+    """Imports a hierarchy: Google's text format, a CSV of id and parent, or the paths of a labelled file."""
+    from pipelines import taxonomy
+
+    with _session(workspace) as session, session.single("taxonomy", str(file)) as job:
+        typer.echo(taxonomy.run(job, file))
+
+
+@labels_app.command("import")
+def labels_import(
+    file: Path,
+    workspace: Here = CURRENT,
+    vendor: Annotated[str | None, typer.Option(help="Whose products these are, where the file has no vendor.")] = None,
+    random: Annotated[
+        bool, typer.Option("--random", help="The file is a sample nobody selected: it may certify.")
+    ] = False,
+    source: Annotated[str, typer.Option(help="What the labels are called in lineage.")] = "label",
+) -> None:
+    """Imports products that already have a category: standing decisions, and what training learns from."""
+    from pipelines import labels
+
+    with _session(workspace) as session, session.single("labels", str(file)) as job:
+        counts = labels.run(job, file, vendor=vendor, random=random, source=source)
+    typer.echo(", ".join(f"{name} {number}" for name, number in counts.items()))
+
+
+@app.command()
+def train(workspace: Here = CURRENT, limit: Limit = None) -> None:
+    """Trains, exports, calibrates and certifies a bundle; it serves at once only when none serves yet."""
+    from pipelines import train as job
+
+    with _session(workspace) as session, session.single("train") as work:
+        model_id = job.run(work, limit=limit)
+    typer.echo(
+        f"Model {model_id} is ready. Compare it: catalog evaluate {model_id}; serve it: catalog promote {model_id}"
+    )
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str | None, typer.Argument(help="Default: the newest.")] = None, workspace: Here = CURRENT
+) -> None:
+    """Compares a model with the one that serves, on labelled products neither has trained on."""
+    from pipelines import evaluate as job
+
+    with _session(workspace) as session, session.single("evaluate", model) as work:
+        typer.echo(job.run(work, model).text())
+
+
+@app.command()
+def promote(
+    model: str,
+    workspace: Here = CURRENT,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Promote although the comparison speaks against it.")
+    ] = False,
+) -> None:
+    """Makes a model the serving one, unless the comparison with today's speaks against it."""
+    from pipelines import evaluate
+    from pipelines import promote as job
+
+    with _session(workspace) as session, session.single("promote", model) as work:
+        comparison = evaluate.run(work, model)
+        if not anyway:
+            comparison.require_not_worse()
+        job.run(work, model, reason="anyway" if anyway else "compared")
+        typer.echo(f"{comparison.text()}\nModel {model} serves from the next night on.")
+
+
+@app.command()
+def rollback(workspace: Here = CURRENT) -> None:
+    """Goes back to the model that served before."""
+    from pipelines import promote as job
+
+    with _session(workspace) as session, session.single("rollback") as work:
+        typer.echo(f"Model {job.rollback(work)} serves again from the next night on.")
+
+
+@app.command()
+def models(workspace: Here = CURRENT) -> None:
+    """Lists the bundles; the serving one is marked."""
+    from pipelines import workspace as job
+
+    typer.echo(job.models(workspace))
+
+
+def _step(workspace: Path, name: str) -> None:
+    from catalog.deliveries import pending
+    from pipelines import nightly
+
+    with _session(workspace) as session:
+        found = pending(session.workspace)
+        run_id, _ = nightly.begin(session, found)
+        if run_id is None:
+            typer.echo("Nothing to do: no new delivery, decision, model or setting since the last run.")
+            return
+        nightly.step(session, name, run_id, found)
+        if name == "publish":
+            nightly.close(session, run_id)
+        typer.echo(f"Run {run_id}: {name} done.")
+
+
+@app.command()
+def ingest(workspace: Here = CURRENT) -> None:
+    """Reads what vendors delivered: first step of a run."""
+    _step(workspace, "ingest")
+
+
+@app.command()
+def classify(workspace: Here = CURRENT) -> None:
+    """Predicts for inputs the serving model has not seen."""
+    _step(workspace, "classify")
+
+
+@app.command()
+def route(workspace: Here = CURRENT) -> None:
+    """Settles where each item stands, from stored predictions."""
+    _step(workspace, "certify")
+    _step(workspace, "route")
+
+
+@app.command()
+def publish(workspace: Here = CURRENT) -> None:
+    """Replaces published/catalog.duckdb and ends the run."""
+    _step(workspace, "publish")
+
+
+@app.command("nightly")
+def nightly_command(
+    workspace: Here = CURRENT,
+    vendor: Annotated[str | None, typer.Option(help="Only this vendor's deliveries.")] = None,
+) -> None:
+    """Everything since last time: ingest, classify, route, publish, review sheets, report. Repeating it changes nothing."""
+    from catalog import summary
+    from pipelines import nightly
+
+    with _session(workspace) as session:
+        night = nightly.run(session, vendor=vendor)
+        if night.run_id is None:
+            typer.echo("Nothing to do: no new delivery, decision, model or setting since the last run.")
+            return
+        typer.echo(summary.run_table(session.store, night.run_id))
+        allowed = session.settings.feeds.max_refused
+    if night.refused > allowed:
+        typer.echo(
+            f"{night.refused} feeds were refused or held, {allowed} are allowed. See: catalog runs show {night.run_id}",
+            err=True,
+        )
+        raise typer.Exit(65)
+
+
+@runs_app.command("list")
+def runs_list(workspace: Here = CURRENT) -> None:
+    """The last runs, youngest first."""
+    from pipelines import workspace as job
+
+    typer.echo(job.runs(workspace))
+
+
+@runs_app.command("show")
+def runs_show(run: str, workspace: Here = CURRENT) -> None:
+    """One run: its steps, its deliveries with what was wrong, its counts per vendor."""
+    from pipelines import workspace as job
+
+    typer.echo(job.run_detail(workspace, run))
+
+
+@review_app.command("export")
+def review_export(workspace: Here = CURRENT, limit: Limit = None, vendor: str | None = None) -> None:
+    """Writes review sheets to review/outbox."""
+    from pipelines import review
+
+    with _session(workspace) as session, session.single("review export", limit, vendor) as job:
+        for path in review.export(job, limit=limit, vendor=vendor):
+            typer.echo(path)
+
+
+@review_app.command("import")
+def review_import(
+    file: Path,
+    workspace: Here = CURRENT,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Take the good rows although others have problems.")
+    ] = False,
+    reviewer: Annotated[str | None, typer.Option(help="Who decided, where the sheet does not say.")] = None,
+) -> None:
+    """Takes a filled sheet back; nothing of it is applied when a row has a problem, unless --partial."""
+    from pipelines import review
+
+    with _session(workspace) as session, session.single("review import", str(file)) as job:
+        report = review.import_sheet(job, file, partial=partial, reviewer=reviewer)
+    typer.echo(", ".join(f"{name} {number}" for name, number in report.counts.items()))
+    for problem in report.problems:
+        typer.echo(str(problem), err=True)
+    raise typer.Exit(1 if report.problems and not partial else 0)
+
+
+@app.command()
+def sql(
+    query: Annotated[
+        str | None, typer.Argument(help="One statement; without it, it is read from standard input.")
+    ] = None,
+    workspace: Here = CURRENT,
+    output: Annotated[Output, typer.Option("--output", "-o")] = Output.table,
+) -> None:
+    """Asks the published catalogue, read-only: no files, no network, no changes."""
+    from catalog import ask
+    from catalog.settings import Workspace
+
+    typer.echo(ask.ask(Workspace(workspace).require(), query or sys.stdin.read(), output=output.value))
+
+
+@app.command()
+def report(workspace: Here = CURRENT) -> None:
+    """Writes the page of the last run again and says where it is."""
+    from pipelines import report as job
+    from pipelines import workspace as places
+
+    with _session(workspace) as session:
+        typer.echo(job.run(session.job(places.last_run(session.store))))
+
+
+def main() -> None:
+    """Entry point: errors a person can fix end in one line with the remedy, not in a traceback."""
+    from catalog.errors import CatalogError
+
+    try:
+        app()
+    except CatalogError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""The whole night: ingest, certify, classify, route, review sheets, publish, report.  `catalog nightly`
+
+A run is repeatable: what already happened is found in the ledger and not done again, so that a killed night is
+finished by starting it once more, and a night without anything new does nothing.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from catalog import ledger
+from catalog.deliveries import Pending, pending
+from catalog.jobs import Job, digest, end_run, stage, start_run
+from pipelines import certify, classify, ingest, publish, report, review, route
+from pipelines.session import Session
+
+# Review sheets come before publishing, so that the published backlog names the token each row has in its sheet.
+STAGES = ("ingest", "certify", "classify", "route", "review", "publish", "report")
+
+# Counts come from the tables, never from a variable: a resumed run must report what an unbroken one would.
+COUNTS = {
+    "ingest": """SELECT count(*) FILTER (status = 'accepted') AS accepted, count(*) FILTER (status = 'refused') AS refused,
+        count(*) FILTER (status = 'held') AS held, coalesce(sum(rows_in), 0)::BIGINT AS rows_in
+        FROM deliveries WHERE run_id = ?""",
+    "classify": "SELECT count(*) AS predicted FROM predictions WHERE run_id = ?",
+    "route": """SELECT count(*) AS routed, count(*) FILTER (outcome = 'placed') AS placed,
+        count(*) FILTER (outcome = 'placed_at_parent') AS placed_at_parent, count(*) FILTER (outcome = 'review') AS review,
+        count(*) FILTER (outcome = 'decided') AS decided FROM routes WHERE run_id = ?""",
+    "review": "SELECT coalesce(sum(rows), 0)::BIGINT AS rows, count(*) AS sheets FROM exports WHERE run_id = ?",
+}
+
+
+@dataclass(frozen=True)
+class Night:
+    """How a night ended. `run_id` is None when there was nothing to do."""
+
+    run_id: str | None
+    refused: int = 0
+    resumed: bool = False
+
+
+def run(session: Session, *, vendor: str | None = None) -> Night:
+    """Finishes the open run, if there is one, then runs what has arrived since.
+
+    Changed circumstances (another model, taxonomy, decision or target) end an open run as superseded; the new run
+    takes its deliveries over, so that no accepted row is without an outcome.
+    """
+    night = Night(None)
+    for _ in range(2):
+        found = [p for p in pending(session.workspace) if vendor in (None, p.vendor)]
+        run_id, resumed = begin(session, found)
+        if run_id is None:
+            return night
+        _finish(session, run_id, found)
+        refused = session.store.one(
+            "SELECT count(*) FROM deliveries WHERE run_id = ? AND status IN ('refused', 'held')", [run_id]
+        )
+        night = Night(run_id, night.refused + refused, resumed)
+        if not resumed:
+            return night
+    return night
+
+
+def begin(session: Session, found: list[Pending]) -> tuple[str | None, bool]:
+    """The run to work under and whether it is a resumed one; None when nothing has changed since the last."""
+    store = session.store
+    state = ledger.state_key(store, session.settings)
+    left = ledger.open_run(store)
+    if left and left.state_key == state:
+        return left.run_id, True
+    published = session.workspace.published_db.exists()
+    if not left and not found and published and state == ledger.last_state(store):
+        return None, False
+    return _start(session, found, state, left.run_id if left else None), False
+
+
+def _start(session: Session, found: list[Pending], state: str, left: str | None) -> str:
+    store = session.store
+    plan = [[p.vendor, p.path.name, p.sha256] for p in found]
+    with store.transaction():
+        run_id = start_run(
+            store,
+            "nightly",
+            digest(plan, state),
+            plan=json.dumps(plan),
+            state_key=state,
+            settings_hash=session.settings.routing_hash,
+            model_id=ledger.current_model(store),
+            taxonomy_version=store.one("SELECT taxonomy_version FROM taxonomies ORDER BY seq DESC LIMIT 1"),
+        )
+        if left:
+            end_run(store, left, "superseded", superseded_by=run_id)
+    return run_id
+
+
+def _finish(session: Session, run_id: str, found: list[Pending]) -> None:
+    open_run = ledger.open_run(session.store)
+    done = open_run.finished_stages if open_run else frozenset()
+    plan = open_run.plan if open_run else frozenset()
+    planned = [p for p in found if (p.vendor, p.path.name, p.sha256) in plan]
+    for name in STAGES:
+        if name not in done:
+            step(session, name, run_id, planned)
+    close(session, run_id)
+
+
+def close(session: Session, run_id: str) -> None:
+    """Ends a run whose catalogue is published."""
+    session.store.stage = "end"
+    end_run(session.store, run_id, "done")
+
+
+def step(session: Session, name: str, run_id: str, planned: list[Pending]) -> None:
+    """Runs one stage of a run and writes its row in the ledger."""
+    job = session.job(run_id)
+    works: dict[str, Callable[[Job], object]] = {
+        "ingest": lambda job: ingest.run(job, planned),
+        "certify": certify.run,
+        "classify": classify.run,
+        "route": route.run,
+        "publish": lambda job: publish.run(job, fence=session.lock.check),
+        "review": review.export,
+        "report": report.run,
+    }
+    with stage(job, name) as facts:
+        works[name](job)
+        facts["counts"] = session.store.query(COUNTS[name], [run_id]).row(0, named=True) if name in COUNTS else {}
+        facts["provider"] = (
+            session.store.one("SELECT any_value(provider) FROM predictions WHERE run_id = ?", [run_id])
+            if name == "classify"
+            else None
+        )

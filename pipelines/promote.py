@@ -1,0 +1,48 @@
+"""Says which bundle serves.  `catalog promote MODEL`, `catalog rollback`"""
+
+from catalog import bundle, ledger
+from catalog.errors import CatalogError
+from catalog.jobs import Job, now
+
+
+def run(job: Job, model_id: str, *, reason: str, action: str = "promote") -> None:
+    """Makes a verified bundle the serving one; the next night uses it. Raises CatalogError when it is unknown."""
+    store = job.store
+    if not store.one("SELECT count(*) FROM models WHERE model_id = ?", [model_id]):
+        raise CatalogError(f"There is no model {model_id}.", remedy="List them with `catalog models`.")
+    bundle.open_bundle(ledger.model_path(job.workspace, model_id))
+    store.append_row(
+        "promotions",
+        model_id=model_id,
+        seq=1 + (store.one("SELECT count(*) FROM promotions") or 0),
+        action=action,
+        reason=reason,
+        run_id=job.run_id,
+        promoted_at=now(),
+    )
+    write_pointer(job, model_id)
+
+
+def write_pointer(job: Job, model_id: str) -> None:
+    """`models/current` repeats for people and scripts what the ledger says; replaced in one rename."""
+    target = job.workspace.current_model
+    new = target.with_suffix(".new")
+    new.write_text(model_id + "\n")
+    new.replace(target)
+
+
+def rollback(job: Job) -> str:
+    """Goes back to the model that served before the current one and returns its id."""
+    store = job.store
+    current = ledger.current_model(store)
+    before = store.one(
+        """SELECT model_id FROM promotions WHERE model_id <> ? AND seq < (
+               SELECT min(seq) FROM promotions WHERE model_id = ? ) ORDER BY seq DESC LIMIT 1""",
+        [current, current],
+    )
+    if before is None:
+        raise CatalogError(
+            "No other model has served before this one.", remedy="Promote one by name: catalog promote MODEL."
+        )
+    run(job, before, reason=f"rollback from {current}", action="rollback")
+    return before

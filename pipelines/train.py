@@ -1,0 +1,96 @@
+"""Trains a bundle on the standing decisions, calibrates what it serves and earns its certificate.  `catalog train`"""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from catalog import bundle, examples, ledger
+from catalog.calibration import fit_temperature
+from catalog.classifier import Classifier, ParquetEmbeddings
+from catalog.jobs import Job, now
+from catalog.taxonomies import latest_taxonomy
+from catalog.training_settings import TrainingSettings
+from pipelines import certify, promote
+
+
+def run(job: Job, *, limit: int | None = None) -> str:
+    """Returns the id of the new bundle. It is promoted at once only when no model serves yet."""
+    from catalog import training  # noqa: PLC0415 - torch is loaded only where a model is trained
+
+    store, taxonomy = job.store, latest_taxonomy(job.store)
+    known = examples.labelled(store, taxonomy, seed=job.settings.training.seed)
+    if limit is not None:
+        known = known.sample(min(limit, known.height), seed=job.settings.training.seed)
+    folder = job.workspace.state / "training"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    usable = known.filter(pl.col("split") != "excluded")
+    report = training.train(usable, taxonomy, training_settings(job), folder, job.progress)
+    _calibrate(folder, usable.filter(split="temperature"), report.classes, job)
+    facts = {"taxonomy_version": taxonomy.version, "report": report.to_dict(), "examples": known.height}
+    model_id = bundle.finalize(folder, job.workspace.models, facts)
+    _record(job, model_id, known, taxonomy.version, facts)
+    certify.run(job, model_id=model_id)
+    if ledger.current_model(store) is None:
+        promote.run(job, model_id, reason="first model of this workspace")
+    return model_id
+
+
+def training_settings(job: Job) -> TrainingSettings:
+    """The settings of catalog.toml that training reads."""
+    training, labels = job.settings.training, job.settings.labels
+    return TrainingSettings(
+        **training.model_dump(),
+        inner=labels.inner,
+        min_terminal=labels.min_terminal,
+        threads=job.settings.serving.threads,
+    )
+
+
+def _calibrate(folder: Path, held_out: pl.DataFrame, classes: list[str], job: Job) -> None:
+    """Writes the temperature, fitted on what will serve (the exported network), not on the network in training."""
+    temperature = 1.0
+    index = {category: n for n, category in enumerate(classes)}
+    scored = held_out.filter(pl.col("category_id").is_in(classes))
+    if scored.height >= examples.LEAST_EXAMPLES:
+        classifier = Classifier.open(folder, device="cpu", threads=job.settings.serving.threads, verify=False)
+        target = np.array([index[category] for category in scored["category_id"]])
+        temperature = fit_temperature(classifier.logits(scored), target)
+    (folder / "calibration.json").write_text(json.dumps({"temperature": temperature, "labels": scored.height}))
+
+
+def _record(job: Job, model_id: str, known: pl.DataFrame, version: str, facts: dict) -> None:
+    """Appends the model, its splits and its predictions for the splits that certificates and reports are made of."""
+    store = job.store
+    if store.one("SELECT count(*) FROM models WHERE model_id = ?", [model_id]):
+        return  # the same labels and settings make the same bundle, which is recorded already
+    held_out = known.filter(pl.col("split").is_in(["temperature", "calibration"]))
+    classifier = Classifier.open(job.workspace.models / model_id, device="cpu", threads=job.settings.serving.threads)
+    inputs = held_out.unique("input_hash", maintain_order=True)
+    predictions = classifier.predict(inputs, embeddings=ParquetEmbeddings(job.workspace.embeddings))
+    new = predictions.with_columns(
+        model_id=pl.lit(model_id),
+        provider=pl.lit(classifier.provider),
+        run_id=pl.lit(job.run_id),
+        predicted_at=pl.lit(now()),
+    )
+    with store.transaction():
+        store.append("predictions", new)
+        store.append(
+            "example_splits",
+            known.select("vendor", "item_id", "input_hash", "cluster", "split", model_id=pl.lit(model_id)),
+        )
+        calibration = examples.sample(store, model_id, "calibration")
+        measured = examples.measured(calibration, delta=job.settings.routing.delta)
+        store.append_row(
+            "models",
+            model_id=model_id,
+            taxonomy_version=version,
+            metrics=json.dumps(measured),
+            facts=json.dumps(facts, default=str),
+            run_id=job.run_id,
+            trained_at=now(),
+        )

@@ -1,0 +1,145 @@
+"""Makes a workspace and says how it stands.  `catalog init | doctor | status | models | runs`"""
+
+import shutil
+from importlib import metadata
+from pathlib import Path
+
+import polars as pl
+
+from catalog import ledger, summary
+from catalog.errors import CatalogError
+from catalog.settings import Workspace
+from catalog.store import Store
+from pipelines.session import opened
+
+SETTINGS = """\
+# Settings of this workspace. Every key and its default: deploy/catalog.production.toml.
+
+[routing]
+target = 0.98   # share of automatically placed products that must be right
+delta = 0.05    # how often a certificate may say so wrongly
+
+[feeds]
+max_refused = 0 # refused or held feeds a night may have and still exit with 0
+"""
+POLICY = "# Dated, owned rules: never automatic, pins, probation. Empty: the certificate alone decides.\n"
+
+
+def init(folder: Path) -> Workspace:
+    """Makes the folders and the two settings files; an existing workspace keeps its files."""
+    workspace = Workspace(folder)
+    for path in workspace.folders:
+        path.mkdir(parents=True, exist_ok=True)
+    for file, text in ((workspace.settings_file, SETTINGS), (workspace.policy_file, POLICY)):
+        if not file.exists():
+            file.write_text(text)
+    return workspace
+
+
+def last_run(store: Store) -> str:
+    """The id of the last nightly run that ended. Raises CatalogError when none has."""
+    found = store.one(
+        "SELECT run_id FROM runs JOIN run_ends USING (run_id) WHERE job = 'nightly' AND status = 'done' "
+        "ORDER BY run_id DESC LIMIT 1"
+    )
+    if found is None:
+        raise CatalogError(
+            "No night has run here yet.", remedy="Deliver a feed to feeds/VENDOR/ and run `catalog nightly`."
+        )
+    return found
+
+
+def doctor(root: Path) -> tuple[str, bool]:
+    """What a person would check first, line by line, and whether all of it is well."""
+    workspace = Workspace(root).require()
+    free = shutil.disk_usage(workspace.root).free / 2**30
+    checks = [
+        (True, f"settings      {workspace.settings_file} is valid (target {workspace.settings().routing.target:.0%})"),
+        (free > 1, f"disk          {free:.1f} GiB free" + ("" if free > 1 else "; make room before the next night")),
+    ]
+    with opened(root) as session:
+        tables = session.store.one("SELECT max(version) FROM schema_version")
+        checks.append((True, f"work database schema {tables}"))
+        model = ledger.current_model(session.store)
+        checks.append((model is not None, f"model         {model or 'none; run catalog train'}"))
+        taxonomy = session.store.one("SELECT taxonomy_version FROM taxonomies ORDER BY seq DESC LIMIT 1")
+        checks.append((taxonomy is not None, f"taxonomy      {taxonomy or 'none; run catalog taxonomy import FILE'}"))
+    trainable = _installed("torch")
+    checks.append(
+        (
+            True,
+            f"training      {'torch ' + trainable if trainable else 'not installed here (pip install feedshelf[train])'}",
+        )
+    )
+    lines = [f"{'ok ' if good else 'FIX'}  {text}" for good, text in checks]
+    return "\n".join(lines), all(good for good, _ in checks)
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def status(root: Path) -> str:
+    """Last run, what serves, what was refused, what waits."""
+    with opened(root) as session:
+        store = session.store
+        open_run = ledger.open_run(store)
+        policy = ledger.current_policy(store, session.settings)
+        run_id = last_run(store)
+        lines = [
+            f"last run      {run_id}",
+            f"open run      {open_run.run_id + ' (catalog nightly finishes it)' if open_run else 'none'}",
+            f"model         {ledger.current_model(store) or 'none: everything goes to review'}",
+            f"policy        {policy.policy_id}, target {policy.target:.0%}",
+            summary.run_table(store, run_id),
+        ]
+    return "\n".join(lines)
+
+
+def models(root: Path) -> str:
+    """One line per bundle."""
+    with opened(root) as session:
+        current = ledger.current_model(session.store)
+        rows = session.store.query("SELECT model_id, trained_at, metrics FROM models ORDER BY trained_at")
+    lines = [
+        f"{'*' if row['model_id'] == current else ' '} {row['model_id']}  {row['trained_at']:%Y-%m-%d %H:%M}"
+        for row in rows.iter_rows(named=True)
+    ]
+    return "\n".join(lines) or "No model yet. Train one: catalog train"
+
+
+def runs(root: Path) -> str:
+    """One line per run, youngest first."""
+    with opened(root) as session:
+        rows = session.store.query(
+            "SELECT run_id, job, started_at, coalesce(status, 'open') AS status, message "
+            "FROM runs LEFT JOIN run_ends USING (run_id) ORDER BY run_id DESC LIMIT 30"
+        )
+    return "\n".join(
+        f"{r['run_id']}  {r['started_at']:%Y-%m-%d %H:%M:%S}  {r['job']:<14} {r['status']:<10} {r['message'] or ''}".rstrip()
+        for r in rows.iter_rows(named=True)
+    )
+
+
+def run_detail(root: Path, run_id: str) -> str:
+    """The steps of a run, its deliveries with reasons, its counts per vendor."""
+    with opened(root) as session:
+        store = session.store
+        if not store.one("SELECT count(*) FROM runs WHERE run_id = ?", [run_id]):
+            raise CatalogError(f"There is no run {run_id}.", remedy="List them: catalog runs list")
+        steps = store.query(
+            "SELECT stage, counts, provider FROM stages WHERE run_id = ? ORDER BY finished_at", [run_id]
+        )
+        files = store.query(
+            "SELECT vendor, file_name, status, rows_in, sentence FROM deliveries WHERE run_id = ? ORDER BY vendor, delivery_no",
+            [run_id],
+        )
+        table = summary.run_table(store, run_id)
+    return "\n".join([*_lines(steps), *_lines(files), table])
+
+
+def _lines(frame: pl.DataFrame) -> list[str]:
+    return ["  ".join(str(value) for value in row if value is not None) for row in frame.iter_rows()]

@@ -1,0 +1,1 @@
+"""What analysts ask: one statement a file, read as package data."""

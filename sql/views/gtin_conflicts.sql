@@ -1,0 +1,17 @@
+-- One row per GTIN whose live items stand in more than one category.
+-- gtin: the number as delivered
+-- items: live items that carry it
+-- categories: distinct categories they stand in
+-- vendors: vendors that deliver it
+-- paths: those categories
+-- examples: the items, as vendor/item_id, ten at most
+CREATE OR REPLACE VIEW gtin_conflicts AS
+SELECT
+    p.gtin, count(*) AS items, count(DISTINCT p.category_id) AS categories,
+    list_sort(list(DISTINCT p.vendor)) AS vendors,
+    list_sort(list(DISTINCT coalesce(n.path, p.category_id))) AS paths,
+    list_sort(list(p.vendor || '/' || p.item_id))[:10] AS examples
+FROM placements p LEFT JOIN category_nodes n USING (category_id)
+WHERE p.gtin <> ''
+GROUP BY p.gtin
+HAVING count(DISTINCT p.category_id) > 1;

@@ -1,0 +1,13 @@
+-- One row per live item that waits for a person; review_backlog adds the names of the candidates.
+CREATE OR REPLACE VIEW backlog AS
+SELECT
+    t.token, l.vendor, l.item_id, r.group_id,
+    CASE WHEN r.group_id IS NULL THEN 1 ELSE count(*) OVER (PARTITION BY r.group_id) END AS group_size,
+    i.title, r.reason, r.sentence, r.outcome, p.candidates, coalesce(r.parent_id, r.category_id) AS parent_id,
+    r.queued_at, r.run_id
+FROM live_items l
+JOIN items i USING (vendor, item_id, row_hash)
+JOIN standing_routes r USING (vendor, item_id)
+LEFT JOIN item_predictions p USING (vendor, item_id)
+LEFT JOIN sheet_tokens t ON t.vendor = l.vendor AND t.item_id = l.item_id AND t.input_hash = l.input_hash
+WHERE awaits_person(r.outcome);

@@ -1,0 +1,20 @@
+-- One row per stretch of time in which an item stood in one category.
+-- previous_id: the category it stood in before, however long ago
+-- valid_to: when it left, was withdrawn by its vendor or lost its category; NULL while it stands
+CREATE OR REPLACE VIEW category_history AS
+WITH steps AS (
+    SELECT
+        vendor, item_id, category_id, outcome, decided_by, reason, model_id, run_id, seq, routed_at,
+        category_id IS DISTINCT FROM lag(category_id) OVER (PARTITION BY vendor, item_id ORDER BY seq) AS arrives
+    FROM routes
+),
+stretches AS (
+    SELECT *, lead(routed_at) OVER (PARTITION BY vendor, item_id ORDER BY seq) AS next_at FROM steps WHERE arrives
+),
+gone AS (SELECT vendor, item_id, max(gone_at) AS gone_at FROM departures ANTI JOIN live_items USING (vendor, item_id) GROUP BY ALL)
+SELECT
+    s.vendor, s.item_id, s.category_id, lag(s.category_id) OVER (PARTITION BY s.vendor, s.item_id ORDER BY s.seq) AS previous_id,
+    s.outcome, s.decided_by, s.reason, s.model_id, s.run_id, s.routed_at AS valid_from,
+    coalesce(s.next_at, g.gone_at) AS valid_to
+FROM stretches s LEFT JOIN gone g USING (vendor, item_id)
+WHERE s.category_id IS NOT NULL;

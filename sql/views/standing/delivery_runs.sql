@@ -1,0 +1,16 @@
+-- One row per delivery with the run that answers for it: its own, or the one that took over when that was superseded.
+-- run_id: the run whose counts hold this delivery
+-- received_in: the run that read it
+CREATE OR REPLACE VIEW delivery_runs AS
+WITH RECURSIVE handed_over AS (
+    SELECT run_id AS received_in, run_id FROM runs
+    UNION
+    SELECT h.received_in, e.superseded_by
+    FROM handed_over h JOIN run_ends e USING (run_id)
+    WHERE e.superseded_by IS NOT NULL
+),
+answering AS (SELECT received_in, max(run_id) AS run_id FROM handed_over GROUP BY received_in)
+SELECT
+    d.delivery_id, d.vendor, d.delivery_no, coalesce(a.run_id, d.run_id) AS run_id, d.run_id AS received_in,
+    d.file_name, d.kind, d.bytes, d.rows_in, d.status, d.reason, d.sentence, d.received_at
+FROM deliveries d LEFT JOIN answering a ON a.received_in = d.run_id;

@@ -1,0 +1,14 @@
+-- One row per live item with a prediction: the serving model's, else the youngest one there is.
+-- candidates: up to five leaves, the likeliest first
+CREATE OR REPLACE VIEW item_predictions AS
+WITH chosen AS (
+    SELECT p.input_hash, p.model_id
+    FROM predictions p LEFT JOIN serving s USING (model_id)
+    QUALIFY row_number() OVER (
+        PARTITION BY p.input_hash ORDER BY s.model_id IS NOT NULL DESC, p.predicted_at DESC, p.model_id
+    ) = 1
+)
+SELECT
+    l.vendor, l.item_id, p.model_id, p.leaf_id, p.probability, p.top_ids[1:5] AS candidates, p.novelty,
+    p.image_status, p.provider, p.predicted_at
+FROM live_items l JOIN chosen c USING (input_hash) JOIN predictions p USING (input_hash, model_id);

@@ -1,0 +1,16 @@
+-- One row per live item: the version seen last. An item is live until a full delivery of its vendor comes without it.
+-- row_hash: names the version, with vendor and item_id, in items
+-- product_id: shared by items that are one product (same GTIN or variant parent)
+-- status: how the row stood to what was known: new, changed, unchanged or duplicate
+-- delivered: false when only label files have named it since the last full delivery
+CREATE OR REPLACE VIEW live_items AS
+WITH accepted AS (
+    SELECT delivery_id, kind, received_at, max(delivery_no) FILTER (kind = 'full') OVER (PARTITION BY vendor) AS last_full
+    FROM deliveries WHERE status = 'accepted'
+)
+SELECT
+    s.vendor, s.item_id, s.row_hash, s.input_hash, i.product_id, s.delivery_id, s.delivery_no, s.line, s.status,
+    bool_or(a.kind <> 'labels') OVER (PARTITION BY s.vendor, s.item_id) AS delivered, a.received_at AS seen_at
+FROM sightings s JOIN accepted a USING (delivery_id) LEFT JOIN items i USING (vendor, item_id, row_hash)
+WHERE s.delivery_no >= coalesce(a.last_full, s.delivery_no)
+QUALIFY row_number() OVER (PARTITION BY s.vendor, s.item_id ORDER BY s.delivery_no DESC, s.line DESC) = 1;

@@ -1,0 +1,7 @@
+-- One row per item on the sheets of the latest review export.
+CREATE OR REPLACE VIEW sheet_tokens AS
+WITH latest AS (SELECT run_id FROM exports ORDER BY exported_at DESC, export_id DESC LIMIT 1)
+SELECT vendor, item_id, input_hash, max(token) AS token
+FROM export_rows
+WHERE export_id IN (SELECT export_id FROM exports JOIN latest USING (run_id))
+GROUP BY vendor, item_id, input_hash;

@@ -1,0 +1,124 @@
+"""Shared, real, small inputs: a shop with eight shelves, and a workspace that has learned them."""
+
+import csv
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# No test is timed: a busy machine must not fail a property.
+settings.register_profile("untimed", deadline=None, derandomize=True)
+settings.load_profile("untimed")
+
+SETTINGS = """\
+[routing]
+target = 0.9
+control_share = 0.0
+audit_share = 0.02
+
+[training]
+encoder_text = "tiny"
+encoder_image = "tiny"
+image_size = 32
+finetune_epochs = 0
+
+[serving]
+batch_rows = 25
+
+[feeds]
+batch_rows = 60
+"""
+SHELVES = {
+    "Home > Kitchen > Mugs": "mug cup coffee handle ceramic espresso",
+    "Home > Kitchen > Plates": "plate dish dinner porcelain stoneware rim",
+    "Home > Light > Lamps": "lamp desk bulb shade light led",
+    "Home > Light > Candles": "candle wax wick scented tealight soy",
+    "Sport > Shoes > Running": "running shoe trail sole cushion marathon",
+    "Sport > Shoes > Football": "football boot studs turf leather striker",
+    "Sport > Balls > Tennis": "tennis ball felt court can pressure",
+    "Sport > Balls > Basketball": "basketball ball rubber hoop indoor grip",
+}
+COMMON = [
+    "new",
+    "black",
+    "white",
+    "set",
+    "pack",
+    "large",
+    "small",
+    "premium",
+    "basic",
+    "2026",
+    "sale",
+    "quality",
+    "gift",
+]
+FIELDS = ["item_id", "title", "description", "brand", "price", "category_path"]
+
+
+def product(rng: random.Random, number: int, *, vague: bool = False) -> dict[str, str]:
+    """A product of one shelf; a vague one is described by words that every shelf uses."""
+    path, words = rng.choice(list(SHELVES.items()))
+    own = [] if vague else rng.sample(words.split(), 3)
+    title = own + rng.sample(COMMON, 3)
+    rng.shuffle(title)
+    return {
+        "item_id": f"{number:05d}",
+        "title": " ".join([*title, f"{rng.choice('ABCDEFG')}{rng.randint(100, 99999)}"]),
+        "description": " ".join(rng.sample(COMMON, 2) + own[:1]),
+        "brand": rng.choice(["Acme", "Borg", "Cyan"]),
+        "price": f"{rng.randint(1, 300)}.{rng.randint(10, 99)}",
+        "category_path": path,
+    }
+
+
+def write(path: Path, rows: list[dict[str, str]], fields: list[str]) -> None:
+    """A CSV of the house columns."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fields, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with catalog.toml, labels.csv (800 products), first.csv (120 items) and second.csv.
+
+    second.csv is first.csv with ten new prices and one new item; truth.csv holds the delivered items' categories.
+    """
+    folder = tmp_path_factory.mktemp("shop")
+    rng = random.Random(7)
+    (folder / "catalog.toml").write_text(SETTINGS)
+    write(folder / "labels.csv", [product(rng, n) for n in range(800)], FIELDS)
+    delivered = [product(rng, 1000 + n, vague=n % 6 == 0) for n in range(120)]
+    write(folder / "first.csv", delivered, FIELDS[:-1])
+    write(folder / "truth.csv", delivered, ["item_id", "category_path"])
+    cheaper = [row | {"price": "1.00"} if n < 10 else row for n, row in enumerate(delivered)]
+    write(folder / "second.csv", [*cheaper, product(rng, 5000)], FIELDS[:-1])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def learned(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with taxonomy, labels and a promoted bundle; copy it before changing it (`workspace_copy`)."""
+    from pipelines import labels, taxonomy, train, workspace
+    from pipelines.session import opened
+
+    place = workspace.init(tmp_path_factory.mktemp("learned") / "ws")
+    place.settings_file.write_text((shop / "catalog.toml").read_text())
+    with opened(place.root) as session:
+        with session.single("taxonomy") as job:
+            taxonomy.run(job, shop / "labels.csv")
+        with session.single("labels") as job:
+            labels.run(job, shop / "labels.csv", vendor="history", random=True)
+        with session.single("train") as job:
+            train.run(job)
+    return place.root
+
+
+@pytest.fixture
+def workspace_copy(learned: Path, tmp_path: Path) -> Path:
+    """A workspace of one's own that has learned the shelves."""
+    return Path(shutil.copytree(learned, tmp_path / "ws"))

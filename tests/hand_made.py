@@ -1,0 +1,230 @@
+"""A small workspace made row by row, whose every answer is known.
+
+Taxonomy: Home > Kitchen > Kettles | Pans, Home > Garden > Hoses, Toys > Puzzles. Three vendors:
+acme delivers everything each time, bolt only changes, archive is a label file.
+
+run 1 nightly     acme 1 (full): a1 kettle placed, a1 again (duplicate), a2 and a3 review, a4 at Kitchen, a line refused
+                  bolt 1 (delta): b1 puzzle placed, b2 hose decided by a label
+run 2 labels      archive 1 (labels): x1, x2; not routed before run 4
+run 3 nightly     acme 2 (full): a1 changed, a2 and a5 as ever or new, a3 and a4 absent; killed and taken over by run 4
+run 4 nightly     acme's items settled: a1 moves to Pans, a2 decided by a reviewer, a5 review; bolt 2 refused, bolt 3 held
+"""
+
+import atexit
+import json
+import shutil
+import tempfile
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+
+from catalog.certificate import Certificate, Group, StratumCertificate
+from catalog.jobs import Job
+from catalog.settings import Settings, Workspace
+from catalog.store import Store
+from catalog.taxonomy import from_paths
+
+RUN = {1: "000001-aaaa", 2: "000002-bbbb", 3: "000003-cccc", 4: "000004-dddd"}
+KETTLES, PANS, KITCHEN, HOSES, PUZZLES = "111", "112", "11", "121", "21"
+IDS = {
+    "Home": "1", "Home > Kitchen": "11", "Home > Kitchen > Kettles": "111", "Home > Kitchen > Pans": "112",
+    "Home > Garden": "12", "Home > Garden > Hoses": "121", "Toys": "2", "Toys > Puzzles": "21",
+}  # fmt: skip
+METRICS = {
+    "risk_coverage": {
+        "coverage": [round(0.02 * n, 2) for n in range(1, 51)],
+        "risk": [round(0.0585 * (0.02 * n) ** 3, 5) for n in range(1, 51)],
+    },
+    "labels_missing": {"0.95": 0, "0.98": 412},
+    "leaf_accuracy": 0.873,
+}
+
+
+def stratum(name: str, **facts: object) -> StratumCertificate:
+    """A stratum's part of a certificate: nothing passed unless told."""
+    nothing = {
+        "stratum": name, "target": 0.95, "level": 0.025, "threshold": None, "start": None, "n": 0, "k": 0, "p_value": 1.0,
+        "precision": None, "lower_bound": 0.0, "n_available": 600, "coverage": 0.0, "item_precision": None,
+        "item_interval": None, "labels_missing": None, "refusal": "nothing_passed",
+    }  # fmt: skip
+    return StratumCertificate(**{**nothing, **facts})
+
+
+def certificate(**facts: object) -> Certificate:
+    """The certificate of both models: the leaf test passed, the parent test did not."""
+    leaf = stratum(
+        "leaf", threshold=2.41, n=431, k=9, p_value=0.0031, precision=422 / 431, lower_bound=0.9607, coverage=0.71,
+        refusal=None, departments=(Group("1", "Home", 300, 4, 296 / 300, 0.995, True),),
+    )  # fmt: skip
+    usual = {
+        "model_id": "m2", "target": 0.95, "delta": 0.05, "min_level": None, "novelty_threshold": None, "groups": "pooled",
+        "leaf": leaf, "parent": stratum("parent", n=22, k=2, labels_missing=180), "calibration_hash": "abc",
+        "calibration_products": 607, "temperature_products": 280, "attempt": 1, "issued_at": "2026-03-01T00:00:00+00:00",
+    }  # fmt: skip
+    return Certificate(**{**usual, **facts})
+
+
+def hour(n: int) -> datetime:
+    """The n-th hour of the workspace's life."""
+    return datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=n)
+
+
+def rows(store: Store, table: str, *records: dict) -> None:
+    """Appends records, typed as the table's columns are where a column holds nothing else but None."""
+    frame = pl.DataFrame(list(records), infer_schema_length=None)
+    store.append(table, frame.select(c for c in frame.columns if frame[c].dtype != pl.Null))
+
+
+def hand_made(root: Path) -> tuple[Workspace, Store]:
+    """The workspace of this module's docstring, its work database open."""
+    workspace = Workspace(Path(shutil.copytree(_template(), root, dirs_exist_ok=True)))
+    return workspace, Store.open(workspace.work_db)
+
+
+@cache
+def _template() -> Path:
+    """Written once a process; every test gets a copy."""
+    root = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, root)
+    (root / "catalog.toml").write_text("")
+    workspace = Workspace(root)
+    for folder in workspace.folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    with Store.open(workspace.work_db) as store:
+        _taxonomy_and_model(store)
+        _runs_and_deliveries(store)
+        _items(store)
+        _predictions(store)
+        _decisions(store)
+        _routes(store)
+    return root
+
+
+def job(workspace: Workspace, store: Store, run: int = 4) -> Job:
+    """Work under one of the runs."""
+    store.stage = "publish"
+    return Job(workspace, Settings(), store, RUN[run])
+
+
+def _taxonomy_and_model(store: Store) -> None:
+    taxonomy = from_paths(IDS, IDS.values())
+    store.append("categories", taxonomy.nodes.with_columns(taxonomy_version=pl.lit("tax1")))
+    rows(store, "taxonomies", {"taxonomy_version": "tax1", "seq": 1, "imported_at": hour(0)})
+    for n, model in enumerate(("m1", "m2"), start=1):
+        rows(store, "models", {"model_id": model, "taxonomy_version": "tax1", "metrics": json.dumps(METRICS)})
+        rows(store, "promotions", {"model_id": model, "seq": n, "action": "promote", "promoted_at": hour(n)})
+        rows(store, "policies", {"policy_id": f"p{n}", "seq": n, "model_id": model, "certificate_id": f"c{n}"})
+        rows(store, "certificates", {
+            "certificate_id": f"c{n}", "model_id": model, "target": 0.95, "delta": 0.05, "attempt": 1,
+            "body": json.dumps(certificate().to_dict()), "issued_at": hour(n),
+        })  # fmt: skip
+    for key, split in (("a2", "train"), ("b2", "calibration")):
+        vendor = {"a": "acme", "b": "bolt"}[key[0]]
+        rows(store, "example_splits", {
+            "model_id": "m2", "vendor": vendor, "item_id": key, "input_hash": f"in-{key}", "split": split,
+        })  # fmt: skip
+
+
+def _runs_and_deliveries(store: Store) -> None:
+    for number, run_id in RUN.items():
+        name = "labels" if number == 2 else "nightly"
+        rows(store, "runs", {"run_id": run_id, "job": name, "key": run_id[-4:], "started_at": hour(10 * number)})
+    for number, status, heir in ((1, "done", None), (2, "done", None), (3, "superseded", RUN[4])):
+        rows(store, "run_ends", {
+            "run_id": RUN[number], "status": status, "superseded_by": heir, "ended_at": hour(10 * number + 2),
+        })  # fmt: skip
+    for vendor, no, run, kind, rows_in, status in (
+        ("acme", 1, 1, "full", 6, "accepted"),
+        ("bolt", 1, 1, "delta", 2, "accepted"),
+        ("archive", 1, 2, "labels", 2, "accepted"),
+        ("acme", 2, 3, "full", 3, "accepted"),
+        ("bolt", 2, 4, "delta", 40, "refused"),
+        ("bolt", 3, 4, "delta", 50, "held"),
+    ):
+        rows(store, "deliveries", {
+            "delivery_id": f"{vendor}-{no}", "vendor": vendor, "delivery_no": no, "run_id": RUN[run], "kind": kind,
+            "file_name": f"{vendor}-{no}.csv", "rows_in": rows_in, "status": status,
+            "reason": None if status == "accepted" else "shrunk", "received_at": hour(10 * run + no),
+        })  # fmt: skip
+    rows(store, "rejects", {
+        "delivery_id": "acme-1", "vendor": "acme", "line": 7, "item_id": "a9", "rule": "title_missing",
+        "detail": "title is empty", "raw": "a9;;<script>alert(1)</script>", "run_id": RUN[1],
+    })  # fmt: skip
+    # rows of a refused file were looked at too; they are in nobody's quarantine
+    rows(store, "rejects", {"delivery_id": "bolt-2", "vendor": "bolt", "line": 2, "rule": "ragged", "run_id": RUN[4]})
+
+
+def _items(store: Store) -> None:
+    seen = (
+        ("acme", 1, 2, "a1", "1", "new"), ("acme", 1, 3, "a1", "1", "duplicate"), ("acme", 1, 4, "a2", "1", "new"),
+        ("acme", 1, 5, "a3", "1", "new"), ("acme", 1, 6, "a4", "1", "new"),
+        ("bolt", 1, 2, "b1", "1", "new"), ("bolt", 1, 3, "b2", "1", "new"),
+        ("archive", 1, 2, "x1", "1", "new"), ("archive", 1, 3, "x2", "1", "new"),
+        ("acme", 2, 2, "a1", "2", "changed"), ("acme", 2, 3, "a2", "1", "unchanged"), ("acme", 2, 4, "a5", "1", "new"),
+        ("bolt", 3, 2, "b9", "1", "new"),
+    )  # fmt: skip
+    for vendor, no, line, item, version, status in seen:
+        keys = {"vendor": vendor, "item_id": item, "row_hash": f"row-{item}-{version}", "input_hash": f"in-{item}"}
+        rows(store, "sightings", {
+            **keys, "delivery_id": f"{vendor}-{no}", "delivery_no": no, "line": line, "status": status,
+        })  # fmt: skip
+        if status in ("new", "changed"):
+            gtin = "4006381333931" if item in ("a1", "b1") else None
+            rows(store, "items", {**keys, "title": f"{item} version {version}", "gtin": gtin, "created_at": hour(no)})
+
+
+def _predictions(store: Store) -> None:
+    tops = {"a1": (KETTLES, PANS), "a2": (PANS, KETTLES), "a3": (HOSES, PANS), "a4": (KETTLES, PANS), "b1": (PUZZLES,)}
+    for item, top in tops.items():
+        _predicted(store, item, "m1", top, 11)
+    _predicted(store, "a1", "m2", (PANS, KETTLES, HOSES), 41)
+    _predicted(store, "a5", "m2", (KETTLES, PANS, HOSES, PUZZLES, KITCHEN, "gone-id"), 41)
+
+
+def _predicted(store: Store, item: str, model: str, top: tuple[str, ...], at: int) -> None:
+    rows(store, "predictions", {
+        "input_hash": f"in-{item}", "model_id": model, "leaf_id": top[0], "probability": 0.9, "top_ids": list(top),
+        "predicted_at": hour(at),
+    })  # fmt: skip
+
+
+def _decisions(store: Store) -> None:
+    said = (
+        (1, "bolt", "b2", "category", HOSES, "label"), (2, "archive", "x1", "category", PANS, "label"),
+        (3, "archive", "x2", "category", PUZZLES, "label"), (4, "acme", "a2", "category", PANS, "review"),
+        (5, "acme", "a2", "category", KETTLES, "label"),  # a later label does not outrank a person
+        (6, "archive", "x2", "category", HOSES, "correction"), (7, "archive", "x2", "skip", None, "review"),
+        (8, "acme", "a3", "not_sellable", None, "review"),
+    )  # fmt: skip
+    for seq, vendor, item, verdict, category, source in said:
+        rows(store, "decisions", {
+            "decision_id": f"d{seq}", "seq": seq, "vendor": vendor, "item_id": item, "input_hash": f"in-{item}",
+            "verdict": verdict, "category_id": category, "source": source, "decided_at": hour(20 + seq),
+        })  # fmt: skip
+    for sheet, run, token in (("e1", 1, "OLD-a5"), ("e2", 4, "NEW-a5")):
+        rows(store, "exports", {"export_id": sheet, "run_id": RUN[run], "rows": 1, "exported_at": hour(10 * run + 5)})
+        rows(store, "export_rows", {
+            "export_id": sheet, "token": token, "vendor": "acme", "item_id": "a5", "input_hash": "in-a5",
+        })  # fmt: skip
+
+
+def _routes(store: Store) -> None:
+    settled = (
+        (1, 1, "acme", "a1", "placed", KETTLES, "model", None), (2, 1, "acme", "a2", "review", None, None, "g1"),
+        (3, 1, "acme", "a3", "review", None, None, "g1"), (4, 1, "acme", "a4", "placed_at_parent", KITCHEN, "model", None),
+        (5, 1, "bolt", "b1", "placed", PUZZLES, "model", None), (6, 1, "bolt", "b2", "decided", HOSES, "label", None),
+        (7, 3, "acme", "a5", "review", None, None, "g2"),
+        (8, 4, "acme", "a1", "placed", PANS, "model", None), (9, 4, "acme", "a2", "decided", PANS, "person", None),
+        (10, 4, "acme", "a5", "review", None, None, "g2"), (11, 4, "archive", "x1", "decided", PANS, "label", None),
+        (12, 4, "archive", "x2", "decided", HOSES, "person", None),
+    )  # fmt: skip
+    for seq, run, vendor, item, outcome, category, by, group in settled:
+        rows(store, "routes", {
+            "run_id": RUN[run], "vendor": vendor, "item_id": item, "input_hash": f"in-{item}", "outcome": outcome,
+            "model_id": "m1" if run == 1 else "m2", "policy_id": "p1" if run == 1 else "p2", "category_id": category,
+            "confidence": 0.99 if by == "model" else None, "reason": "unsure" if outcome == "review" else "certified",
+            "sentence": "The leaf is not sure enough.", "decided_by": by, "group_id": group, "seq": seq,
+            "parent_id": KITCHEN if outcome != "decided" else None, "routed_at": hour(10 * run + 1),
+        })  # fmt: skip

@@ -1,0 +1,302 @@
+"""The rules of the house, held by reading the code: the arrow, the doors, the size of things, the words we avoid.
+
+Each rule is a function from one parsed file to its violations, so that each can also be fed a bad one.
+"""
+
+import ast
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("schemas", "catalog", "pipelines", "sql")
+
+# Who may import whom among our own packages.
+ARROW = {
+    "schemas": {"schemas"},
+    "sql": {"sql"},
+    "catalog": {"schemas", "catalog", "sql"},
+    "pipelines": {"schemas", "catalog", "pipelines", "sql"},
+}
+
+# One door per heavy thing: the only files that may import it.
+_TORCH = frozenset(
+    {
+        "catalog/network.py",
+        "catalog/head.py",
+        "catalog/encoding.py",
+        "catalog/ridge.py",
+        "catalog/training.py",
+        "catalog/export.py",
+    }
+)
+DOORS = {
+    "duckdb": frozenset({"catalog/store.py", "catalog/feeds.py"}),
+    "torch": _TORCH,
+    "torchvision": _TORCH,
+    "transformers": _TORCH,
+    "timm": _TORCH,
+    "safetensors": _TORCH,
+    "onnx": frozenset({"catalog/export.py"}),
+    "onnxscript": frozenset({"catalog/export.py"}),
+    "onnxruntime": frozenset({"catalog/classifier.py", "catalog/export.py"}),  # export measures what it ships
+    "open_clip": frozenset({"catalog/network.py"}),
+    "typer": frozenset({"pipelines/cli.py"}),
+}
+
+MAX_FILE = 400
+MAX_FUNCTION = 50
+# Longer than the rule, each with the reason.
+LONG_FILES: dict[str, str] = {}
+LONG_FUNCTIONS = {
+    "catalog/reasons.py:sentences": "one table of sentences, a line or two each; splitting it would scatter it"
+}
+
+FORBIDDEN_NAMES = re.compile(r"^(utils|util|helpers|misc|common|legacy_.*)$")
+# Work at import slows `catalog --help` and surprises whoever imports the library.
+AT_IMPORT = (
+    ast.Import,
+    ast.ImportFrom,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Assign,
+    ast.AnnAssign,
+    ast.AugAssign,
+)
+# **facts that are data (columns of a row, counts of a log line), not options somebody has to look up.
+HANDED_ON = {
+    "catalog/jobs.py:event": "counts of a log line",
+    "catalog/jobs.py:start_run": "columns of the run's row",
+}
+# What may stand between braces in SQL: identifiers the program itself wrote, under the names the house uses for them.
+OWN_IDENTIFIERS = {"columns", "marks", "name", "statement", "table"}
+# Files that compose statements out of our own statements and names, and meet no text from outside.
+COMPOSERS = {"catalog/publication.py", "catalog/store.py", "catalog/views.py"}
+_SQL = re.compile(r"\s*(--.*\n\s*)*(WITH|SELECT|INSERT|DELETE|UPDATE|CREATE|COPY|ATTACH|DESCRIBE|COMMENT)\b")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One Python file: its path from the project's root and its text."""
+
+    path: str
+    text: str
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text)
+
+    @property
+    def package(self) -> str:
+        return self.path.partition("/")[0]
+
+    @cached_property
+    def imports(self) -> list[tuple[int, str, int]]:
+        """(line, dotted name, dots in front) of every import, also those inside functions."""
+        found = []
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                found += [(node.lineno, alias.name, 0) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                found.append((node.lineno, node.module or "", node.level))
+            elif _called(node) in {"import_module", "__import__"} and isinstance(node, ast.Call) and node.args:
+                name = node.args[0].value if isinstance(node.args[0], ast.Constant) else ""
+                found.append((node.lineno, str(name), 0))
+        return found
+
+
+def _called(node: ast.AST) -> str:
+    """The name of what is called, without what stands before its last dot."""
+    if not isinstance(node, ast.Call):
+        return ""
+    return getattr(node.func, "attr", getattr(node.func, "id", ""))
+
+
+def arrow(source: Source) -> list[str]:
+    """Schemas <- catalog <- pipelines."""
+    ours = [(line, name.partition(".")[0]) for line, name, _ in source.imports]
+    return [
+        f"{source.path}:{line} imports {name}"
+        for line, name in ours
+        if name in ARROW and name not in ARROW[source.package]
+    ]
+
+
+def relative_imports(source: Source) -> list[str]:
+    """Imports name where things come from."""
+    return [f"{source.path}:{line} imports relatively" for line, _, dots in source.imports if dots]
+
+
+def doors(source: Source) -> list[str]:
+    """Heavy packages are imported behind one door each."""
+    return [
+        f"{source.path}:{line} imports {name}"
+        for line, name, dots in source.imports
+        if not dots and source.path not in DOORS.get(name.partition(".")[0], {source.path})
+    ]
+
+
+def printing(source: Source) -> list[str]:
+    """The library speaks through its log and its return values."""
+    found = [node for node in ast.walk(source.tree) if isinstance(node, ast.Call) and _is_print(node.func)]
+    return [f"{source.path}:{node.lineno} prints" for node in found if source.package in {"catalog", "schemas"}]
+
+
+def _is_print(function: ast.expr) -> bool:
+    return isinstance(function, ast.Name) and function.id == "print"
+
+
+def names(source: Source) -> list[str]:
+    """A file is named after what it holds."""
+    return [f"{source.path}: a name that says nothing"] if FORBIDDEN_NAMES.match(Path(source.path).stem) else []
+
+
+def file_length(source: Source) -> list[str]:
+    lines = len(source.text.splitlines())
+    return [f"{source.path} has {lines} lines"] if lines > MAX_FILE and source.path not in LONG_FILES else []
+
+
+def function_length(source: Source) -> list[str]:
+    functions = [n for n in ast.walk(source.tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [
+        f"{source.path}:{f.lineno} {f.name} has {length} lines"
+        for f in functions
+        if (length := (f.end_lineno or 0) - f.lineno + 1) > MAX_FUNCTION
+        and f"{source.path}:{f.name}" not in LONG_FUNCTIONS
+    ]
+
+
+def passed_through(source: Source) -> list[str]:
+    """No **kwargs that are only handed on: a signature says what can be said."""
+    functions = [n for n in ast.walk(source.tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [
+        f"{source.path}:{call.lineno} {function.name} hands **{function.args.kwarg.arg} on"
+        for function in functions
+        if function.args.kwarg and f"{source.path}:{function.name}" not in HANDED_ON
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and _hands_on(call, function.args.kwarg.arg)
+    ]
+
+
+def _hands_on(call: ast.Call, name: str) -> bool:
+    return any(k.arg is None and isinstance(k.value, ast.Name) and k.value.id == name for k in call.keywords)
+
+
+def work_at_import(source: Source) -> list[str]:
+    """Importing a module defines things and does nothing else."""
+    bad = [node for node in source.tree.body if not isinstance(node, AT_IMPORT) and not _harmless(node)]
+    if source.path == "pipelines/cli.py":
+        bad = [node for node in bad if not isinstance(node, ast.Expr | ast.If)]  # Typer's registrations, `__main__`
+    return [f"{source.path}:{node.lineno} works at import" for node in bad]
+
+
+def _harmless(node: ast.stmt) -> bool:
+    docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return docstring or (
+        isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "__name__ == '__main__'"}
+    )
+
+
+def spliced_sql(source: Source) -> list[str]:
+    """Values reach SQL as parameters. An f-string of SQL may hold constants, quoted() identifiers and our own names."""
+    found = []
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.JoinedStr) and source.path not in COMPOSERS and _SQL.match(_constant_text(node)):
+            spliced = [part.value for part in node.values if isinstance(part, ast.FormattedValue)]
+            found += [
+                f"{source.path}:{node.lineno} splices {{{ast.unparse(value)}}} into SQL"
+                for value in spliced
+                if not _safe(value)
+            ]
+    return found
+
+
+def _constant_text(node: ast.JoinedStr) -> str:
+    return "".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))
+
+
+def _safe(value: ast.expr) -> bool:
+    if isinstance(value, ast.Name):
+        return value.id.isupper() or value.id in OWN_IDENTIFIERS
+    return _called(value) in {"quoted", "int", "_literal", "join"}
+
+
+RULES: list[Callable[[Source], list[str]]] = [
+    arrow,
+    relative_imports,
+    doors,
+    printing,
+    names,
+    file_length,
+    function_length,
+    passed_through,
+    work_at_import,
+    spliced_sql,
+]
+
+
+def sources() -> list[Source]:
+    files = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    return [Source(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")) for path in files]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_house_keeps_its_rules(rule: Callable[[Source], list[str]]) -> None:
+    found = sources()
+    assert len(found) > 20
+    assert [violation for source in found for violation in rule(source)] == []
+
+
+LONG_FUNCTION = "def long():\n" + "    x = 1\n" * MAX_FUNCTION
+BAD = [
+    (arrow, "schemas/rows.py", "from catalog.store import Store"),
+    (arrow, "catalog/feeds.py", "def read():\n    import pipelines.ingest"),
+    (arrow, "catalog/feeds.py", "import importlib\nimportlib.import_module('pipelines.ingest')"),
+    (relative_imports, "catalog/feeds.py", "from .store import Store"),
+    (doors, "catalog/routing.py", "import duckdb"),
+    (doors, "catalog/routing.py", "from torch.nn import functional"),
+    (doors, "catalog/network.py", "import onnxruntime as ort"),
+    (doors, "catalog/classifier.py", "def load():\n    import open_clip"),
+    (doors, "pipelines/nightly.py", "from typer import echo"),
+    (printing, "catalog/feeds.py", "def read():\n    print('read')"),
+    (names, "catalog/utils.py", ""),
+    (names, "catalog/legacy_feeds.py", ""),
+    (file_length, "catalog/feeds.py", "x = 1\n" * (MAX_FILE + 1)),
+    (function_length, "catalog/feeds.py", LONG_FUNCTION),
+    (passed_through, "catalog/feeds.py", "def read(**options):\n    return parse(**options)"),
+    (work_at_import, "catalog/feeds.py", "connect()"),
+    (work_at_import, "catalog/feeds.py", "for name in ():\n    pass"),
+    (spliced_sql, "catalog/feeds.py", "def f(vendor):\n    return f\"SELECT 1 FROM items WHERE vendor = '{vendor}'\""),
+    (spliced_sql, "catalog/feeds.py", 'def f(row):\n    return f"DELETE FROM items WHERE item_id = {row.id}"'),
+]
+
+
+@pytest.mark.parametrize(("rule", "path", "text"), BAD, ids=lambda value: getattr(value, "__name__", None))
+def test_every_rule_can_fail(rule: Callable[[Source], list[str]], path: str, text: str) -> None:
+    assert rule(Source(path, text))
+
+
+def test_every_rule_has_a_case_that_fails() -> None:
+    assert {rule for rule, *_ in BAD} == set(RULES)
+
+
+def test_exceptions_are_still_needed() -> None:
+    by_path = {source.path: source for source in sources()}
+    assert all(len(by_path[path].text.splitlines()) > MAX_FILE for path in LONG_FILES)
+    named = {f"{s.path}:{f.name}" for s in by_path.values() for f in ast.walk(s.tree) if isinstance(f, ast.FunctionDef)}
+    assert set(LONG_FUNCTIONS) <= named
+    assert set(HANDED_ON) <= named
+
+
+def test_torch_stays_out_of_the_base_dependencies() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    base = {re.split(r"[^a-z0-9-]", name.lower())[0] for name in project["dependencies"]}
+    training = {re.split(r"[^a-z0-9-]", name.lower())[0] for name in project["optional-dependencies"]["train"]}
+    assert {"torch", "transformers", "open-clip-torch"} <= training
+    assert not base & training

@@ -1,0 +1,182 @@
+"""The night as a whole: repeatable, in order, safe beside readers, one at a time."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from catalog import ask
+from catalog.errors import Busy, CatalogError
+from catalog.lock import hold
+from catalog.settings import Workspace
+from pipelines import nightly
+from pipelines.session import opened
+
+pytestmark = pytest.mark.train
+
+
+def deliver(place: Path, source: Path, name: str, vendor: str = "acme") -> None:
+    inbox = place / "feeds" / vendor
+    inbox.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, inbox / name)
+
+
+def night(place: Path) -> nightly.Night:
+    with opened(place) as session:
+        return nightly.run(session)
+
+
+def state(place: Path) -> list[dict]:
+    query = (
+        "SELECT c.vendor, c.item_id, c.title, c.path, c.outcome FROM current_category c "
+        "WHERE vendor = 'acme' ORDER BY item_id"
+    )
+    return json.loads(ask.ask(Workspace(place), query, output="json"))
+
+
+def prices(place: Path) -> dict[str, str]:
+    with opened(place) as session:
+        found = session.store.query(
+            "SELECT item_id, price FROM live_items JOIN items USING (vendor, item_id, row_hash) WHERE vendor = 'acme'"
+        )
+    return {row["item_id"]: str(row["price"]) for row in found.iter_rows(named=True)}
+
+
+def test_a_b_a_ends_at_a(workspace_copy: Path, shop: Path) -> None:
+    deliver(workspace_copy, shop / "first.csv", "2026-01-01.csv")
+    night(workspace_copy)
+    first, first_prices = state(workspace_copy), prices(workspace_copy)
+    deliver(workspace_copy, shop / "second.csv", "2026-01-02.csv")
+    night(workspace_copy)
+    assert prices(workspace_copy) != first_prices
+    deliver(workspace_copy, shop / "first.csv", "2026-01-03.csv")
+    night(workspace_copy)
+    assert prices(workspace_copy) == first_prices
+    assert state(workspace_copy) == first
+
+
+def test_counts_balance_per_vendor(workspace_copy: Path, shop: Path) -> None:
+    broken = shop / "first.csv"
+    text = broken.read_text().splitlines()
+    text.insert(3, text[2])  # the same row twice
+    text.insert(5, "99999,ragged,too,many,1.0,cells,here")
+    file = workspace_copy / "broken.csv"
+    file.write_text("\n".join(text) + "\n")
+    deliver(workspace_copy, file, "2026-01-01.csv")
+    run = night(workspace_copy)
+    (row,) = json.loads(
+        ask.ask(Workspace(workspace_copy), f"SELECT * FROM run_summary WHERE run_id = '{run.run_id}'", output="json")
+    )
+    outcomes = ("placed", "placed_at_parent", "review", "decided", "duplicate", "quarantine")
+    assert row["rows_in"] == 122 == sum(row[name] for name in outcomes)
+    assert (row["duplicate"], row["quarantine"]) == (1, 1)
+    rejects = json.loads(ask.ask(Workspace(workspace_copy), "SELECT * FROM rejects_by_rule", output="json"))
+    assert [r["example_line"] for r in rejects] == [6]
+
+
+def test_a_changed_target_routes_again_without_inference(workspace_copy: Path, shop: Path) -> None:
+    deliver(workspace_copy, shop / "first.csv", "2026-01-01.csv")
+    night(workspace_copy)
+    settings = workspace_copy / "catalog.toml"
+    settings.write_text(settings.read_text().replace("target = 0.9", "target = 0.999"))
+    run = night(workspace_copy)
+    with opened(workspace_copy) as session:
+        assert session.store.one("SELECT count(*) FROM predictions WHERE run_id = ?", [run.run_id]) == 0
+        assert session.store.one("SELECT count(*) FROM routes WHERE run_id = ?", [run.run_id]) > 0
+
+
+def test_a_refused_feed_leaves_the_others_and_shows_in_the_exit_status(workspace_copy: Path, shop: Path) -> None:
+    deliver(workspace_copy, shop / "first.csv", "2026-01-01.csv")
+    bad = workspace_copy / "bad.csv"
+    bad.write_text("sku,name\n1,mug\n")
+    deliver(workspace_copy, bad, "items.csv", vendor="borg")
+    result = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "nightly", "-w", str(workspace_copy)],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 65
+    assert "runs show" in result.stderr
+    assert len(state(workspace_copy)) > 0
+
+
+def test_one_run_at_a_time(workspace_copy: Path) -> None:
+    with hold(Workspace(workspace_copy).lock), pytest.raises(Busy, match="process"), opened(workspace_copy):
+        pass
+
+
+def test_a_run_whose_lock_was_taken_over_may_not_publish(tmp_path: Path) -> None:
+    path = tmp_path / "run.lock"
+    with hold(path) as lock:
+        lock.check()
+        path.unlink()
+        path.touch()
+        with pytest.raises(CatalogError, match="taken over"):
+            lock.check()
+
+
+def test_readers_see_one_run_in_every_read(workspace_copy: Path, shop: Path) -> None:
+    """Readers in a loop while four runs publish: each read is of one run, and every run is either seen or passed by."""
+    deliver(workspace_copy, shop / "first.csv", "2026-01-01.csv")
+    published = [night(workspace_copy).run_id]
+    file, seen, mixed, stop = workspace_copy / "published" / "catalog.duckdb", set(), [], threading.Event()
+    reader = """
+import sys, duckdb
+for _ in range(10_000):
+    with duckdb.connect(sys.argv[1], read_only=True) as con:
+        one = con.execute("SELECT run_id FROM freshness").fetchall()
+        con.execute("SELECT count(*) FROM current_category").fetchone()
+        two = con.execute("SELECT run_id FROM freshness").fetchall()
+        newest = con.execute("SELECT max(run_id) FROM run_summary").fetchone()[0]
+    print(one[0][0], two[0][0], newest, len(one), flush=True)
+"""
+    with subprocess.Popen([sys.executable, "-c", reader, str(file)], stdout=subprocess.PIPE, text=True) as process:
+
+        def collect() -> None:
+            for line in process.stdout or []:
+                one, two, newest, rows = line.split()
+                seen.add(one)
+                if not (one == two == newest and rows == "1"):
+                    mixed.append(line)
+                if stop.is_set():
+                    break
+
+        thread = threading.Thread(target=collect)
+        thread.start()
+        for number, name in enumerate(["second", "first", "second"]):
+            deliver(workspace_copy, shop / f"{name}.csv", f"2026-02-0{number + 1}.csv")
+            published.append(night(workspace_copy).run_id)
+        stop.set()
+        thread.join(timeout=60)
+        process.kill()
+    assert not mixed
+    assert seen <= set(published)
+    assert len(seen) > 1
+
+
+def test_the_published_file_is_complete_and_read_only(workspace_copy: Path, shop: Path) -> None:
+    deliver(workspace_copy, shop / "first.csv", "2026-01-01.csv")
+    night(workspace_copy)
+    file = workspace_copy / "published" / "catalog.duckdb"
+    assert file.stat().st_mode & 0o777 == 0o444
+    with duckdb.connect(str(file), read_only=True) as con:
+        names = {n for (n,) in con.execute("SELECT table_name FROM information_schema.tables").fetchall()}
+    assert names >= {
+        "current_category",
+        "review_backlog",
+        "predictions_current",
+        "run_summary",
+        "rejects_by_rule",
+        "training_examples",
+        "moved_items",
+        "gtin_conflicts",
+        "freshness",
+    }

@@ -1,0 +1,58 @@
+"""The one door to DuckDB."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from catalog.errors import CatalogError
+from catalog.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "state" / "work.duckdb")
+
+
+def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        store.append("rejects", pl.DataFrame({"vendor": ["acme"], "line": [3]}))
+        raise ZeroDivisionError
+    assert store.one("SELECT count(*) FROM rejects") == 0
+
+
+def test_an_inner_transaction_joins_the_outer(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        with store.transaction():
+            store.append_row("rejects", vendor="acme", line=3)
+        raise ZeroDivisionError
+    assert store.one("SELECT count(*) FROM rejects") == 0
+
+
+def test_append_goes_by_name_and_fills_with_null(store: Store) -> None:
+    store.append("rejects", pl.DataFrame({"line": [3], "vendor": ["a'; DROP TABLE rejects; --"]}))
+    assert store.query("SELECT vendor, line, rule FROM rejects").row(0) == ("a'; DROP TABLE rejects; --", 3, None)
+
+
+def test_batches_hold_every_row_once(store: Store) -> None:
+    store.append("rejects", pl.DataFrame({"line": range(5000)}))
+    sizes = [batch.height for batch in store.batches("SELECT line FROM rejects", rows=2048)]
+    assert sum(sizes) == 5000
+    assert len(sizes) > 1
+
+
+def test_opening_again_keeps_the_facts_and_migrates_nothing_twice(store: Store) -> None:
+    store.append_row("rejects", vendor="acme")
+    path = store.path
+    store.close()
+    with Store.open(path) as again:
+        assert again.one("SELECT count(*) FROM rejects") == 1
+        assert again.one("SELECT count(*) = count(DISTINCT version) FROM schema_version")
+
+
+def test_a_newer_file_is_refused(store: Store) -> None:
+    store.execute("INSERT INTO schema_version VALUES (9999, 'from the future')")
+    path = store.path
+    store.close()
+    with pytest.raises(CatalogError, match="newer version"):
+        Store.open(path)
