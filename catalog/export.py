@@ -16,6 +16,7 @@ from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import nn
 
+from catalog import agreement
 from catalog.errors import CatalogError
 from catalog.head import Head
 from catalog.images import read_picture, to_tensor
@@ -53,6 +54,7 @@ def export(
     Raises CatalogError when torch and ONNX Runtime differ by more than `TOLERANCE` on up to 200 of the products.
     """
     sample = examples.head(SAMPLE)
+    compared = agreement.check(encoder, tower_texts(sample, encoder.rules), pictures_of(examples))
     inputs = sample_inputs(encoder, sample, words)
     (folder / "tokenizer.json").write_text(encoder.tokenizer, encoding="utf-8")
     (folder / "preprocess.json").write_text(encoder.rules.to_json(), encoding="utf-8")
@@ -75,7 +77,12 @@ def export(
     progress("export", 4, 5)
     quantize_image(folder / "image.onnx", folder / "image.int8.onnx", inputs["pixels"])
     progress("export", 5, 5)
-    return differences | int8_agreement(folder, inputs)
+    return differences | int8_agreement(folder, inputs) | compared
+
+
+def pictures_of(examples: pl.DataFrame) -> list[str]:
+    """Paths of up to 200 products' pictures."""
+    return examples["image"].drop_nulls().head(SAMPLE).to_list()
 
 
 def sample_inputs(

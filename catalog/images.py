@@ -95,30 +95,54 @@ def _exists(path: str) -> bool:
 
 def decode(data: bytes, rules: ImageRules) -> np.ndarray | None:
     """uint8 (size, size, 3) of an encoded picture; None when it cannot be decoded or has too many pixels."""
+    image = upright_rgb(data, rules)
+    return None if image is None else fit(image, rules)
+
+
+def upright_rgb(data: bytes, rules: ImageRules) -> Image.Image | None:
+    """An encoded picture as RGB, turned as its EXIF says, transparency on white; None where `decode` says None."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 return None
             # Twice the target keeps the resampling ours: libjpeg's reduction alone would blur small goods.
             image.draft(None, (2 * rules.size, 2 * rules.size))
-            return fit(_upright(image), rules)
+            rgb = _on_white(_upright(image))
+            rgb.load()  # an RGB picture is read lazily, and its bytes are closed here
+            return rgb
     except (
         Exception
     ):  # decoders raise anything on broken bytes (struct, zlib, SyntaxError, MemoryError): data, not a bug
         return None
 
 
-def fit(image: Image.Image, rules: ImageRules) -> np.ndarray:
-    """uint8 (size, size, 3): RGB on white, resized as the rules say."""
-    size, rgb, resample = rules.size, _on_white(image), _INTERPOLATION[rules.interpolation]
-    if rules.mode == "squash":
-        return np.asarray(rgb.resize((size, size), resample))
-    pick = min if rules.mode == "shortest" else max
-    scale = size / pick(rgb.width, rgb.height)
-    width, height = max(1, round(rgb.width * scale)), max(1, round(rgb.height * scale))
+def fit(rgb: Image.Image, rules: ImageRules) -> np.ndarray:
+    """uint8 (size, size, 3) of an RGB picture, as open_clip's transform of the same mode does it, to the pixel."""
+    size, resample = rules.size, _INTERPOLATION[rules.interpolation]
+    width, height = _fitted(rgb.width, rgb.height, rules)
+    resized = rgb.resize((width, height), resample)
+    if (width, height) == (size, size):
+        return np.asarray(resized)
     canvas = Image.new("RGB", (size, size), _WHITE)
-    canvas.paste(rgb.resize((width, height), resample), (round((size - width) / 2), round((size - height) / 2)))
+    canvas.paste(resized, (_offset(size, width), _offset(size, height)))
     return np.asarray(canvas)
+
+
+def _fitted(width: int, height: int, rules: ImageRules) -> tuple[int, int]:
+    """Width and height after resizing. Rounding down (shortest) and to the nearest (longest) are open_clip's."""
+    size = rules.size
+    if rules.mode == "squash":
+        return size, size
+    if rules.mode == "longest":
+        ratio = max(width, height) / size
+        return max(1, round(width / ratio)), max(1, round(height / ratio))
+    longer = int(size * max(width, height) / min(width, height))
+    return (size, longer) if width <= height else (longer, size)
+
+
+def _offset(size: int, length: int) -> int:
+    """Where a side of `length` starts on a canvas of `size`: padded rounding down, cropped rounding to the nearest."""
+    return (size - length) // 2 if length <= size else -round((length - size) / 2.0)
 
 
 def to_tensor(pixels: np.ndarray, rules: ImageRules) -> np.ndarray:

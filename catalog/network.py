@@ -108,6 +108,7 @@ class Encoder:
     image: nn.Module
     tokenizer: str
     rules: InputRules
+    reference_clean: Callable[[str], str]
     reference_ids: Callable[[list[str]], Tensor]
     reference_pixels: Callable[[Image.Image], Tensor]
 
@@ -146,6 +147,7 @@ def _encoder(clip: CustomTextCLIP, text_folder: Path, settings: TrainingSettings
         image=ConvTower(clip.visual.trunk, settings.unfreeze_blocks).eval(),
         tokenizer=(text_folder / "tokenizer.json").read_text(encoding="utf-8"),
         rules=rules,
+        reference_clean=tokenizer.clean_fn,
         reference_ids=tokenizer,
         reference_pixels=transform,
     )

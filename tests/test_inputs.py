@@ -160,7 +160,11 @@ def test_exif_orientation_is_applied() -> None:
 
 @pytest.mark.parametrize("mode", ["L", "P", "LA", "CMYK", "1"])
 def test_every_colour_mode_becomes_rgb(mode: str) -> None:
-    assert fit(Image.new("RGB", (20, 10), "white").convert(mode), RULES).shape == (32, 32, 3)
+    file_format = "JPEG" if mode == "CMYK" else "PNG"
+    pixels = decode(encoded(Image.new("RGB", (20, 10), "white").convert(mode), file_format), RULES)
+    assert pixels is not None
+    assert pixels.shape == (32, 32, 3)
+    assert (pixels >= 250).all()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import math
+from fractions import Fraction
 
 import numpy as np
 import polars as pl
