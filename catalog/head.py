@@ -1,25 +1,10 @@
-"""The trained part above the towers: one branch per modality and one for n-grams, summed into one softmax."""
+"""The trained part above the towers: fixed n-gram scores, plus what text and picture add to them, in one softmax."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 FIRST_SCALE = 8.0  # logits per unit of n-gram score at the start of training
-
-
-class Branch(nn.Module):
-    """Vectors (b, width) -> logits (b, classes): a linear map plus what one hidden layer adds."""
-
-    def __init__(self, width: int, classes: int, hidden: int, dropout: float) -> None:
-        super().__init__()
-        self.norm, self.straight = nn.LayerNorm(width), nn.Linear(width, classes)
-        self.inner, self.out = nn.Linear(width, hidden), nn.Linear(hidden, classes)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, vectors: Tensor) -> Tensor:
-        """Logits of this branch alone."""
-        x = self.norm(vectors)
-        return self.straight(x) + self.out(self.dropout(functional.gelu(self.inner(x))))
 
 
 class LexicalBranch(nn.Module):
@@ -38,32 +23,40 @@ class LexicalBranch(nn.Module):
 
 
 class Head(nn.Module):
-    """Sums the branches of what is present: a missing picture or text leaves its branch out, which is trained for."""
+    """Logits of an item: scaled n-gram scores, a linear map of each tower, and a hidden layer over both towers.
+
+    The linear maps and the last layer start at zero: training starts from the n-gram scores and can only add what text
+    and picture know beyond them. From random weights the head ended below the n-grams alone (docs/decisions).
+    """
 
     def __init__(self, widths: tuple[int, int], table: Tensor, *, hidden: int, dropout: float) -> None:
         super().__init__()
         classes = table.shape[1]
-        self.text = Branch(widths[0], classes, hidden, dropout)
-        self.image = Branch(widths[1], classes, hidden, dropout)
-        self.both = Branch(widths[0] + widths[1], classes, hidden, dropout)
+        self.norms = nn.ModuleList([nn.LayerNorm(width) for width in widths])
+        self.straight = nn.ModuleList([nn.Linear(width, classes, bias=False) for width in widths])
+        self.inner = nn.Linear(sum(widths) + 2, hidden)
+        self.out = nn.Linear(hidden, classes)
+        self.drop_inputs, self.drop_hidden = nn.Dropout(0.6 * dropout), nn.Dropout(dropout)
         self.lexical = LexicalBranch(table)
         self.scale = nn.Parameter(torch.tensor(FIRST_SCALE))
         self.missing = nn.Parameter(torch.zeros(2, classes))
+        for layer in (*self.straight, self.out):
+            nn.init.zeros_(layer.weight)
+        nn.init.zeros_(self.out.bias)
 
-    def branches(self, text: Tensor, image: Tensor, present: Tensor, scores: Tensor) -> list[Tensor]:
-        """Logits (b, classes) of text, image, both together, n-grams; zeros where the modality is missing."""
-        has_text, has_image = present[:, :1], present[:, 1:]
-        return [
-            self.text(text) * has_text,
-            self.image(image) * has_image,
-            self.both(torch.cat([text, image], dim=1)) * has_text * has_image,
-            self.scale * scores * has_text,
+    def logits(self, text: Tensor, image: Tensor, present: Tensor, scores: Tensor) -> Tensor:
+        """Logits (b, classes), given the n-gram scores (b, classes); `present` (b, 2) says what an item has.
+
+        What is missing adds a bias that was trained for it, and nothing else.
+        """
+        held = [present[:, :1], present[:, 1:]]
+        towers = [
+            self.drop_inputs(norm(x)) * here for norm, x, here in zip(self.norms, (text, image), held, strict=True)
         ]
-
-    def combine(self, branches: list[Tensor], present: Tensor) -> Tensor:
-        """Logits (b, classes) of the sum, with a bias for each missing modality."""
-        return torch.stack(branches).sum(0) + (1.0 - present) @ self.missing
+        hidden = self.drop_hidden(functional.gelu(self.inner(torch.cat([*towers, present], dim=1))))
+        straight = self.straight[0](towers[0]) + self.straight[1](towers[1])
+        return self.out(hidden) + straight + self.scale * scores * held[0] + (1.0 - present) @ self.missing
 
     def forward(self, text: Tensor, image: Tensor, present: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
         """Logits (b, classes) as served: n-gram scores from the table."""
-        return self.combine(self.branches(text, image, present, self.lexical(rows, weights)), present)
+        return self.logits(text, image, present, self.lexical(rows, weights))

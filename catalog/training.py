@@ -138,7 +138,7 @@ def subset_loss(logits: Tensor, target: Tensor) -> Tensor:
     """-log of the probability of the allowed classes, mean over the items that allow any. target bool (b, classes)."""
     allowed = target.any(1)
     inside = logits.masked_fill(~target, -1e9).logsumexp(1)
-    return (logits.logsumexp(1) - inside)[allowed].mean()
+    return (logits.logsumexp(1) - inside)[allowed].sum() / allowed.sum().clamp(min=1)
 
 
 def drop_modalities(present: Tensor, share: float) -> Tensor:
@@ -152,13 +152,19 @@ def drop_modalities(present: Tensor, share: float) -> Tensor:
 
 
 def head_loss(head: Head, inputs: tuple[Tensor, ...], target: Tensor) -> Tensor:
-    """Loss of the sum plus that of each branch alone: without it the strongest branch leaves the others untrained."""
-    present = inputs[2]
-    branches = head.branches(*inputs)
-    loss = subset_loss(head.combine(branches, present), target)
-    for logits, held in zip(branches, (present[:, 0], present[:, 1], present.prod(1), present[:, 0]), strict=True):
-        if held.sum() > 1:
-            loss = loss + 0.5 * subset_loss(logits[held > 0], target[held > 0])
+    """Loss of the answer, plus half of what it would be without the n-grams, on text alone and on the picture alone.
+
+    Without those the n-grams explain most labels, and the towers are left with too little to learn from.
+    """
+    text, image, present, scores = inputs
+    loss = subset_loss(head.logits(*inputs), target)
+    loss = loss + 0.5 * subset_loss(head.logits(text, image, present, torch.zeros_like(scores)), target)
+    both = present.all(1)
+    if both.any():
+        for alone in ([1.0, 0.0], [0.0, 1.0]):
+            shown = torch.tensor(alone).expand(int(both.sum()), 2)
+            logits = head.logits(text[both], image[both], shown, scores[both])
+            loss = loss + 0.5 * both.float().mean() * subset_loss(logits, target[both])
     return loss
 
 
@@ -169,8 +175,7 @@ def score(head: Head, data: Data, vectors: tuple[Tensor, Tensor] | None = None) 
     text, image = vectors or (data.text, data.image)
     logits = []
     for rows in np.array_split(np.arange(len(data)), max(1, len(data) // 256)):
-        present = data.present[rows]
-        logits.append(head.combine(head.branches(text[rows], image[rows], present, data.scores[rows]), present))
+        logits.append(head.logits(text[rows], image[rows], data.present[rows], data.scores[rows]))
     found = torch.cat(logits)
     allowed = data.target.any(1)
     right = data.target[torch.arange(len(found)), found.argmax(1)][allowed].float().mean()

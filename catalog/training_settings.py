@@ -25,10 +25,10 @@ class TrainingSettings:
     inner: Literal["terminal", "partial"] = "terminal"
     modality_dropout: float = 0.15
     hidden: int = 512
-    dropout: float = 0.3
+    dropout: float = 0.5
     probe_epochs: int = 40
     batch: int = 128
-    head_rate: float = 1e-3
+    head_rate: float = 5e-4
     tower_rate: float = 5e-5
     layer_decay: float = 0.7
     lexical_min_items: int = 2
