@@ -31,6 +31,7 @@ _TORCH = frozenset(
         "catalog/head.py",
         "catalog/encoding.py",
         "catalog/ridge.py",
+        "catalog/agreement.py",
         "catalog/training.py",
         "catalog/export.py",
     }
