@@ -18,7 +18,7 @@ from torch import nn
 
 from catalog import agreement
 from catalog.errors import CatalogError
-from catalog.head import Head
+from catalog.head import Fusion
 from catalog.images import read_picture, to_tensor
 from catalog.inputs import TextTokenizer, item_ngrams, pad_ids, tower_texts
 from catalog.network import Encoder
@@ -42,7 +42,7 @@ def quiet_exporters() -> Iterator[None]:
 
 def export(
     encoder: Encoder,
-    head: Head,
+    fusion: Fusion,
     *,
     examples: pl.DataFrame,
     words: tuple[np.ndarray, np.ndarray],
@@ -61,7 +61,7 @@ def export(
     networks: list[tuple[str, nn.Module, list[str], str]] = [
         ("text", encoder.text.eval(), ["ids"], "vectors"),
         ("image", encoder.image.eval(), ["pixels"], "vectors"),
-        ("fusion", head.eval(), ["text", "image", "present", "rows", "weights"], "logits"),
+        ("fusion", fusion.eval(), ["text", "image", "present", "rows", "weights"], "logits"),
     ]
     differences = {}
     for done, (name, network, names, output) in enumerate(networks):

@@ -20,7 +20,7 @@ from catalog.images import ImageRules
 from catalog.lexical import FIELDS, SCHEME, Ngrams, ngrams
 
 CLEAN_UP = "text-v1"
-INPUT_COLUMNS = ("input_hash", "title", "description", "brand", "vendor_category", "attributes", "image")
+INPUT_COLUMNS = ("input_hash", "title", "description", "brand", "vendor_category", "attributes", "vendor", "image")
 # What the text tower reads, the telling fields first: a long description is what the token limit cuts.
 TEXT_FIELDS = ("title", "brand", "vendor_category", "attributes", "description")
 _LONGEST_FIELD = 2000
@@ -114,6 +114,8 @@ def text_key(text: str) -> str:
 def item_ngrams(frame: pl.DataFrame) -> Ngrams:
     """The hashed n-grams of each row."""
     columns = text_columns(frame)
+    if "vendor" in frame.columns:
+        columns["vendor"] = frame["vendor"].to_list()
     return ngrams({name: columns.get(name) or [None] * len(frame) for name in FIELDS})
 
 

@@ -31,8 +31,8 @@ class Training(_Section):
     encoder_image: str = "efficientnet-lite0"
     image_size: int = Field(160, ge=32, le=512)
     text_tokens: int = Field(64, ge=8, le=512)
-    finetune_epochs: int = Field(2, ge=0)
-    unfreeze_blocks: int = Field(2, ge=0)
+    finetune_epochs: int = Field(4, ge=0, description="Of the text tower; the image tower gets twice as many.")
+    unfreeze_blocks: int = Field(12, ge=0, description="Topmost blocks of each tower that are tuned.")
     seed: int = 7
 
 

@@ -1,8 +1,8 @@
-"""Training: a head on frozen towers first, then the towers' last blocks; the better of the two ships."""
+"""Training: each branch alone, on frozen towers first, then with the towers tuned; what held-out products prefer ships."""
 
-import copy
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -11,49 +11,53 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from catalog import ridge
-from catalog.encoding import Data, class_list, encode, lower_batch, targets
+from catalog.encoding import Data, Lexicon, class_list, embed, encode, targets
 from catalog.errors import CatalogError
 from catalog.export import export, quiet_exporters
-from catalog.head import Head
+from catalog.head import Fusion, LexicalBranch, LinearBranch
 from catalog.inputs import item_ngrams
+from catalog.mixing import set_mix
 from catalog.network import Encoder, encoder_for
+from catalog.objective import Score, score_logits
+from catalog.probe import fit_probe
 from catalog.taxonomy import Taxonomy
 from catalog.training_settings import TrainingSettings
+from catalog.tuning import Plan, Split, tune
 from catalog.weighting import lexicon
 
 Progress = Callable[[str, int, int], None]
 LARGEST_TABLE = 40_000_000  # weights of the n-gram table; beyond it the rarest n-grams are left out
-AVERAGE_DECAY = 0.99
-TEMPERATURES = (0.7, 0.85, 1.0, 1.2, 1.5, 1.8, 2.2, 2.7)
+LEAST_TUNED = 200  # products with a text (or a picture) below which tuning its tower would only learn them by heart
 
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """What came out. Log-losses and accuracies are on the early-stopping split; `finetuned` says which net ships."""
+    """What came out. Log-losses and accuracies are on the early-stopping split.
+
+    `branches`: per branch the score of the frozen tower's probe and of the tuned one, and which ships. `mix`: the
+    weights of `head.Fusion`.
+    """
 
     classes: list[str]
-    probe_loss: float
-    probe_accuracy: float
-    finetuned_loss: float | None
-    finetuned_accuracy: float | None
-    finetuned: bool
+    loss: float
+    accuracy: float
+    branches: dict[str, dict[str, object]]
+    mix: list[list[float]]
     lexicon_rows: int
     parity: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict:
-        """JSON-ready, the class list left out."""
-        return {name: value for name, value in asdict(self).items() if name != "classes"}
+        """JSON-ready, the class list left out; a figure no product could be counted for is None, since JSON has no NaN."""
+        return {name: _finite(value) for name, value in asdict(self).items() if name != "classes"}
 
 
-@dataclass(frozen=True)
-class Score:
-    """Log-loss (at its best temperature) and accuracy on held-out items."""
-
-    loss: float
-    accuracy: float
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def train(
@@ -79,31 +83,40 @@ def train(
         )
     encoder = encoder_for(settings)
     words = lexicon(item_ngrams(learn), settings.lexical_min_items, LARGEST_TABLE // len(classes))
-    learn_data, stop_data = (
-        encode(part, encoder, words, targets(part["category_id"].to_list(), classes, taxonomy), partial(show, what))
+    parts = [
+        encode(
+            part,
+            encoder,
+            words,
+            targets(part["category_id"].to_list(), classes, taxonomy),
+            scratch=folder.parent,
+            progress=partial(show, what),
+        )
         for part, what in ((learn, "encode"), (stop, "encode held out"))
-    )
-    head = new_head(encoder, learn_data, clusters_of(learn), settings)
-    stop_data.scores = table_scores(head, stop_data)
-    head, probe = fit_head(head, learn_data, stop_data, settings, show)
-    shipped, tuned = (encoder, head), None
-    if settings.finetune_epochs and settings.unfreeze_blocks:
-        tuned_parts, tuned = finetune(encoder, head, learn_data, stop_data, settings, show)
-        shipped = tuned_parts if tuned.loss < probe.loss else shipped
-    np.savez(folder / "lexicon.npz", row_of_bucket=words[0], idf=words[1])
-    with quiet_exporters():
-        parity = export(*shipped, examples=learn, words=words, folder=folder, progress=show)
+    ]
+    work = Work(settings, *parts, show)
+    ngrams = fit_ngrams(work, clusters_of(learn))
+    text_tower, text, text_facts = fit_modality(work, encoder.text, "text")
+    image_tower, image, image_facts = fit_modality(work, encoder.image, "image")
+    encoder = replace(encoder, text=text_tower, image=image_tower)
+    fusion = Fusion(ngrams, text, image, prior_of(work.learn.target))
+    fused = score_logits(mixed(fusion, work.stop), work.stop.target)
+    facts = {"ngrams": _facts(branch_score(fusion, work.stop)), "text": text_facts, "image": image_facts}
+    parity = write(encoder, fusion, learn, words, folder, show)
     write_labels(folder, classes, taxonomy)
     return TrainingReport(
-        classes,
-        probe_loss=probe.loss,
-        probe_accuracy=probe.accuracy,
-        finetuned_loss=tuned.loss if tuned else None,
-        finetuned_accuracy=tuned.accuracy if tuned else None,
-        finetuned=tuned is not None and tuned.loss < probe.loss,
-        lexicon_rows=len(words[1]),
-        parity=parity,
+        classes, fused.loss, fused.accuracy, facts, fusion.mix.tolist(), lexicon_rows=len(words[1]), parity=parity
     )
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every branch is trained with."""
+
+    settings: TrainingSettings
+    learn: Data
+    stop: Data
+    show: Progress
 
 
 def clusters_of(learn: pl.DataFrame) -> list[str]:
@@ -111,177 +124,104 @@ def clusters_of(learn: pl.DataFrame) -> list[str]:
     return learn["cluster" if "cluster" in learn.columns else "input_hash"].to_list()
 
 
-def new_head(encoder: Encoder, learn: Data, clusters: list[str], settings: TrainingSettings) -> Head:
-    """A head whose n-gram branch is fitted and whose other branches are not; fills `learn.scores`."""
-    rows = 1 + int(learn.ngrams.bucket.max(initial=0))
-    table, learn.scores = ridge.fit(learn.ngrams, learn.target, clusters, rows, seed=settings.seed)
-    return Head((encoder.text.width, encoder.image.width), table, hidden=settings.hidden, dropout=settings.dropout)
+def fit_ngrams(work: Work, clusters: list[str]) -> LexicalBranch:
+    """The n-gram branch, solved in closed form."""
+    grams = work.learn.ngrams
+    rows = 1 + int(max(grams.bucket.max(initial=0), work.stop.ngrams.bucket.max(initial=0)))
+    table, _ = ridge.fit(grams, work.learn.target, clusters, rows, seed=work.settings.seed)
+    return LexicalBranch(table)
+
+
+def fit_modality(work: Work, tower: nn.Module, name: str) -> tuple[nn.Module, LinearBranch, dict[str, object]]:
+    """The tower and branch of one modality that ship, and what was measured on the way."""
+    learn, stop = (
+        Split(part.texts if name == "text" else part.pixels, part.target) for part in (work.learn, work.stop)
+    )
+    vectors = [getattr(part, name) for part in (work.learn, work.stop)]
+    rows = [torch.from_numpy(split.inputs.rows) for split in (learn, stop)]
+    if not len(rows[0]):
+        return tower, LinearBranch(tower.width, learn.target.shape[1], dropout=0.0).eval(), {"items": 0}
+    work.show(f"train {name}", 0, 1)
+    pairs = [(v[r], split.target[r]) for v, r, split in zip(vectors, rows, (learn, stop), strict=True)]
+    branch, probe = fit_probe(*pairs)
+    work.show(f"train {name}", 1, 1)
+    facts: dict[str, object] = {"items": len(rows[0]), "probe": asdict(probe), "ships": "probe"}
+    plan = plan_for(work.settings, name)
+    if not plan.epochs or not tower.depth_groups() or len(rows[0]) < LEAST_TUNED:
+        return tower, branch, facts
+    tuned_tower, tuned_branch, tuned = tune(tower, learn, stop, plan, partial(work.show, f"tune {name}"))
+    facts["tuned"] = asdict(tuned)
+    if tuned.loss >= probe.loss:
+        return tower, branch, facts
+    for part in (work.learn, work.stop):
+        inputs = part.texts if name == "text" else part.pixels
+        setattr(part, name, embed(tuned_tower, inputs, len(part), partial(_shown, work.show, name, len(part))))
+    return tuned_tower, tuned_branch, {**facts, "ships": "tuned"}
+
+
+def _shown(show: Progress, name: str, total: int, done: int) -> None:
+    show(f"encode {name} anew", done, total)
+
+
+def plan_for(settings: TrainingSettings, name: str) -> Plan:
+    """How the tower of a modality is tuned."""
+    text = name == "text"
+    return Plan(
+        epochs=settings.finetune_epochs if text else 2 * settings.finetune_epochs,
+        rate=settings.text_rate if text else settings.image_rate,
+        layer_decay=settings.layer_decay,
+        head_rate=settings.head_rate,
+        batch=settings.tune_batch,
+        dropout=settings.dropout,
+        smoothing=0.0 if text else settings.label_smoothing,
+        seed=settings.seed,
+    )
+
+
+def prior_of(target: Tensor) -> Tensor:
+    """Log frequencies (classes,) of the classes, one product added to each."""
+    share = target.float() / target.sum(1, keepdim=True).clamp(min=1)
+    counts = share.sum(0) + 1.0
+    return torch.log(counts / counts.sum())
 
 
 @torch.inference_mode()
-def table_scores(head: Head, data: Data) -> Tensor:
-    """What the n-gram branch says of items it was not fitted on."""
-    parts = np.array_split(np.arange(len(data)), max(1, len(data) // 256))
-    return torch.cat([head.lexical(*data.grams(rows)) for rows in parts])
+def parts_of(fusion: Fusion, data: Data) -> Tensor:
+    """Logits (n, 3, classes) of each branch for every item of a split."""
+    chunks = np.array_split(np.arange(len(data)), max(1, len(data) // 256))
+    return torch.cat([fusion.parts(data.text[r], data.image[r], *data.grams(r)) for r in chunks])
+
+
+def mixed(fusion: Fusion, stop: Data) -> Tensor:
+    """Sets the weights of the branches and returns the mixed logits of the held-out items."""
+    return set_mix(fusion.eval(), parts_of(fusion, stop).clone(), stop.present, stop.target)
+
+
+def branch_score(fusion: Fusion, stop: Data) -> Score:
+    """The n-gram branch alone."""
+    return score_logits(parts_of(fusion, stop)[:, 0], stop.target)
+
+
+def _facts(score: Score) -> dict[str, object]:
+    return {"alone": asdict(score)}
+
+
+def write(
+    encoder: Encoder, fusion: Fusion, learn: pl.DataFrame, words: Lexicon, folder: Path, show: Progress
+) -> dict[str, float]:
+    """The lexicon and the exported networks; returns the differences export found."""
+    np.savez(folder / "lexicon.npz", row_of_bucket=words[0], idf=words[1])
+    with quiet_exporters():
+        return export(encoder, fusion, examples=learn, words=words, folder=folder, progress=show)
 
 
 def write_labels(folder: Path, classes: list[str], taxonomy: Taxonomy) -> None:
     """labels.json: classes in label order, the way down to each, and the towers named by their content."""
+    # With the preparation of inputs: the same network fed by another rule gives vectors that must not be mixed.
+    inputs = (folder / "preprocess.json").read_bytes() + (folder / "tokenizer.json").read_bytes()
     towers = {
-        part: hashlib.sha256((folder / f"{part}.onnx").read_bytes()).hexdigest()[:16] for part in ("text", "image")
+        part: hashlib.sha256((folder / f"{part}.onnx").read_bytes() + inputs).hexdigest()[:16]
+        for part in ("text", "image")
     }
     content = {"classes": classes, "ancestors": {name: taxonomy.ancestors(name) for name in classes}, "towers": towers}
     (folder / "labels.json").write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-
-
-def subset_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """-log of the probability of the allowed classes, mean over the items that allow any. target bool (b, classes)."""
-    allowed = target.any(1)
-    inside = logits.masked_fill(~target, -1e9).logsumexp(1)
-    return (logits.logsumexp(1) - inside)[allowed].sum() / allowed.sum().clamp(min=1)
-
-
-def drop_modalities(present: Tensor, share: float) -> Tensor:
-    """Takes the text or the picture away from a share of the items that have both."""
-    both = present.all(1)
-    draw = torch.rand(len(present))
-    kept = present.clone()
-    kept[both & (draw < share / 2), 0] = 0.0
-    kept[both & (draw > 1 - share / 2), 1] = 0.0
-    return kept
-
-
-def head_loss(head: Head, inputs: tuple[Tensor, ...], target: Tensor) -> Tensor:
-    """Loss of the answer, plus half of what it would be without the n-grams, on text alone and on the picture alone.
-
-    Without those the n-grams explain most labels, and the towers are left with too little to learn from.
-    """
-    text, image, present, scores = inputs
-    loss = subset_loss(head.logits(*inputs), target)
-    loss = loss + 0.5 * subset_loss(head.logits(text, image, present, torch.zeros_like(scores)), target)
-    both = present.all(1)
-    if both.any():
-        for alone in ([1.0, 0.0], [0.0, 1.0]):
-            shown = torch.tensor(alone).expand(int(both.sum()), 2)
-            logits = head.logits(text[both], image[both], shown, scores[both])
-            loss = loss + 0.5 * both.float().mean() * subset_loss(logits, target[both])
-    return loss
-
-
-@torch.inference_mode()
-def score(head: Head, data: Data, vectors: tuple[Tensor, Tensor] | None = None) -> Score:
-    """Log-loss and accuracy of a head on encoded items (`vectors`: other embeddings than those kept)."""
-    head.eval()
-    text, image = vectors or (data.text, data.image)
-    logits = []
-    for rows in np.array_split(np.arange(len(data)), max(1, len(data) // 256)):
-        logits.append(head.logits(text[rows], image[rows], data.present[rows], data.scores[rows]))
-    found = torch.cat(logits)
-    allowed = data.target.any(1)
-    right = data.target[torch.arange(len(found)), found.argmax(1)][allowed].float().mean()
-    # The temperature is fitted after training, so a network is not judged by how confident it is.
-    loss = min(float(subset_loss(found / temperature, data.target)) for temperature in TEMPERATURES)
-    return Score(loss, float(right))
-
-
-def fit_head(head: Head, learn: Data, stop: Data, settings: TrainingSettings, show: Progress) -> tuple[Head, Score]:
-    """Trains the head on kept embeddings until the held-out log-loss has not fallen for `patience` epochs."""
-    optimizer = torch.optim.AdamW(head.parameters(), lr=settings.head_rate, weight_decay=1e-2)
-    rng = np.random.default_rng(settings.seed)
-    best, kept, waited = Score(float("inf"), 0.0), copy.deepcopy(head), 0
-    for epoch in range(settings.probe_epochs):
-        head.train()
-        order = rng.permutation(len(learn))
-        for start in range(0, len(order), settings.batch):
-            rows = order[start : start + settings.batch]
-            present = drop_modalities(learn.present[rows], settings.modality_dropout)
-            inputs = (learn.text[rows], learn.image[rows], present, learn.scores[rows])
-            _step(optimizer, head_loss(head, inputs, learn.target[rows]))
-        now = score(head, stop)
-        show("train head", epoch + 1, settings.probe_epochs)
-        if now.loss < best.loss:
-            best, kept, waited = now, copy.deepcopy(head), 0
-        else:
-            waited += 1
-            if waited >= settings.patience:
-                break
-    show("train head", settings.probe_epochs, settings.probe_epochs)
-    return kept, best
-
-
-def _step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-
-
-class Tuned(torch.nn.Module):
-    """Upper blocks and head together, fed with what the frozen blocks gave."""
-
-    def __init__(self, encoder: Encoder, head: Head) -> None:
-        super().__init__()
-        self.text, self.image, self.head = encoder.text, encoder.image, head
-
-    def vectors(self, data: Data, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Embeddings of some items through the blocks being trained; zeros where missing."""
-        hidden, held, maps = lower_batch(data, rows)
-        present = data.present[rows]
-        text = self.text.upper(hidden, held) * present[:, :1]
-        image = self.image.upper(maps) * present[:, 1:] if maps.ndim > 1 else data.image[rows]
-        return text, image
-
-
-def rate_groups(net: Tuned, settings: TrainingSettings) -> list[dict]:
-    """Parameter groups: the head at its rate, each block deeper down at `layer_decay` of the one above."""
-    groups = [{"params": list(net.head.parameters()), "lr": settings.head_rate / 2}]
-    for tower in (net.text, net.image):
-        for depth, parameters in enumerate(tower.depth_groups()):
-            groups.append({"params": parameters, "lr": settings.tower_rate * settings.layer_decay**depth})
-    return groups
-
-
-def finetune(
-    encoder: Encoder, head: Head, learn: Data, stop: Data, settings: TrainingSettings, show: Progress
-) -> tuple[tuple[Encoder, Head], Score]:
-    """Trains the last blocks with the head, warm-up and cosine decay, weights averaged; keeps the best epoch."""
-    net = Tuned(
-        replace(encoder, text=copy.deepcopy(encoder.text), image=copy.deepcopy(encoder.image)), copy.deepcopy(head)
-    )
-    average = torch.optim.swa_utils.AveragedModel(
-        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE_DECAY)
-    )
-    groups = rate_groups(net, settings)
-    optimizer = torch.optim.AdamW(groups, weight_decay=1e-2)
-    batches = settings.finetune_epochs * -(-len(learn) // settings.tune_batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, [g["lr"] for g in groups], total_steps=batches + 1, pct_start=0.1
-    )
-    rng, done = np.random.default_rng(settings.seed), 0
-    best, kept = Score(float("inf"), 0.0), average.module
-    for _ in range(settings.finetune_epochs):
-        net.train()
-        net.image.eval()  # batch norm keeps the statistics of the pretraining: small batches would spoil them
-        order = rng.permutation(len(learn))
-        for start in range(0, len(order), settings.tune_batch):
-            rows = order[start : start + settings.tune_batch]
-            text, image = net.vectors(learn, rows)
-            present = drop_modalities(learn.present[rows], settings.modality_dropout)
-            _step(optimizer, head_loss(net.head, (text, image, present, learn.scores[rows]), learn.target[rows]))
-            schedule.step()
-            average.update_parameters(net)
-            done += 1
-            show("fine-tune", done, batches)
-        now = score_tuned(average.module, stop)
-        if now.loss < best.loss:
-            best, kept = now, copy.deepcopy(average.module)
-    kept.eval()
-    return (replace(encoder, text=kept.text, image=kept.image), kept.head), best
-
-
-@torch.inference_mode()
-def score_tuned(net: Tuned, data: Data) -> Score:
-    """Like `score`, through the trained blocks."""
-    net.eval()
-    parts = [net.vectors(data, rows) for rows in np.array_split(np.arange(len(data)), max(1, len(data) // 64))]
-    text, image = (torch.cat(column) for column in zip(*parts, strict=True))
-    return score(net.head, data, (text, image))

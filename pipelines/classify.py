@@ -11,7 +11,7 @@ from catalog.jobs import Job, now
 TODO = """
     SELECT i.input_hash, any_value(i.title) AS title, any_value(i.description) AS description,
            any_value(i.brand) AS brand, any_value(i.vendor_category) AS vendor_category,
-           any_value(i.attributes) AS attributes,
+           any_value(i.attributes) AS attributes, any_value(i.vendor) AS vendor,
            max(CASE WHEN i.image_status = 'ok' THEN i.image END) AS image
     FROM live_items l JOIN items i USING (vendor, item_id, row_hash)
     WHERE l.delivered

@@ -32,6 +32,10 @@ _TORCH = frozenset(
         "catalog/encoding.py",
         "catalog/ridge.py",
         "catalog/agreement.py",
+        "catalog/objective.py",
+        "catalog/probe.py",
+        "catalog/tuning.py",
+        "catalog/mixing.py",
         "catalog/training.py",
         "catalog/export.py",
     }

@@ -8,11 +8,13 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 from catalog import ridge  # noqa: E402
 from catalog.encoding import class_list, targets  # noqa: E402
-from catalog.head import Head  # noqa: E402
-from catalog.lexical import Ngrams  # noqa: E402
+from catalog.head import FIRST_MIX, Fusion, LexicalBranch, LinearBranch, pattern  # noqa: E402
+from catalog.lexical import GROUPS, Ngrams  # noqa: E402
+from catalog.mixing import fit_mix  # noqa: E402
+from catalog.objective import score_logits, subset_loss  # noqa: E402
+from catalog.probe import fit_probe  # noqa: E402
 from catalog.taxonomy import from_paths  # noqa: E402
-from catalog.training import drop_modalities, subset_loss  # noqa: E402
-from catalog.weighting import lexicon, padded, weighted  # noqa: E402
+from catalog.weighting import SHARES, lexicon, padded, weighted  # noqa: E402
 
 pytestmark = pytest.mark.train
 TREE = from_paths(["Home > Mugs", "Home > Plates", "Sport > Balls"])
@@ -21,7 +23,8 @@ TREE = from_paths(["Home > Mugs", "Home > Plates", "Sport > Balls"])
 def grams(rng: np.random.Generator, items: int, rows: int) -> Ngrams:
     lengths = rng.integers(2, 6, items)
     bucket = np.concatenate([np.sort(rng.choice(rows, n, replace=False)) for n in lengths]).astype(np.int32)
-    found = Ngrams(np.concatenate(([0], np.cumsum(lengths))), bucket, np.ones(len(bucket), np.float32))
+    ones, group = np.ones(len(bucket), np.float32), np.zeros(len(bucket), np.int8)
+    found = Ngrams(np.concatenate(([0], np.cumsum(lengths))), bucket, ones, group)
     return weighted(found, np.ones(rows, np.float32))
 
 
@@ -62,30 +65,81 @@ def test_the_loss_of_a_sum_is_minus_log_of_its_probability() -> None:
     assert torch.allclose(subset_loss(logits, target), expected)
 
 
-def test_dropping_never_leaves_an_item_with_nothing() -> None:
-    torch.manual_seed(0)
-    present = torch.tensor([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0]]).repeat(200, 1)
-    kept = drop_modalities(present, 0.5)
-    assert (kept.sum(1) > 0).all()
-    assert 0 < (kept.sum(1) < present.sum(1)).sum() < len(present)
-    assert (kept <= present).all()
+def test_smoothing_moves_a_share_of_the_target_to_all_classes() -> None:
+    logits, target = torch.tensor([[2.0, 1.0, 0.0]]), torch.tensor([[True, False, False]])
+    spread = torch.tensor([[0.9 + 0.1 / 3, 0.1 / 3, 0.1 / 3]])
+    expected = -(spread * logits.log_softmax(1)).sum()
+    assert torch.allclose(subset_loss(logits, target, 0.1), expected)
 
 
-def test_a_missing_modality_adds_nothing_but_its_bias() -> None:
+def fusion() -> Fusion:
     torch.manual_seed(0)
-    head = Head((4, 6), torch.rand(5, 3), hidden=8, dropout=0.0).eval()
+    branches = [LinearBranch(width, 3, dropout=0.0) for width in (4, 6)]
+    for branch in branches:
+        torch.nn.init.normal_(branch.linear.weight)
+    return Fusion(LexicalBranch(torch.rand(5, 3)), *branches, torch.tensor([0.0, 1.0, 2.0])).eval()
+
+
+def test_a_missing_modality_is_not_read_and_nothing_at_all_gives_the_frequencies() -> None:
     rows, weights = torch.zeros(2, 1, dtype=torch.int64), torch.ones(2, 1)
-    present = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
     images = torch.stack([torch.zeros(6), torch.rand(6)])
-    logits = head(torch.ones(2, 4), images, present, rows, weights)
-    assert torch.equal(logits[0], logits[1])
+    text_only = fusion()(torch.ones(2, 4), images, torch.tensor([[1.0, 0.0]] * 2), rows, weights)
+    assert torch.equal(text_only[0], text_only[1])
+    nothing = fusion()(torch.rand(2, 4), images, torch.zeros(2, 2), rows, weights)
+    assert nothing.tolist() == [[0.0, 1.0, 2.0]] * 2
+
+
+def test_patterns_name_what_an_item_has() -> None:
+    assert pattern(torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])).tolist() == [0, 1, 2, 3]
+
+
+def informed(rng: np.random.Generator, target: np.ndarray, strength: float) -> torch.Tensor:
+    """Logits of a branch that knows the class with some noise."""
+    return torch.from_numpy(rng.normal(0, 1, (len(target), 3)) + strength * np.eye(3)[target]).float()
+
+
+def test_the_mix_trusts_a_branch_as_far_as_held_out_products_do() -> None:
+    rng = np.random.default_rng(0)
+    target = rng.integers(0, 3, 600)
+    parts = torch.stack([informed(rng, target, s) for s in (2.0, 0.0, 2.0)], dim=1)
+    truth = torch.eye(3, dtype=torch.bool)[torch.from_numpy(target)]
+    mix = fit_mix(parts, torch.ones(600, 2), truth)
+    assert mix[3, 1] < 0.2 * mix[3, 0]
+    assert mix[1].tolist()[:2] == [0.0, 0.0]
+    both = score_logits((mix[3][None, :, None] * parts).sum(1), truth)
+    assert both.accuracy > max(score_logits(parts[:, n], truth).accuracy for n in range(3))
+
+
+def test_without_held_out_products_the_mix_stays_as_it_was() -> None:
+    few = fit_mix(torch.rand(5, 3, 3), torch.ones(5, 2), torch.ones(5, 3, dtype=torch.bool))
+    assert torch.equal(few, FIRST_MIX)
+
+
+def test_the_probe_learns_what_its_vectors_tell() -> None:
+    torch.manual_seed(0)
+    target = torch.arange(300) % 3
+    vectors = torch.nn.functional.normalize(torch.eye(8)[target] + 0.3 * torch.randn(300, 8), dim=1)
+    truth = torch.eye(3, dtype=torch.bool)[target]
+    branch, score = fit_probe((vectors[:200], truth[:200]), (vectors[200:], truth[200:]))
+    assert score.accuracy > 0.9
+    assert score == score_logits(branch(vectors[200:]).detach(), truth[200:])
+
+
+def test_each_group_of_an_item_has_its_share_however_long_it_is() -> None:
+    title, description = GROUPS.index(("title", "words")), GROUPS.index(("description", "words"))
+    group = np.array([title, title] + [description] * 50, np.int8)
+    found = Ngrams(np.array([0, 52]), np.arange(52, dtype=np.int32), np.ones(52, np.float32), group)
+    squared = weighted(found, np.ones(52, np.float32)).weight ** 2
+    assert squared[:2].sum() == pytest.approx(SHARES["title", "words"])
+    assert squared[2:].sum() == pytest.approx(SHARES["description", "words"])
 
 
 def test_the_lexicon_keeps_the_commonest_and_padding_weighs_nothing() -> None:
-    found = Ngrams(np.array([0, 2, 4, 6]), np.array([1, 7, 1, 9, 1, 7], np.int32), np.ones(6, np.float32))
+    group = np.zeros(6, np.int8)
+    found = Ngrams(np.array([0, 2, 4, 6]), np.array([1, 7, 1, 9, 1, 7], np.int32), np.ones(6, np.float32), group)
     row_of_bucket, idf = lexicon(found, least=2, most=1)
     assert np.flatnonzero(row_of_bucket >= 0).tolist() == [1]
     assert len(idf) == 1
-    rows, weights = padded(Ngrams(np.array([0, 0, 2]), np.array([3, 4], np.int32), np.ones(2, np.float32)))
+    rows, weights = padded(Ngrams(np.array([0, 0, 2]), np.array([3, 4], np.int32), np.ones(2, np.float32), group[:2]))
     assert weights.tolist() == [[0.0, 0.0], [1.0, 1.0]]
     assert rows.shape == (2, 2)
