@@ -21,14 +21,14 @@ def main() -> int:
     if options.command == "tables":
         write()
         return 0
-    around = Surroundings(options.data, options.cache, options.threads)
+    around = Surroundings(options.data, options.cache, options.lines, options.threads)
     fixed = {name: value for name in FIXED if (value := getattr(options, name)) is not None}
     if options.command == "run":
         return _run(fixed, around, options)
     cell = Cell(**fixed)
     facts = provenance()
     if options.command == "cell":
-        append(CELLS, cell, measure(cell, around) | facts)
+        append(around.lines, cell, measure(cell, around) | facts)
     else:
         for found in resample(cell, around, draws=options.draws):
             append(RESAMPLES, cell, found | facts)
@@ -64,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--share", type=float, default=1.0 if full else None)
         one.add_argument("--data", type=Path, default=DATA)
         one.add_argument("--cache", type=Path, default=CACHE)
+        one.add_argument("--lines", type=Path, default=CELLS)
         one.add_argument("--threads", type=int, default=Surroundings.threads)
         if name == "run":
             one.add_argument("--again", action="store_true", help="also cells that were measured before")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.quality import stored
-from benchmarks.quality.cells import Cell
+from benchmarks.quality.cells import CELLS, Cell
 from benchmarks.quality.data import DATA, WITH_IMAGES
 from benchmarks.quality.figures import figures
 from benchmarks.quality.methods import trainer
@@ -25,10 +25,11 @@ READ_BOTH = ("knn_both", "lr_both", "scratch", "ours", "ours_probe")
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where the data lie, where things are kept, and how many threads a cell may use."""
+    """Where the data lie, where lines and other things are kept, and how many threads a cell may use."""
 
     data: Path = DATA
     cache: Path = CACHE
+    lines: Path = CELLS
     threads: int = 2
 
     def scores(self, cell: Cell) -> Path:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 
-from benchmarks.quality.cells import CELLS, Cell, latest, planned, read
+from benchmarks.quality.cells import Cell, latest, planned, read
 from benchmarks.quality.measure import Surroundings
 
 
@@ -22,7 +22,7 @@ def run(
     cells: Iterable[Cell], around: Surroundings, *, again: bool = False, seconds: float = float("inf")
 ) -> Iterator[tuple[Cell, int]]:
     """Yields each cell with the exit status of its process. None starts once `seconds` have passed."""
-    known = set() if again else set(latest(read(CELLS)))
+    known = set() if again else set(latest(read(around.lines)))
     started = time.monotonic()
     for cell in cells:
         if cell not in known and time.monotonic() - started < seconds:
@@ -38,6 +38,7 @@ def _command(cell: Cell, around: Surroundings) -> list[str]:
         "--share": cell.share,
         "--data": around.data,
         "--cache": around.cache,
+        "--lines": around.lines,
         "--threads": around.threads,
     }
     options = [str(word) for pair in named.items() for word in pair]

@@ -24,7 +24,7 @@ def fine_tuned(lesson: Lesson, *, epochs: int = EPOCHS) -> Trained:
     model = SentenceTransformer(str(weights.locate(weights.TEXT[MODEL]).parent), device=device)
     model.max_seq_length = TOKENS
     classes = sorted(lesson.learn["category_id"].unique())
-    layer = nn.Linear(model.get_sentence_embedding_dimension() or 0, len(classes)).to(device)
+    layer = nn.Linear(model.encode([MODEL], show_progress_bar=False).shape[1], len(classes)).to(device)
     texts, target = joined(lesson.learn), torch.from_numpy(numbered(lesson.learn["category_id"], classes))
     optimizer = torch.optim.AdamW([*model.parameters(), *layer.parameters()], lr=RATE)
     steps = epochs * -(-len(texts) // BATCH)
@@ -57,8 +57,9 @@ def joined(frame: pl.DataFrame) -> list[str]:
 
 
 def _embed(model: SentenceTransformer, texts: list[str], layer: nn.Module) -> torch.Tensor:
-    features = {name: value.to(model.device) for name, value in model.tokenize(texts).items()}
-    return layer(model(features)["sentence_embedding"])
+    features = model.preprocess(texts)
+    moved = {name: value.to(model.device) if torch.is_tensor(value) else value for name, value in features.items()}
+    return layer(model(moved)["sentence_embedding"])
 
 
 @torch.inference_mode()
