@@ -177,6 +177,7 @@ def test_the_product_is_on_the_tuning_rows_no_worse_than_either_side() -> None:
 
 @pytest.mark.train
 def test_methods_on_frozen_towers_keep_their_embeddings(data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra `train`")
     from benchmarks.quality import frozen
 
     taught, test = lesson(data, tmp_path)
@@ -191,6 +192,7 @@ def test_methods_on_frozen_towers_keep_their_embeddings(data: Path, tmp_path: Pa
 
 @pytest.mark.train
 def test_our_model_is_scored_through_its_bundle(data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra `train`")
     from benchmarks.quality.ours import ours
 
     taught, test = lesson(data, tmp_path)
@@ -203,6 +205,7 @@ def test_our_model_is_scored_through_its_bundle(data: Path, tmp_path: Path) -> N
 
 @pytest.mark.train
 def test_networks_from_scratch_and_off_the_shelf_answer_for_every_item(data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra `train`")
     from benchmarks.quality import scratch, setfit
 
     taught, test = lesson(data, tmp_path)

@@ -61,7 +61,7 @@ def _house_columns(rows: pl.DataFrame, folder: Path) -> pl.DataFrame:
             "gtin": [None] * rows.height,
             "product_id": [None] * rows.height,
             "official": given["split"],
-            "category_id": [normal_path(path) for path in given["category_path"]],
+            "category_id": [normal_path(path or "") for path in given["category_path"]],
         },
         schema_overrides=dict.fromkeys((*TEXTS, "image", "image_hash", "gtin", "product_id", "official"), pl.String),
     )

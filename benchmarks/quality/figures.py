@@ -134,11 +134,11 @@ def placed_share(sample: Sample, options: pl.DataFrame, stratum: StratumCertific
         return empty
     weight = sample.frame.select("row", weight=1.0 / pl.len().over("cluster"))
     joined = placed.join(weight, on="row")
-    total = joined["weight"].sum()
-    right = joined.filter("right")["weight"].sum()
+    total = float(joined["weight"].sum())
+    right = float(joined.filter("right")["weight"].sum())
     return {
         "coverage": placed.height / sample.frame.height,
-        "precision": placed["right"].sum() / placed.height,
+        "precision": float(placed["right"].sum()) / placed.height,
         "product_coverage": total / sample.frame["cluster"].n_unique(),
         "product_precision": right / total,
     }

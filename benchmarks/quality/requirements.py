@@ -173,7 +173,7 @@ def _resampled(resampled: list[dict[str, Any]], place: Place, ours: Cell) -> lis
     for target in (0.95, 0.98) if place in COVERAGE_ASKED else ():
         same = (*place, ours.method, target)
         lines = [r for r in resampled if (r["set"], r["split"], r["method"], r["target"]) == same]
-        last = lines[-1] if lines else {"violations": None, "of_oracle": None, "allowed": 0.064}
+        last: dict[str, Any] = lines[-1] if lines else {"violations": None, "of_oracle": None, "allowed": 0.064}
         name = f"certificate at {target:.0%}"
         found.append(_verdict(f"{name}: violations in draws", last["allowed"], 0.05, last["violations"], lower=True))
         found.append(_verdict(f"{name}: of the oracle's coverage", 0.9, 0.95, last["of_oracle"]))

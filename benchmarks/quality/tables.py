@@ -89,7 +89,8 @@ def _row(measured: Measured, cell: Cell) -> list[str]:
     def shown(form: Callable[[float | None], str], *names: str) -> str:
         return form(figure(measured, cell, *names))
 
-    low, high = (mean(measured, cell, lambda f, end=end: f["leaf_interval"][end]) for end in (0, 1))
+    low = mean(measured, cell, lambda figures: figures["leaf_interval"][0])
+    high = mean(measured, cell, lambda figures: figures["leaf_interval"][1])
     return [
         cell.method,
         str(seeds),
