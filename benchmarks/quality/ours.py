@@ -1,0 +1,47 @@
+"""Our own model through its public door: train a bundle, then score with what would serve."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import polars as pl
+
+from benchmarks.quality.trained import Lesson, Trained, only
+from catalog import training
+from catalog.classifier import Classifier
+from catalog.embeddings import MemoryEmbeddings
+from catalog.training_settings import TrainingSettings
+
+
+def ours(lesson: Lesson, settings: TrainingSettings, shown: str = "both") -> Trained:
+    """Trains a bundle and opens it as serving does. `shown` says what it may see: both, text or image.
+
+    The bundle lies in the lesson's work folder and is read from there while it scores.
+    """
+    folder = lesson.work
+    examples = pl.concat(
+        [lesson.learn.with_columns(split=pl.lit("train")), lesson.stop.with_columns(split=pl.lit("early_stopping"))]
+    )
+    report = training.train(only(examples, shown), lesson.taxonomy, settings, folder)
+    kept = MemoryEmbeddings()
+
+    def open_bundle() -> Classifier:
+        return Classifier.open(folder, device="cpu", threads=lesson.threads, verify=False)
+
+    def novelty(frame: pl.DataFrame, temperature: float) -> np.ndarray:
+        (folder / "calibration.json").write_text(json.dumps({"temperature": temperature, "labels": 0}))
+        return open_bundle().predict(only(frame, shown), embeddings=kept)["novelty"].to_numpy()
+
+    served = open_bundle()
+    told = {"settings": asdict(settings), "report": report.to_dict(), "shown": shown}
+    return Trained(report.classes, lambda frame: served.logits(only(frame, shown), embeddings=kept), told, novelty)
+
+
+def tuned(lesson: Lesson, shown: str = "both") -> Trained:
+    """As the settings' defaults train: head first, then the towers' last blocks, the better of the two."""
+    return ours(lesson, TrainingSettings(seed=lesson.seed, threads=lesson.threads), shown)
+
+
+def probe(lesson: Lesson) -> Trained:
+    """The head alone, on towers as they came."""
+    return ours(lesson, TrainingSettings(seed=lesson.seed, threads=lesson.threads, finetune_epochs=0))
