@@ -27,15 +27,18 @@ class LexicalBranch(nn.Module):
     """
 
     table: Tensor
+    basis: Tensor | None
 
-    def __init__(self, table: Tensor) -> None:
+    def __init__(self, table: Tensor, basis: Tensor | None = None) -> None:
         super().__init__()
         # Half precision halves the bundle; the same rounded table is measured, exported and served.
         self.register_buffer("table", table.half())
+        self.register_buffer("basis", basis)
 
     def scores(self, rows: Tensor, weights: Tensor) -> Tensor:
         """About 1 for the right class and 0 for the others. Padding has weight 0."""
-        return torch.bmm(weights.unsqueeze(1), functional.embedding(rows, self.table).float()).squeeze(1)
+        found = torch.bmm(weights.unsqueeze(1), functional.embedding(rows, self.table).float()).squeeze(1)
+        return found if self.basis is None else found @ self.basis
 
     def forward(self, rows: Tensor, weights: Tensor) -> Tensor:
         """Logits (b, classes)."""

@@ -10,6 +10,7 @@ from catalog.objective import Score, score_logits, subset_loss
 
 PENALTIES = (1e-4, 3e-4, 1e-3, 3e-3)  # of the squared weights, per item; from strict to lenient data sizes
 ITERATIONS = 60
+CHUNK = 4096
 
 
 def fit_probe(learn: tuple[Tensor, Tensor], stop: tuple[Tensor, Tensor]) -> tuple[LinearBranch, Score]:
@@ -35,11 +36,17 @@ def _minimize(branch: LinearBranch, vectors: Tensor, target: Tensor, penalty: fl
     optimizer = torch.optim.LBFGS(parameters, max_iter=ITERATIONS, history_size=8, line_search_fn="strong_wolfe")
     with torch.no_grad():
         normal = branch.norm(vectors)
+    counted = int(target.any(1).sum())
 
     def closure() -> Tensor:
+        """In chunks: the logits of 40,000 items and 6,000 classes at once would be a gigabyte, several times over."""
         optimizer.zero_grad()
-        loss = subset_loss(branch.linear(normal), target) + penalty * branch.linear.weight.square().sum()
-        loss.backward()
-        return loss
+        total = penalty * branch.linear.weight.square().sum()
+        total.backward()
+        for x, y in zip(normal.split(CHUNK), target.split(CHUNK), strict=True):
+            loss = subset_loss(branch.linear(x), y) * (int(y.any(1).sum()) / max(counted, 1))
+            loss.backward()
+            total = total.detach() + loss.detach()
+        return total
 
     optimizer.step(closure)

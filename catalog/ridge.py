@@ -5,6 +5,7 @@ text and picture. Ridge regression gives in closed form what it would have said 
 """
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,13 +14,26 @@ from torch import Tensor
 from catalog.lexical import Ngrams
 
 PENALTY = 0.1  # of the mean squared length of an item; best of 0.03, 0.1 and 0.3 on held-out web shop offers
-CHUNK = 12_000  # items solved together: the cost grows with the cube; tables of chunks are averaged
+CHUNK = 20_000  # items solved together: time grows with the cube, 3.2 GB at most; tables of chunks are averaged
+LARGEST = 40_000_000  # weights of the table, 80 MB in the bundle
 _BLOCK = 256
 _LARGEST_CLUSTER = 200
 
 
-def fit(grams: Ngrams, target: Tensor, clusters: list[str], rows: int, *, seed: int) -> tuple[Tensor, Tensor]:
-    """The table float32 (rows, classes) and the leave-one-cluster-out scores float32 (n, classes) of n items.
+@dataclass(frozen=True)
+class Ridge:
+    """A fitted branch. `table` float32 (rows, rank) times `basis` (rank, classes) are its weights; basis None: rank = classes.
+
+    `left_out` float32 (n, classes): the scores of the training items, each from a fit without its cluster.
+    """
+
+    table: Tensor
+    basis: Tensor | None
+    left_out: Tensor
+
+
+def fit(grams: Ngrams, target: Tensor, clusters: list[str], rows: int, *, seed: int, largest: int = LARGEST) -> Ridge:
+    """Solves the branch for n items; a table of more than `largest` weights is stored as a product of two.
 
     With X the weighted n-grams (n, rows) of length 1 and Y the labels: K = X X', a = (K + penalty I)^-1 Y, table = X' a.
     Without the items S of a cluster the scores of S are Y_S - (G_SS)^-1 a_S with G = (K + penalty I)^-1, the block form
@@ -27,15 +41,29 @@ def fit(grams: Ngrams, target: Tensor, clusters: list[str], rows: int, *, seed: 
     would tell the label of the other.
     """
     labels = target.float() / target.sum(1, keepdim=True).clamp(min=1)
-    table, scores = torch.zeros(rows, labels.shape[1]), torch.zeros_like(labels)
+    alpha, scores = torch.zeros_like(labels), torch.zeros_like(labels)
     chunks = _chunks(clusters, seed)
     for members in chunks:
-        x = _sparse(grams.take(members), rows)
-        inverse = _inverse(x)
-        alpha = inverse @ labels[members]
-        table += (x.t() @ alpha) / len(chunks)
-        scores[members] = _left_out(inverse, alpha, labels[members], [clusters[row] for row in members])
-    return table, scores
+        inverse = _inverse(_sparse(grams.take(members), rows))
+        alpha[members] = inverse @ labels[members]
+        names = [clusters[row] for row in members]
+        scores[members] = _left_out(inverse, alpha[members], labels[members], names)
+        del inverse
+    basis = _basis(alpha, labels, largest // max(rows, 1))
+    narrow = alpha if basis is None else alpha @ basis.t()
+    return Ridge((_sparse(grams, rows).t() @ narrow) / len(chunks), basis, scores)
+
+
+def _basis(alpha: Tensor, labels: Tensor, rank: int) -> Tensor | None:
+    """Orthonormal directions (rank, classes) that keep most of the table's square; None where all of it fits.
+
+    They are the first eigenvectors of table' table = a' K a, which is a' Y but for the small penalty term.
+    """
+    if labels.shape[1] <= rank:
+        return None
+    square = alpha.t() @ labels
+    _, vectors = torch.linalg.eigh(0.5 * (square + square.t()))
+    return vectors[:, -max(rank, 1) :].t().contiguous()
 
 
 def _chunks(clusters: list[str], seed: int) -> list[np.ndarray]:
@@ -70,7 +98,9 @@ def _inverse(x: Tensor) -> Tensor:
         block[col[low:high], item] = value[low:high]
         kernel[:, start:stop] = x @ block
     kernel.diagonal().add_(PENALTY * float(kernel.diagonal().mean().clamp(min=1e-6)))
-    return torch.cholesky_inverse(torch.linalg.cholesky(kernel))
+    factor = torch.linalg.cholesky(kernel)
+    del kernel  # gigabytes: never three of them at once
+    return torch.cholesky_inverse(factor)
 
 
 def _left_out(inverse: Tensor, alpha: Tensor, labels: Tensor, clusters: list[str]) -> Tensor:

@@ -29,7 +29,7 @@ from catalog.tuning import Plan, Split, tune
 from catalog.weighting import lexicon
 
 Progress = Callable[[str, int, int], None]
-LARGEST_TABLE = 40_000_000  # weights of the n-gram table; beyond it the rarest n-grams are left out
+MOST_NGRAMS = 400_000  # rows of the n-gram table; beyond them the rarest n-grams are left out
 LEAST_TUNED = 200  # products with a text (or a picture) below which tuning its tower would only learn them by heart
 
 
@@ -82,7 +82,7 @@ def train(
             remedy="Import more labelled products: catalog labels import FILE.",
         )
     encoder = encoder_for(settings)
-    words = lexicon(item_ngrams(learn), settings.lexical_min_items, LARGEST_TABLE // len(classes))
+    words = lexicon(item_ngrams(learn), settings.lexical_min_items, MOST_NGRAMS)
     parts = [
         encode(
             part,
@@ -128,8 +128,8 @@ def fit_ngrams(work: Work, clusters: list[str]) -> LexicalBranch:
     """The n-gram branch, solved in closed form."""
     grams = work.learn.ngrams
     rows = 1 + int(max(grams.bucket.max(initial=0), work.stop.ngrams.bucket.max(initial=0)))
-    table, _ = ridge.fit(grams, work.learn.target, clusters, rows, seed=work.settings.seed)
-    return LexicalBranch(table)
+    fitted = ridge.fit(grams, work.learn.target, clusters, rows, seed=work.settings.seed)
+    return LexicalBranch(fitted.table, fitted.basis)
 
 
 def fit_modality(work: Work, tower: nn.Module, name: str) -> tuple[nn.Module, LinearBranch, dict[str, object]]:
