@@ -127,8 +127,11 @@ def table_scores(head: Head, data: Data) -> Tensor:
 
 def write_labels(folder: Path, classes: list[str], taxonomy: Taxonomy) -> None:
     """labels.json: classes in label order, the way down to each, and the towers named by their content."""
+    # With the preparation of inputs: the same network fed by another rule gives vectors that must not be mixed.
+    inputs = (folder / "preprocess.json").read_bytes() + (folder / "tokenizer.json").read_bytes()
     towers = {
-        part: hashlib.sha256((folder / f"{part}.onnx").read_bytes()).hexdigest()[:16] for part in ("text", "image")
+        part: hashlib.sha256((folder / f"{part}.onnx").read_bytes() + inputs).hexdigest()[:16]
+        for part in ("text", "image")
     }
     content = {"classes": classes, "ancestors": {name: taxonomy.ancestors(name) for name in classes}, "towers": towers}
     (folder / "labels.json").write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")

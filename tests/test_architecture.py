@@ -28,6 +28,8 @@ ARROW = {
 _TORCH = frozenset(
     {
         "catalog/network.py",
+        "catalog/towers.py",
+        "catalog/embedded.py",
         "catalog/head.py",
         "catalog/encoding.py",
         "catalog/ridge.py",
