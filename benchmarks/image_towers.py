@@ -32,12 +32,16 @@ NORMALS = {
     "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
 }
 CASES = (
-    ("efficientnet-lite0", 160, "imagenet"),
-    ("efficientnet-lite2", 160, "imagenet"),
     ("efficientnet-lite0", 160, "half"),
+    ("efficientnet-lite0", 160, "imagenet"),
     ("efficientnet-lite2", 160, "half"),
+    ("efficientnet-lite2", 160, "imagenet"),
+    ("efficientnet-lite0", 192, "half"),
     ("efficientnet-lite0", 192, "imagenet"),
+    ("efficientnet-lite2", 192, "half"),
     ("efficientnet-lite2", 192, "imagenet"),
+    ("efficientnet-lite0", 224, "half"),
+    ("efficientnet-lite2", 224, "half"),
 )
 
 

@@ -168,7 +168,7 @@ class ConvTower(nn.Module):
         super().__init__()
         self.trunk, self.project = trunk, project or nn.Identity()
         linear = [layer for layer in self.project.modules() if isinstance(layer, nn.Linear)]
-        self.width: int = linear[-1].out_features if linear else trunk.num_features
+        self.width = int(linear[-1].out_features if linear else trunk.num_features)
         self.trained = min(trained, len(trunk.blocks))
 
     def lower(self, pixels: Tensor) -> Tensor:

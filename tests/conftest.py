@@ -25,6 +25,7 @@ image_size = 32
 finetune_epochs = 0
 
 [serving]
+threads = 1
 batch_rows = 25
 
 [feeds]

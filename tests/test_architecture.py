@@ -30,6 +30,7 @@ _TORCH = frozenset(
         "catalog/network.py",
         "catalog/towers.py",
         "catalog/embedded.py",
+        "catalog/encoder_choice.py",
         "catalog/head.py",
         "catalog/encoding.py",
         "catalog/ridge.py",

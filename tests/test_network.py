@@ -15,7 +15,6 @@ import open_clip  # noqa: E402
 
 from catalog import training  # noqa: E402
 from catalog.classifier import Classifier  # noqa: E402
-from catalog.errors import CatalogError  # noqa: E402
 from catalog.inputs import tower_texts  # noqa: E402
 from catalog.network import encoder_for  # noqa: E402
 from catalog.taxonomy import from_paths  # noqa: E402
