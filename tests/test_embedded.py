@@ -105,5 +105,6 @@ def test_english_labels_file_foreign_titles_with_the_multilingual_tower_only() -
         settings = TrainingSettings(encoder_text=name, image_size=32, text_tokens=32, patience=40, dropout=0.1)
         found[name] = accuracies(encoder_for(settings), settings)
     mean = {name: sum(by.values()) / len(by) for name, by in found.items()}
-    assert min(found[E5].values()) >= 0.7, found
+    assert min(found[E5].values()) >= 0.6, found
+    assert mean[E5] >= 0.8, found
     assert mean[E5] >= mean["all-MiniLM-L6-v2"] + 0.3, found
