@@ -1,7 +1,7 @@
 """The encoder that the settings name, composed or loaded by open_clip: a text tower, an image tower, their input rules."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,13 @@ _CLIP_POOLING = {"argmax": "end", "eos": "end", "first": "first", "last": "last"
 
 @dataclass(frozen=True)
 class Encoder:
-    """Both towers and what prepares their input; `reference_*` are open_clip's own, for comparison at export."""
+    """Both towers and what prepares their input; `reference_*` are open_clip's own, for comparison at export.
+
+    `weights` says in words where they come from, for the model card.
+    """
 
     name: str
+    weights: str
     text: nn.Module
     image: nn.Module
     tokenizer: str
@@ -71,7 +75,8 @@ def embedded_encoder(settings: TrainingSettings) -> Encoder:
         definition = (folder / "tokenizer.json").read_text(encoding="utf-8")
     embedded.load_text(clip.text.transformer, text)
     embedded.load_image(clip.visual.trunk, image)
-    return _composed(clip, tokenizer, definition, settings, text.prefix)
+    credits = [weights.credit(settings.encoder_text, text), weights.credit(settings.encoder_image, image)]
+    return replace(_composed(clip, tokenizer, definition, settings, text.prefix), weights=", ".join(credits))
 
 
 def _vision(architecture: str, size: int) -> CLIPVisionCfg:
@@ -91,6 +96,7 @@ def _composed(
     preprocess = {"size": image.size, "resize_mode": image.mode, "fill_color": 255, **_HALF}
     return Encoder(
         name=f"{settings.encoder_text}+{settings.encoder_image}",
+        weights="untrained",
         text=BertTower(clip.text, settings.unfreeze_blocks).eval(),
         image=ConvTower(clip.visual.trunk, settings.unfreeze_blocks).eval(),
         tokenizer=definition,
@@ -129,6 +135,7 @@ def open_clip_encoder(settings: TrainingSettings) -> Encoder:
     image = _image_rules(name, clip.visual.preprocess_cfg)
     return Encoder(
         name=name,
+        weights=f"open_clip's {name}; its licence is on the page of that model",
         text=_text_tower(name, clip.text, pad_id, trained).eval(),
         image=_image_tower(clip.visual, image.size, trained).eval(),
         tokenizer=tokenizer_json.expressed(tokenizer, name, (reading.get("tokenizer_kwargs") or {}).get("clean")),

@@ -42,6 +42,8 @@ class TrainingReport:
     finetuned: bool
     lexicon_rows: int
     parity: dict[str, float] = field(default_factory=dict)
+    encoder: str = ""
+    weights: str = ""
 
     def to_dict(self) -> dict:
         """JSON-ready, the class list left out."""
@@ -103,6 +105,8 @@ def train(
         finetuned=tuned is not None and tuned.loss < probe.loss,
         lexicon_rows=len(words[1]),
         parity=parity,
+        encoder=encoder.name,
+        weights=encoder.weights,
     )
 
 

@@ -113,6 +113,11 @@ def installed(tower: PackagedWeights) -> bool:
     return all(importlib.util.find_spec(file.package) is not None for file in files)
 
 
+def credit(name: str, tower: PackagedWeights) -> str:
+    """One tower's weights in words: name, where they come from, licence, package."""
+    return f"{name} ({tower.origin}; licence: {tower.licence}; {tower.weights.release})"
+
+
 def _verified(wanted: PackagedFile, tower: PackagedWeights) -> Path:
     # find_spec, not import: importing the MiniLM package starts sentence-transformers.
     spec = importlib.util.find_spec(wanted.package)

@@ -1,5 +1,6 @@
 """Ranking encoders: on products that certify nothing, by a probe that finds what is there, without training anything."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,26 +17,12 @@ from catalog.errors import CatalogError  # noqa: E402
 from catalog.jobs import quiet  # noqa: E402
 from catalog.taxonomies import latest_taxonomy  # noqa: E402
 from catalog.training_settings import TrainingSettings  # noqa: E402
-from pipelines import labels, taxonomy, workspace  # noqa: E402
 from pipelines.cli import app  # noqa: E402
 from pipelines.session import opened  # noqa: E402
 from tests import tiny_checkpoints  # noqa: E402
 
 pytestmark = pytest.mark.train
 TINY = TrainingSettings(encoder_text="tiny", encoder_image="tiny", image_size=32, text_tokens=16, threads=1)
-
-
-@pytest.fixture(scope="module")
-def taught(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with taxonomy and labels, and no model."""
-    place = workspace.init(tmp_path_factory.mktemp("taught") / "ws")
-    place.settings_file.write_text((shop / "catalog.toml").read_text())
-    with opened(place.root) as session:
-        with session.single("taxonomy") as job:
-            taxonomy.run(job, shop / "labels.csv")
-        with session.single("labels") as job:
-            labels.run(job, shop / "labels.csv", vendor="history", random=True)
-    return place.root
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +91,10 @@ def test_candidates_are_all_that_is_installed_and_what_is_configured() -> None:
     assert encoder_choice.candidates(configured).count(configured) == 1
 
 
-def test_the_command_ranks_and_trains_nothing(taught: Path) -> None:
-    result = CliRunner().invoke(app, ["train", "--compare-encoders", "--limit", "100", "--workspace", str(taught)])
+def test_the_command_ranks_and_trains_nothing(taught: Path, tmp_path: Path) -> None:
+    place = Path(shutil.copytree(taught, tmp_path / "ws"))
+    result = CliRunner().invoke(app, ["train", "--compare-encoders", "--limit", "100", "--workspace", str(place)])
     assert result.exit_code == 0, result.output
     for name in ("all-MiniLM-L6-v2 + efficientnet-lite2", "tiny + tiny", "Write into catalog.toml"):
         assert name in result.output
-    assert not list((taught / "models").iterdir())
+    assert not list((place / "models").iterdir())
