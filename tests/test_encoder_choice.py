@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
@@ -69,18 +70,30 @@ def test_the_fastest_that_is_as_good_is_proposed() -> None:
     assert "best     95.0% (88.8%-97.8%)  -" in text
 
 
+def painted(frame: pl.DataFrame, folder: Path) -> pl.DataFrame:
+    """With a picture for every second product, its brightness telling the shelf."""
+    shelf = frame["category_id"].rank("dense").to_list()
+    for row in range(0, frame.height, 2):
+        Image.new("RGB", (20, 30), (30 * shelf[row], 255 - 30 * shelf[row], 90)).save(folder / f"{row}.png")
+    paths = [str(folder / f"{row}.png") if row % 2 == 0 else None for row in range(frame.height)]
+    return frame.with_columns(image=pl.Series(paths, dtype=pl.String))
+
+
 def test_text_and_picture_are_judged_apart_and_together(known: pl.DataFrame, tmp_path: Path) -> None:
     torch.manual_seed(0)
     other = TrainingSettings(encoder=tiny_checkpoints.native(tmp_path), text_tokens=16, threads=1)
-    found = sample(known, learn=120, held_out=60, seed=1)
+    drawn = sample(known, learn=120, held_out=60, seed=1)
+    found = replace(drawn, frame=painted(drawn.frame, tmp_path))
     result = encoder_choice.compare(found, [TINY, other], quiet)
     assert {tuple(one.setting.values()) for one in result} == {("tiny", "tiny"), (other.encoder,)}
+    judged = found.frame[found.learned :]
     for one in result:
-        assert len(one.right) == len(one.right_text) == found.frame.height - found.learned
-        assert len(one.right_image) == 0, "no product of this shop has a picture"
+        assert len(one.right) == len(one.right_text) == judged.height
+        assert len(one.right_image) == judged["image"].is_not_null().sum() > 10
         assert one.megabytes > 0
         assert one.items_per_second > 0
     assert result[0].right.mean() >= result[1].right.mean() > 0.2, "eight shelves: words tell them even untrained"
+    assert max(one.right_image.mean() for one in result) > 0.5, "eight shelves: so does colour"
 
 
 def test_candidates_are_all_that_is_installed_and_what_is_configured() -> None:
