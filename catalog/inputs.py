@@ -28,11 +28,17 @@ _LONGEST_FIELD = 2000
 
 @dataclass(frozen=True)
 class InputRules:
-    """Everything that turns an item into tensors, as written to preprocess.json."""
+    """Everything that turns an item into tensors, as written to preprocess.json.
+
+    `text_prefix` stands before every text the tower reads; with `text_padding` every text has that many ids, the rest
+    `pad_id`, for towers that read padding too; 0 pads no further than the batch needs.
+    """
 
     image: ImageRules
     text_tokens: int
     pad_id: int
+    text_prefix: str = ""
+    text_padding: int = 0
     clean_up: str = CLEAN_UP
     lexical: str = SCHEME
     text_fields: tuple[str, ...] = field(default=TEXT_FIELDS)
@@ -45,6 +51,8 @@ class InputRules:
             "text_fields": list(self.text_fields),
             "text_tokens": self.text_tokens,
             "pad_id": self.pad_id,
+            "text_prefix": self.text_prefix,
+            "text_padding": self.text_padding,
             "image": self.image.to_dict(),
         }
         return json.dumps(values, indent=2) + "\n"
@@ -120,11 +128,13 @@ def item_ngrams(frame: pl.DataFrame) -> Ngrams:
 
 
 class TextTokenizer:
-    """A tokenizer.json without padding and with truncation: what an item's ids are depends on its text alone."""
+    """A tokenizer.json with truncation and never padded to a batch: an item's ids depend on its text alone."""
 
     def __init__(self, definition: str, rules: InputRules) -> None:
-        self._tokenizer = Tokenizer.from_str(definition)
+        self._tokenizer, self._prefix = Tokenizer.from_str(definition), rules.text_prefix
         self._tokenizer.no_padding()
+        if rules.text_padding:
+            self._tokenizer.enable_padding(length=rules.text_padding, pad_id=rules.pad_id)
         self._tokenizer.enable_truncation(rules.text_tokens)
 
     @classmethod
@@ -133,8 +143,8 @@ class TextTokenizer:
         return cls(file.read_text(encoding="utf-8"), rules)
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """int64 ids of each text, at most `text_tokens` each, special tokens included."""
-        safe = [text.encode("utf-8", "replace").decode() for text in texts]
+        """int64 ids of each text behind the prefix, at most `text_tokens` each, special tokens included."""
+        safe = [self._prefix + text.encode("utf-8", "replace").decode() for text in texts]
         return [np.array(found.ids, dtype=np.int64) for found in self._tokenizer.encode_batch_fast(safe)]
 
 

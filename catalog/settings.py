@@ -27,6 +27,7 @@ class Routing(_Section):
 class Training(_Section):
     """How a bundle is trained; the defaults are for 2 cores and tens of thousands of products."""
 
+    encoder: str = Field("embedded", description="embedded, or a checkpoint open_clip knows; see docs/encoders.md.")
     encoder_text: str = "all-MiniLM-L6-v2"
     encoder_image: str = "efficientnet-lite0"
     image_size: int = Field(160, ge=32, le=512)

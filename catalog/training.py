@@ -48,6 +48,8 @@ class TrainingReport:
     mix: list[list[float]]
     lexicon_rows: int
     parity: dict[str, float] = field(default_factory=dict)
+    encoder: str = ""
+    weights: str = ""
 
     def to_dict(self) -> dict:
         """JSON-ready, the class list left out; a figure no product could be counted for is None, since JSON has no NaN."""
@@ -89,8 +91,8 @@ def train(
             encoder,
             words,
             targets(part["category_id"].to_list(), classes, taxonomy),
+            partial(show, what),
             scratch=folder.parent,
-            progress=partial(show, what),
         )
         for part, what in ((learn, "encode"), (stop, "encode held out"))
     ]
@@ -105,7 +107,15 @@ def train(
     parity = write(encoder, fusion, learn, words, folder, show)
     write_labels(folder, classes, taxonomy)
     return TrainingReport(
-        classes, fused.loss, fused.accuracy, facts, fusion.mix.tolist(), lexicon_rows=len(words[1]), parity=parity
+        classes,
+        fused.loss,
+        fused.accuracy,
+        facts,
+        fusion.mix.tolist(),
+        lexicon_rows=len(words[1]),
+        parity=parity,
+        encoder=encoder.name,
+        weights=encoder.weights,
     )
 
 

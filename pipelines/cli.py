@@ -129,10 +129,21 @@ def labels_import(
 
 
 @app.command()
-def train(workspace: Here = CURRENT, limit: Limit = None) -> None:
+def train(
+    workspace: Here = CURRENT,
+    limit: Limit = None,
+    compare: Annotated[
+        bool, typer.Option("--compare-encoders", help="Only rank encoders on your labels; trains nothing.")
+    ] = False,
+) -> None:
     """Trains, exports, calibrates and certifies a bundle; it serves at once only when none serves yet."""
+    from pipelines import compare_encoders
     from pipelines import train as job
 
+    if compare:
+        with _session(workspace) as session, session.single("compare encoders", limit) as work:
+            typer.echo(compare_encoders.run(work, limit=limit))
+        return
     with _session(workspace) as session, session.single("train") as work:
         model_id = job.run(work, limit=limit)
     typer.echo(

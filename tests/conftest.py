@@ -25,6 +25,7 @@ image_size = 32
 finetune_epochs = 0
 
 [serving]
+threads = 1
 batch_rows = 25
 
 [feeds]
@@ -101,21 +102,31 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def learned(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with taxonomy, labels and a promoted bundle; copy it before changing it (`workspace_copy`)."""
-    from pipelines import labels, taxonomy, train, workspace
+def taught(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with taxonomy and labels, and no model."""
+    from pipelines import labels, taxonomy, workspace
     from pipelines.session import opened
 
-    place = workspace.init(tmp_path_factory.mktemp("learned") / "ws")
+    place = workspace.init(tmp_path_factory.mktemp("taught") / "ws")
     place.settings_file.write_text((shop / "catalog.toml").read_text())
     with opened(place.root) as session:
         with session.single("taxonomy") as job:
             taxonomy.run(job, shop / "labels.csv")
         with session.single("labels") as job:
             labels.run(job, shop / "labels.csv", vendor="history", random=True)
-        with session.single("train") as job:
-            train.run(job)
     return place.root
+
+
+@pytest.fixture(scope="session")
+def learned(taught: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with taxonomy, labels and a promoted bundle; copy it before changing it (`workspace_copy`)."""
+    from pipelines import train
+    from pipelines.session import opened
+
+    place = Path(shutil.copytree(taught, tmp_path_factory.mktemp("learned") / "ws"))
+    with opened(place) as session, session.single("train") as job:
+        train.run(job)
+    return place
 
 
 @pytest.fixture

@@ -28,6 +28,9 @@ ARROW = {
 _TORCH = frozenset(
     {
         "catalog/network.py",
+        "catalog/towers.py",
+        "catalog/embedded.py",
+        "catalog/encoder_choice.py",
         "catalog/head.py",
         "catalog/encoding.py",
         "catalog/ridge.py",

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from catalog.errors import BundleRefused
 from catalog.images import ImageRules, decode, fit, read_picture, to_tensor
 from catalog.inputs import (
     InputRules,
+    TextTokenizer,
     attribute_text,
     clean_text,
     item_ngrams,
@@ -96,6 +99,34 @@ def test_unknown_schemes_are_refused() -> None:
         other = json.loads(INPUTS.to_json()) | {name: "other-v9"}
         with pytest.raises(BundleRefused, match="other-v9"):
             InputRules.from_json(json.dumps(other))
+
+
+def test_a_bundle_from_before_prefix_and_padding_still_loads() -> None:
+    values = json.loads(INPUTS.to_json())
+    for later in ("text_prefix", "text_padding"):
+        del values[later]
+    assert InputRules.from_json(json.dumps(values)) == INPUTS
+
+
+def test_the_tokenizer_puts_the_prefix_in_front_and_pads_where_the_tower_wants_it() -> None:
+    vocabulary = {"?": 0, "query": 1, "red": 2, "shoe": 3, "pad": 7}
+    words = Tokenizer(models.WordLevel(vocabulary, unk_token="?"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    plain = InputRules(RULES, text_tokens=3, pad_id=7)
+    ids = {
+        "plain": plain,
+        "prefix": replace(plain, text_prefix="query "),
+        "padded": replace(plain, text_padding=3),
+    }
+    found = {
+        name: [one.tolist() for one in TextTokenizer(words.to_str(), rules).encode(["shoe", "red shoe shoe shoe"])]
+        for name, rules in ids.items()
+    }
+    assert found == {
+        "plain": [[3], [2, 3, 3]],
+        "prefix": [[1, 3], [1, 2, 3]],
+        "padded": [[3, 7, 7], [2, 3, 3]],
+    }
 
 
 def test_ngrams_equal_the_stored_vector() -> None:
