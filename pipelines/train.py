@@ -22,6 +22,7 @@ def run(job: Job, *, limit: int | None = None) -> str:
 
     store, taxonomy = job.store, latest_taxonomy(job.store)
     known = examples.labelled(store, taxonomy, seed=job.settings.training.seed)
+    examples.require_enough(known)
     if limit is not None:
         known = known.sample(min(limit, known.height), seed=job.settings.training.seed)
     folder = job.workspace.state / "training"
