@@ -1,12 +1,12 @@
 """What training learns from and what a certificate is tested on: labelled items, their clusters, their splits."""
 
 import math
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 
-from catalog import metrics
-from catalog.certificate import labels_missing
+from catalog import metrics, shortage
 from catalog.clusters import assert_no_leak, assign_splits, look_alike_clusters
 from catalog.errors import CatalogError
 from catalog.jobs import digest
@@ -72,6 +72,19 @@ def sample(store: Store, model_id: str, split: str) -> pl.DataFrame:
     )
 
 
+def stated_dates(store: Store) -> tuple[datetime | None, datetime | None]:
+    """First and last time that decisions in force state themselves.
+
+    A label file without dates gets the time of its import, which says nothing about the labels.
+    """
+    found = store.query(
+        """SELECT min(decided_at), max(decided_at) FROM standing_decisions d LEFT JOIN runs r USING (run_id)
+           WHERE d.verdict = 'category' AND (d.source <> 'label' OR d.decided_at < r.started_at)"""
+    )
+    first, last = found.row(0)
+    return first, last
+
+
 def fingerprint(calibration: pl.DataFrame) -> str:
     """Names a set of calibration labels, so that repeated attempts on the same set are counted."""
     return digest(calibration.select("vendor", "item_id", "category_id").sort("vendor", "item_id").rows())
@@ -97,5 +110,5 @@ def measured(calibration: pl.DataFrame, *, delta: float) -> dict[str, Any]:
         "leaf_accuracy": float(right.mean()),
         "products": calibration["cluster"].n_unique(),
         "risk_coverage": {"coverage": curve["coverage"].to_list(), "risk": curve["risk"].to_list()},
-        "labels_missing": {f"{p:.2f}": labels_missing(calibration, p, delta / 4) for p in (0.95, 0.98, 0.99)},
+        "labels_missing": {f"{p:.2f}": shortage.need(calibration, p, delta / 4).missing for p in (0.95, 0.98, 0.99)},
     }

@@ -64,10 +64,8 @@ def need(sample: pl.DataFrame, target: float, level: float, name: str = "") -> N
 
 def _ruled_out(wrong: list[int], target: float) -> bool:
     """True when at every threshold the precision is seen to lie below the target. wrong[i] of the i + 1 surest are."""
-    start = min(_FEW, len(wrong))
-    return bool(wrong) and all(
-        upper_bound(n - wrong[n - 1], n, _CONFIDENCE) < target for n in range(start, len(wrong) + 1)
-    )
+    counts = range(_FEW, len(wrong) + 1)
+    return bool(counts) and all(upper_bound(n - wrong[n - 1], n, _CONFIDENCE) < target for n in counts)
 
 
 def by_department(sample: pl.DataFrame, taxonomy: Taxonomy, target: float, level: float) -> list[Need]:

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -44,8 +45,11 @@ class TrainingReport:
     parity: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict:
-        """JSON-ready, the class list left out."""
-        return {name: value for name, value in asdict(self).items() if name != "classes"}
+        """JSON-ready, the class list left out; a figure no product could be counted for is None, since JSON has no NaN."""
+        facts = {name: value for name, value in asdict(self).items() if name != "classes"}
+        return {
+            name: None if isinstance(value, float) and math.isnan(value) else value for name, value in facts.items()
+        }
 
 
 @dataclass(frozen=True)
