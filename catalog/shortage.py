@@ -7,12 +7,10 @@ import polars as pl
 
 from catalog.certificate import labels_missing, one_per_cluster
 from catalog.clusters import SPLITS
-from catalog.metrics import upper_bound
 from catalog.policy import admitted, department_of
 from catalog.taxonomy import Taxonomy
 
-_FEW = 30  # products below which an error rate says too little
-_CONFIDENCE = 0.95
+_FEW = 30  # answered products below which a share of errors says too little
 LISTED = 12
 
 
@@ -20,8 +18,8 @@ LISTED = 12
 class Need:
     """Calibration products that a group (a department, or all: name "") has and lacks.
 
-    `missing` is None when the errors seen rule a certificate out at every threshold: then the model must become better
-    first. `estimated` is False where too few were seen to know an error rate: `missing` then is the least that can do.
+    `missing` is None when the share of errors seen is too high at every threshold: then the model must become better
+    first. `estimated` is False where too few were seen to know that share: `missing` then is the least that can do.
     """
 
     name: str
@@ -34,7 +32,7 @@ class Need:
         """What it has and lacks, without its name."""
         seen = f"{self.products:,} at hand, {self.wrong:,} of them wrong at the first candidate"
         if self.missing is None:
-            return f"too many errors for any number of labels ({seen})"
+            return f"at the errors seen no number of labels would do ({seen})"
         if not self.missing:
             return f"enough ({seen})"
         return f"{'about' if self.estimated else 'at least'} {self.missing:,} more ({seen})"
@@ -56,16 +54,9 @@ def need(sample: pl.DataFrame, target: float, level: float, name: str = "") -> N
     missing = labels_missing(sample, target, level) if tested.height else None
     if missing is not None:
         return Need(name, tested.height, wrong, missing, estimated=True)
-    answered = tested.filter(admitted(tested.columns, None)).sort("log_odds", descending=True)
-    if _ruled_out((~answered.select(right).to_series()).cum_sum().to_list(), target):
+    if tested.filter(admitted(tested.columns, None)).height >= _FEW:
         return Need(name, tested.height, wrong, None, estimated=True)
     return Need(name, tested.height, wrong, max(1, least(target, level) - tested.height), estimated=False)
-
-
-def _ruled_out(wrong: list[int], target: float) -> bool:
-    """True when at every threshold the precision is seen to lie below the target. wrong[i] of the i + 1 surest are."""
-    counts = range(_FEW, len(wrong) + 1)
-    return bool(counts) and all(upper_bound(n - wrong[n - 1], n, _CONFIDENCE) < target for n in counts)
 
 
 def by_department(sample: pl.DataFrame, taxonomy: Taxonomy, target: float, level: float) -> list[Need]:
@@ -95,7 +86,7 @@ def advice(sample: pl.DataFrame, taxonomy: Taxonomy, target: float, delta: float
         labels = math.ceil(total.missing / SPLITS["calibration"])
         lines.append(f"That many come with about {labels:,} more labels imported with --random.")
     if total.missing is None:
-        lines.append("More labels of any kind, for training, must lower its error rate first.")
+        lines.append("It must make fewer errors first: any further label helps a model that is trained here.")
     parts = by_department(sample, taxonomy, target, level)
     lines += [f"  {part.name} alone: {part.text()}" for part in parts[:LISTED]]
     if len(parts) > LISTED:

@@ -8,12 +8,25 @@ from pathlib import Path
 
 import pytest
 from conftest import SHELVES, product
+from typer.testing import CliRunner
 
 from catalog import examples, ledger, report, shortage
 from catalog.errors import CatalogError
 from catalog.jobs import Job
 from catalog.taxonomies import latest_taxonomy
-from pipelines import certify, classify, evaluate, labels, nightly, predictions, promote, route, taxonomy, workspace
+from pipelines import (
+    certify,
+    classify,
+    cli,
+    evaluate,
+    labels,
+    nightly,
+    predictions,
+    promote,
+    route,
+    taxonomy,
+    workspace,
+)
 from pipelines.predictions import How
 from pipelines.session import Session, opened
 
@@ -284,3 +297,25 @@ def test_answers_without_any_label_are_candidates_for_review(tmp_path: Path) -> 
     assert f"at least {shortage.least(0.9, 0.05 / 4)} more (0 at hand" in said
     assert "--random" in said
     assert json.dumps(found.counts) == '{"items": 1, "new": 1}'
+
+
+def test_the_commands_import_list_and_compare(template, tmp_path: Path) -> None:
+    root, truth = template
+    folder = Path(shutil.copytree(root / "ws", tmp_path / "ws"))
+    models = []
+    for name, accuracy in (("good", 0.9), ("poor", 0.6)):
+        rival = Rival(accuracy, 4)
+        found = [line for (vendor, item), node in truth.items() for line in rival.row(vendor, item, node)]
+        file = write(tmp_path / f"{name}.csv", HEADER, found)
+        answer = command("predictions", "import", str(file), "--name", name, "--workspace", str(folder))
+        models.append(answer.split()[1].rstrip(":"))
+    assert command("models", "--workspace", str(folder)) == command("models", "list", "--workspace", str(folder))
+    said = command("models", "compare", *models, "--workspace", str(folder))
+    assert all(model in said for model in models)
+    assert "automation" in said
+
+
+def command(*arguments: str) -> str:
+    answer = CliRunner().invoke(cli.app, arguments)
+    assert answer.exit_code == 0, answer.output
+    return answer.output
