@@ -319,3 +319,38 @@ def command(*arguments: str) -> str:
     answer = CliRunner().invoke(cli.app, arguments)
     assert answer.exit_code == 0, answer.output
     return answer.output
+
+
+@pytest.mark.train
+def test_our_own_model_and_a_rival_take_turns(workspace_copy: Path, shop: Path, tmp_path: Path) -> None:
+    (workspace_copy / "feeds" / "acme").mkdir()
+    shutil.copy(shop / "first.csv", workspace_copy / "feeds" / "acme" / "2026-01-01.csv")
+    with opened(workspace_copy) as session, (shop / "labels.csv").open(encoding="utf-8", newline="") as file:
+        truth = {("history", row["item_id"]): row["category_path"] for row in csv.DictReader(file)}
+        place = Place(session, tmp_path, truth)
+        own = ledger.current_model(session.store)
+        assert own is not None
+        nightly.run(session)
+        placed = place.outcomes()
+        rival = place.take(place.answers(Rival(0.5, 4), vendors=("history",)))
+        known = examples.labelled(session.store, latest_taxonomy(session.store), seed=session.settings.training.seed)
+        unseen = known.filter(known["split"].is_in(["temperature", "calibration"]))["cluster"].n_unique()
+        found = evaluate.between(place.job(), own, rival.model_id)
+        assert found.overall.n == unseen
+        assert found.overall.low > 0
+        assert evaluate.run(place.job(), rival.model_id).overall.high < 0
+        assert f"* {own}" in workspace.listed(session.store, session.settings)
+
+        promote.run(place.job(), rival.model_id, reason="test")
+        nightly.run(session)
+        assert (
+            place.store.one("SELECT count(*) FROM predictions WHERE model_id = ?", [rival.model_id])
+            == rival.counts["new"]
+        )
+        # what our model had placed stays; what it had not has no prediction now
+        assert {key for key in place.outcomes() if "no_prediction" in key} == {"review no_prediction"}
+        assert promote.rollback(place.job()) == own
+        nightly.run(session)
+        again = place.outcomes()
+    assert sum(again.values()) == sum(placed.values()) == 120
+    assert "review no_prediction" not in again
