@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog import card
 from catalog.errors import BundleRefused
 
 FORMAT = 1
@@ -57,7 +58,7 @@ def finalize(folder: Path, models: Path, facts: dict[str, Any]) -> str:
 
     The same content has the same id; a bundle that exists already stays as it is.
     """
-    (folder / LAYOUT.card).write_text(_card(facts), encoding="utf-8")
+    (folder / LAYOUT.card).write_text(card.text(facts), encoding="utf-8")
     files = {file.name: file_sha256(file) for file in sorted(folder.iterdir()) if file.name != MANIFEST}
     model_id = hashlib.sha256(json.dumps([FORMAT, files]).encode()).hexdigest()[:12]
     manifest = {"format": FORMAT, "model_id": model_id, "files": files, "facts": facts}
@@ -69,12 +70,6 @@ def finalize(folder: Path, models: Path, facts: dict[str, Any]) -> str:
     if not (models / model_id).exists():
         folder.rename(models / model_id)
     return model_id
-
-
-def _card(facts: dict[str, Any]) -> str:
-    report = facts.get("report", {})
-    lines = [f"- {name.replace('_', ' ')}: {value}" for name, value in report.items() if not isinstance(value, list)]
-    return "\n".join(["# Model card", "", f"Trained on {facts.get('examples', 0)} labelled products.", "", *lines, ""])
 
 
 def verify(path: Path) -> dict[str, Any]:

@@ -116,7 +116,8 @@ def assign_splits(clusters: pl.Series, random: pl.Series, seed: int) -> pl.Serie
     labels are evidence (temperature, calibration). Another label in those shares trains instead, unless its cluster
     also holds random ones: then it is excluded, for training on it would teach the model the evidence. With no random
     label at all the temperature may be fitted on the others; the calibration split stays empty, and so nothing is
-    certified.
+    certified. Of few clusters none may fall into early stopping by chance: then the last of those that train go there,
+    for without any training could not stop.
     """
     frame = pl.DataFrame({"cluster": clusters, "random": random.fill_null(False)})
     names = frame["cluster"].unique()
@@ -129,8 +130,20 @@ def assign_splits(clusters: pl.Series, random: pl.Series, seed: int) -> pl.Serie
     split = pl.when(~evidence | declared).then(share).otherwise(mixed)
     if not frame["random"].any():
         split = pl.when(share != "calibration").then(share).otherwise(pl.lit("train"))
-    joined = frame.join(chosen, on="cluster", how="left", maintain_order="left")
-    return joined.select(split.alias("split")).to_series()
+    joined = frame.join(chosen, on="cluster", how="left", maintain_order="left").with_columns(split=split)
+    if not (joined["split"] == "early_stopping").any():
+        joined = joined.with_columns(
+            split=pl.when(_spared(joined, seed)).then(pl.lit("early_stopping")).otherwise("split")
+        )
+    return joined["split"]
+
+
+def _spared(joined: pl.DataFrame, seed: int) -> pl.Expr:
+    """Bool per row: a training cluster that stops instead, as many as the shares foresee, one at least and never all."""
+    names = joined.filter(split="train")["cluster"].unique().to_list()
+    several = round(len(names) * SPLITS["early_stopping"] / (SPLITS["train"] + SPLITS["early_stopping"]))
+    last = np.argsort(unit_hash(names, f"split {seed}"))[len(names) - min(max(several, 1), len(names) - 1) :]
+    return pl.col("cluster").is_in([names[place] for place in last]) & (pl.col("split") == "train")
 
 
 def assert_no_leak(clusters: pl.Series, splits: pl.Series) -> None:

@@ -1,11 +1,12 @@
 """What training learns from and what a certificate is tested on: labelled items, their clusters, their splits."""
 
+import math
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 
-from catalog import metrics
-from catalog.certificate import labels_missing
+from catalog import metrics, shortage
 from catalog.clusters import assert_no_leak, assign_splits, look_alike_clusters
 from catalog.errors import CatalogError
 from catalog.jobs import digest
@@ -26,36 +27,62 @@ EXAMPLES = """
 """
 
 LEAST_EXAMPLES = 20
+LEAST_PRODUCTS = 10  # look-alikes counted once
 
 
 def labelled(store: Store, taxonomy: Taxonomy, *, seed: int) -> pl.DataFrame:
-    """Labelled items with their `cluster` and `split` (train, early_stopping, temperature, calibration, excluded).
-
-    Raises CatalogError when there are too few to learn anything from.
-    """
+    """Labelled items with their `cluster` and `split` (train, early_stopping, temperature, calibration, excluded)."""
     found = store.query(EXAMPLES)
     known = found.filter(pl.col("category_id").is_in(taxonomy.nodes["category_id"].implode()))
-    if known.height < LEAST_EXAMPLES or known["category_id"].n_unique() < 2:
-        raise CatalogError(
-            f"There are {known.height} labelled products in {known['category_id'].n_unique()} categories.",
-            remedy=f"Import at least {LEAST_EXAMPLES} in two or more categories: catalog labels import FILE.",
-        )
     clusters = look_alike_clusters(known)
     split = assign_splits(clusters, known["random"], seed=seed)
     assert_no_leak(clusters, split)
     return known.with_columns(cluster=clusters, split=split)
 
 
+def require_enough(known: pl.DataFrame) -> None:
+    """Raises CatalogError when there is too little to learn anything from: too few, all alike, or nothing to tell apart."""
+    categories, products = known["category_id"].n_unique(), known["cluster"].n_unique()
+    if known.height < LEAST_EXAMPLES or categories < 2:
+        counted = "1 category" if categories == 1 else f"{categories} categories"
+        raise CatalogError(
+            f"There are {known.height} labelled products in {counted}.",
+            remedy=f"Import at least {LEAST_EXAMPLES} in two or more categories: catalog labels import FILE.",
+        )
+    if products < LEAST_PRODUCTS:
+        raise CatalogError(
+            f"The {known.height} labelled products look alike: by titles, GTINs and pictures they are {products} products.",
+            remedy=f"Import at least {LEAST_PRODUCTS} that differ: catalog labels import FILE.",
+        )
+
+
 def sample(store: Store, model_id: str, split: str) -> pl.DataFrame:
-    """The items of one split of a model's examples, with their truth and the prediction the bundle serves for them."""
+    """The items of one split of a model's examples, with their truth and the prediction that is served for them.
+
+    An item without a prediction (imported answers may leave some out) stays, with nulls: it is a product that was not
+    placed, and the same labels must stay the same set whichever model is certified on them.
+    """
     return store.query(
         """SELECT s.vendor, s.item_id, s.cluster, d.category_id, p.* EXCLUDE (run_id, predicted_at, provider)
            FROM example_splits s
            JOIN standing_decisions d ON d.vendor = s.vendor AND d.item_id = s.item_id AND d.verdict = 'category'
-           JOIN predictions p ON p.input_hash = s.input_hash AND p.model_id = s.model_id
+           LEFT JOIN predictions p ON p.input_hash = s.input_hash AND p.model_id = s.model_id
            WHERE s.model_id = ? AND s.split = ? ORDER BY s.vendor, s.item_id""",
         [model_id, split],
     )
+
+
+def stated_dates(store: Store) -> tuple[datetime | None, datetime | None]:
+    """First and last time that decisions in force state themselves.
+
+    A label file without dates gets the time of its import, which says nothing about the labels.
+    """
+    found = store.query(
+        """SELECT min(decided_at), max(decided_at) FROM standing_decisions d LEFT JOIN runs r USING (run_id)
+           WHERE d.verdict = 'category' AND (d.source <> 'label' OR d.decided_at < r.started_at)"""
+    )
+    first, last = found.row(0)
+    return first, last
 
 
 def fingerprint(calibration: pl.DataFrame) -> str:
@@ -75,12 +102,13 @@ def measured(calibration: pl.DataFrame, *, delta: float) -> dict[str, Any]:
             "risk_coverage": {"coverage": [], "risk": []},
             "labels_missing": {},
         }
-    right = (calibration["leaf_id"] == calibration["category_id"]).to_numpy()
-    curve = metrics.risk_coverage(calibration["log_odds"].to_numpy(), right)
+    right = (calibration["leaf_id"] == calibration["category_id"]).fill_null(False).to_numpy()
+    score = calibration["log_odds"].cast(pl.Float64).fill_null(-math.inf).to_numpy()  # no answer is the least sure one
+    curve = metrics.risk_coverage(score, right)
     curve = curve.gather_every(max(1, curve.height // 200))
     return {
         "leaf_accuracy": float(right.mean()),
         "products": calibration["cluster"].n_unique(),
         "risk_coverage": {"coverage": curve["coverage"].to_list(), "risk": curve["risk"].to_list()},
-        "labels_missing": {f"{p:.2f}": labels_missing(calibration, p, delta / 4) for p in (0.95, 0.98, 0.99)},
+        "labels_missing": {f"{p:.2f}": shortage.need(calibration, p, delta / 4).missing for p in (0.95, 0.98, 0.99)},
     }

@@ -21,6 +21,42 @@ _MOST_SUGGESTIONS = 50  # each costs a comparison with every category
 _REJECT = ("line", "vendor", "item_id", "rule", "detail", "raw")
 
 
+class CategoryNames:
+    """What the texts of a file that name categories mean: an id, a full path, or a leaf name that occurs once."""
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self.taxonomy = taxonomy
+        self._meant: dict[str, tuple[str | None, str, str]] = {}
+
+    def mean(self, name: str | None) -> tuple[str | None, str, str]:
+        """(category id, broken rule, what to say about it); the last two are empty for a category products may have."""
+        if not name:
+            return None, "missing_category", "no category given"
+        if name not in self._meant:
+            self._meant[name] = self._look_up(name)
+        return self._meant[name]
+
+    def _look_up(self, name: str) -> tuple[str | None, str, str]:
+        node = self.taxonomy.resolve(name)
+        if node is None:
+            return None, "unknown_category", f"{name!r} is no category here{self._suggestion(name)}"
+        if not self.taxonomy.assignable(node):
+            return None, "not_assignable", f"no product may stand at {self.taxonomy.path(node)!r}"
+        return node, "", ""
+
+    def _suggestion(self, name: str) -> str:
+        if sum(1 for _, rule, _ in self._meant.values() if rule == "unknown_category") >= _MOST_SUGGESTIONS:
+            return ""
+        last = name.rpartition(">")[2].strip()
+        nodes = self.taxonomy.nodes
+        if SEPARATOR.strip() in name:
+            near = difflib.get_close_matches(name, nodes["path"].to_list(), n=1, cutoff=0.7)
+        else:
+            near = difflib.get_close_matches(last, nodes["name"].to_list(), n=1, cutoff=0.7)
+            near = [nodes.row(by_predicate=pl.col("name") == near[0], named=True)["path"]] if near else []
+        return f"; nearest: {near[0]}" if near else ""
+
+
 class LabelReader:
     """Turns raw rows of a label file into canonical ones with category_id, who and decided_at.
 
@@ -28,13 +64,12 @@ class LabelReader:
     """
 
     def __init__(self, taxonomy: Taxonomy, mapping: Mapping, pictures: Pictures, *, vendor: str, who: str) -> None:
-        self.taxonomy = taxonomy
         self.mapping = mapping
         self.pictures = pictures
         self.vendor = vendor
         self.who = who
         self.when = datetime.now(UTC)
-        self._meant: dict[str, tuple[str | None, str, str]] = {}
+        self.names = CategoryNames(taxonomy)
 
     def read(self, batch: RawBatch) -> Canonical:
         """Rows with a category it knows as items; the others as rejects that say why."""
@@ -69,7 +104,7 @@ class LabelReader:
         )
 
     def _refused(self, wide: pl.DataFrame) -> pl.DataFrame:
-        meant = [self._mean(name) for name in wide["named"]]
+        meant = [self.names.mean(name) for name in wide["named"]]
         dates = {text: _instant(text) for text in wide["labelled_at"].drop_nulls().unique()}
         vendors = {vendor for vendor in wide["vendor"].unique() if not VENDOR.match(vendor)}
         when = [dates[text] if text else self.when for text in wide["labelled_at"]]
@@ -92,34 +127,6 @@ class LabelReader:
             .otherwise("labelled_at"),
             vendor=pl.when(strange).then(pl.lit(self.vendor)).otherwise("vendor"),
         ).drop("named", "labelled_at")
-
-    def _mean(self, name: str | None) -> tuple[str | None, str, str]:
-        """(category id, broken rule, what to say about it)."""
-        if not name:
-            return None, "missing_category", "no category given"
-        if name not in self._meant:
-            self._meant[name] = self._look_up(name)
-        return self._meant[name]
-
-    def _look_up(self, name: str) -> tuple[str | None, str, str]:
-        node = self.taxonomy.resolve(name)
-        if node is None:
-            return None, "unknown_category", f"{name!r} is no category here{self._suggestion(name)}"
-        if not self.taxonomy.assignable(node):
-            return None, "not_assignable", f"no product may stand at {self.taxonomy.path(node)!r}"
-        return node, "", ""
-
-    def _suggestion(self, name: str) -> str:
-        if sum(1 for _, rule, _ in self._meant.values() if rule == "unknown_category") >= _MOST_SUGGESTIONS:
-            return ""
-        last = name.rpartition(">")[2].strip()
-        nodes = self.taxonomy.nodes
-        if SEPARATOR.strip() in name:
-            near = difflib.get_close_matches(name, nodes["path"].to_list(), n=1, cutoff=0.7)
-        else:
-            near = difflib.get_close_matches(last, nodes["name"].to_list(), n=1, cutoff=0.7)
-            near = [nodes.row(by_predicate=pl.col("name") == near[0], named=True)["path"]] if near else []
-        return f"; nearest: {near[0]}" if near else ""
 
 
 def _instant(text: str) -> datetime | None:

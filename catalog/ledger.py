@@ -3,12 +3,16 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from catalog.certificate import Certificate
 from catalog.errors import CatalogError
 from catalog.jobs import digest
 from catalog.policy import Policy
 from catalog.settings import Settings, Workspace
 from catalog.store import Store
+
+FOREIGN = "foreign"
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,27 @@ def current_model(store: Store) -> str | None:
     return store.one("SELECT model_id FROM promotions ORDER BY seq DESC LIMIT 1")
 
 
+def model_facts(store: Store, model_id: str) -> dict[str, Any]:
+    """What is kept of a model. Raises CatalogError when there is none of this id."""
+    facts = store.query("SELECT facts FROM models WHERE model_id = ? LIMIT 1", [model_id])
+    if not facts.height:
+        raise CatalogError(f"There is no model {model_id}.", remedy="List them: catalog models list")
+    return json.loads(facts.item() or "{}")
+
+
+def is_foreign(store: Store, model_id: str) -> bool:
+    """True for another classifier's imported answers: there is no bundle, and its stored predictions are all it says."""
+    return model_facts(store, model_id).get("kind") == FOREIGN
+
+
+def foreign_model(store: Store, name: str) -> str | None:
+    """The id of the model that answers imported under this name belong to: the one made last."""
+    return store.one(
+        "SELECT model_id FROM models WHERE facts->>'$.kind' = ? AND facts->>'$.name' = ? ORDER BY trained_at DESC LIMIT 1",
+        [FOREIGN, name],
+    )
+
+
 def model_path(workspace: Workspace, model_id: str) -> Path:
     """The bundle's folder. Raises CatalogError when it is gone."""
     path = workspace.models / model_id
@@ -71,11 +96,29 @@ def current_policy(store: Store, settings: Settings) -> Policy:
     return Policy.review_everything(model or "none", routing.target, routing.delta, control_share=routing.control_share)
 
 
+def certificate(store: Store, model_id: str, settings: Settings) -> Certificate | None:
+    """The certificate that a model's policy under today's settings rests on; None before it was tried for one."""
+    body = store.one(
+        "SELECT c.body FROM policies p JOIN certificates c USING (certificate_id) "
+        "WHERE p.model_id = ? AND p.settings_hash = ? ORDER BY p.seq DESC LIMIT 1",
+        [model_id, settings.routing_hash],
+    )
+    return Certificate.from_dict(json.loads(body)) if body else None
+
+
 def state_key(store: Store, settings: Settings) -> str:
     """Names everything besides the feeds that decides what a run does."""
+    model = current_model(store)
+    # Answers imported for the serving model must be routed by the next night; its own predictions a run makes itself.
+    imported = (
+        [store.one("SELECT count(*) FROM predictions WHERE model_id = ?", [model])]
+        if model and is_foreign(store, model)
+        else []
+    )
     return digest(
-        current_model(store),
+        model,
         store.one("SELECT taxonomy_version FROM taxonomies ORDER BY seq DESC LIMIT 1"),
         store.one("SELECT max(seq) FROM decisions"),
         settings.routing_hash,
+        *imported,
     )

@@ -11,11 +11,12 @@ import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from catalog import charts, summary
+from catalog import charts, examples, shortage, summary
 from catalog.certificate import Certificate
 from catalog.errors import CatalogError
 from catalog.publication import OUTCOMES
 from catalog.store import Store
+from catalog.taxonomies import latest_taxonomy
 
 _NOTHING = "\N{EN DASH}"
 _LISTED = 12  # rows of the longest lists; the rest is a query away
@@ -81,6 +82,15 @@ def _target_row(target: float, labels: int | None, certificate: Certificate | No
     return TargetRow(target, "certifiable", "the labels at hand should suffice; set routing.target to ask for it")
 
 
+def _advice(store: Store, serves: Serving) -> list[str]:
+    """How many more labels which department needs, where nothing is placed at a leaf."""
+    certificate = serves.certificate
+    if certificate is None or certificate.leaf.threshold is not None:
+        return []
+    calibration = examples.sample(store, certificate.model_id, "calibration")
+    return shortage.advice(calibration, latest_taxonomy(store), certificate.target, certificate.delta)
+
+
 def page(store: Store, run_id: str) -> str:
     """The run's page as HTML. Raises CatalogError when there is no such run."""
     run = store.query("SELECT * FROM run_log WHERE run_id = ?", [run_id])
@@ -97,6 +107,7 @@ def page(store: Store, run_id: str) -> str:
             serves=serves,
             certificate=serves.certificate,
             targets=targets(serves),
+            advice=_advice(store, serves),
             counts=counts.to_dicts(),
             outcomes=OUTCOMES,
             words=_WORDS,

@@ -2,7 +2,7 @@
 
 import json
 
-from catalog import examples, ledger
+from catalog import examples, ledger, shortage
 from catalog.certificate import Terms, certify
 from catalog.jobs import Job, digest, now
 from catalog.policy import Policy
@@ -64,3 +64,15 @@ def _issue(job: Job, model_id: str) -> Policy:
             created_at=now(),
         )
     return policy
+
+
+def outlook(job: Job, model_id: str) -> str:
+    """What a model may do by itself under today's settings, or how many more labels which department needs for it."""
+    policy = run(job, model_id=model_id)
+    if policy is None or policy.leaf_threshold is None:
+        calibration = examples.sample(job.store, model_id, "calibration")
+        routing = job.settings.routing
+        return "\n".join(shortage.advice(calibration, latest_taxonomy(job.store), routing.target, routing.delta))
+    certificate = ledger.certificate(job.store, model_id, job.settings)
+    share = certificate.leaf.coverage if certificate else 0.0
+    return f"Certified at {policy.target:.0%}: {share:.1%} of the calibration products are placed at a leaf."

@@ -23,10 +23,11 @@ TODO = """
 def run(job: Job, *, limit: int | None = None) -> str | None:
     """Appends predictions batch by batch, each in its own transaction; returns the provider that answered.
 
-    A killed run loses at most one batch. Without a promoted model nothing is predicted and None comes back.
+    A killed run loses at most one batch. Without a promoted model nothing is predicted and None comes back; so too when
+    imported answers serve: what they do not name has no prediction and goes to review.
     """
     model_id = ledger.current_model(job.store)
-    if model_id is None:
+    if model_id is None or ledger.is_foreign(job.store, model_id):
         return None
     todo = job.store.query(TODO + (f" LIMIT {int(limit)}" if limit is not None else ""), [model_id])
     if not todo.height:

@@ -23,10 +23,14 @@ taxonomy_app = typer.Typer(no_args_is_help=True, help="The category hierarchy.")
 labels_app = typer.Typer(no_args_is_help=True, help="Products that already have a category.")
 review_app = typer.Typer(no_args_is_help=True, help="Sheets for reviewers.")
 runs_app = typer.Typer(no_args_is_help=True, help="What ran.")
+models_app = typer.Typer(help="What can serve; alone it lists.")
+predictions_app = typer.Typer(no_args_is_help=True, help="Answers of other classifiers.")
 app.add_typer(taxonomy_app, name="taxonomy")
 app.add_typer(labels_app, name="labels")
 app.add_typer(review_app, name="review")
 app.add_typer(runs_app, name="runs")
+app.add_typer(models_app, name="models")
+app.add_typer(predictions_app, name="predictions")
 
 Here = Annotated[Path, typer.Option("--workspace", "-w", help="The workspace folder.", envvar="FEEDSHELF_WORKSPACE")]
 Limit = Annotated[int | None, typer.Option(help="At most this many rows, to try things out.", min=1)]
@@ -137,7 +141,7 @@ def train(
     ] = False,
 ) -> None:
     """Trains, exports, calibrates and certifies a bundle; it serves at once only when none serves yet."""
-    from pipelines import compare_encoders
+    from pipelines import certify, compare_encoders
     from pipelines import train as job
 
     if compare:
@@ -146,6 +150,7 @@ def train(
         return
     with _session(workspace) as session, session.single("train") as work:
         model_id = job.run(work, limit=limit)
+        typer.echo(certify.outlook(work, model_id))
     typer.echo(
         f"Model {model_id} is ready. Compare it: catalog evaluate {model_id}; serve it: catalog promote {model_id}"
     )
@@ -159,7 +164,7 @@ def evaluate(
     from pipelines import evaluate as job
 
     with _session(workspace) as session, session.single("evaluate", model) as work:
-        typer.echo(job.run(work, model).text())
+        typer.echo(job.run(work, model).brief())
 
 
 @app.command()
@@ -179,7 +184,7 @@ def promote(
         if not anyway:
             comparison.require_not_worse()
         job.run(work, model, reason="anyway" if anyway else "compared")
-        typer.echo(f"{comparison.text()}\nModel {model} serves from the next night on.")
+        typer.echo(f"{comparison.brief()}\nModel {model} serves from the next night on.")
 
 
 @app.command()
@@ -191,12 +196,50 @@ def rollback(workspace: Here = CURRENT) -> None:
         typer.echo(f"Model {job.rollback(work)} serves again from the next night on.")
 
 
-@app.command()
-def models(workspace: Here = CURRENT) -> None:
-    """Lists the bundles; the serving one is marked."""
+@models_app.callback(invoke_without_command=True)
+def models(context: typer.Context, workspace: Here = CURRENT) -> None:
+    """What can serve: our bundles and imported answers. Without a command they are listed."""
+    if context.invoked_subcommand is None:
+        models_list(workspace)
+
+
+@models_app.command("list")
+def models_list(workspace: Here = CURRENT) -> None:
+    """Lists what can serve, oldest first: kind, leaf accuracy, certificate; the serving one is marked."""
     from pipelines import workspace as job
 
     typer.echo(job.models(workspace))
+
+
+@models_app.command("compare")
+def models_compare(first: str, second: str, workspace: Here = CURRENT) -> None:
+    """Puts two models side by side on labelled products neither has trained on."""
+    from pipelines import evaluate
+
+    with _session(workspace) as session, session.single("compare", first, second) as work:
+        typer.echo(evaluate.side_by_side(work, first, second))
+
+
+@predictions_app.command("import")
+def predictions_import(
+    file: Path,
+    name: Annotated[str, typer.Option(help="What to call the model the answers come from.")],
+    workspace: Here = CURRENT,
+    vendor: Annotated[str | None, typer.Option(help="Whose items these are, where the file has no vendor.")] = None,
+    scores: Annotated[str, typer.Option(help="auto, probability, percent, logit or rank.")] = "auto",
+    recalibrate: Annotated[
+        bool, typer.Option("--recalibrate", help="A new model of this file's answers alone, with its own certificate.")
+    ] = False,
+) -> None:
+    """Takes another classifier's answers as a model: calibrated, certified, compared and served like our own."""
+    from pipelines import certify
+    from pipelines import predictions as job
+
+    with _session(workspace) as session, session.single("predictions", str(file), name) as work:
+        found = job.run(work, file, name, job.How(vendor, scores, recalibrate))
+        typer.echo(found.text())
+        typer.echo(certify.outlook(work, found.model_id))
+    typer.echo(f"Compare it: catalog models compare {found.model_id} OTHER; serve it: catalog promote {found.model_id}")
 
 
 def _step(workspace: Path, name: str) -> None:

@@ -1,81 +1,67 @@
-"""Compares a model with the serving one on labelled products neither has trained on.  `catalog evaluate`"""
+"""Compares two models on labelled products neither has trained on.  `catalog evaluate`, `catalog models compare A B`"""
 
-from dataclasses import dataclass
-
-import numpy as np
 import polars as pl
 
 from catalog import examples, ledger
 from catalog.classifier import Classifier, ParquetEmbeddings
+from catalog.comparison import Comparison, compare, table
 from catalog.errors import CatalogError
 from catalog.jobs import Job
+from catalog.taxonomies import latest_taxonomy
+from pipelines import certify
 
-
-@dataclass(frozen=True)
-class Comparison:
-    """Paired leaf accuracy on `products` clusters. `gain` is candidate minus champion with its 95% interval."""
-
-    candidate: str
-    champion: str | None
-    products: int
-    accuracy: float
-    champion_accuracy: float
-    gain: float
-    low: float
-    high: float
-
-    def text(self) -> str:
-        """The comparison in two lines."""
-        line = f"{self.candidate}: leaf accuracy {self.accuracy:.1%} on {self.products} products not trained on."
-        if self.champion in (None, self.candidate):
-            return line
-        return (
-            f"{line}\nServing {self.champion}: {self.champion_accuracy:.1%} on the same; "
-            f"difference {self.gain:+.1%} (95% interval {self.low:+.1%} to {self.high:+.1%})."
-        )
-
-    def require_not_worse(self) -> None:
-        """Raises CatalogError when the candidate is worse beyond chance."""
-        if self.high < 0:
-            raise CatalogError(
-                f"Refused: {self.text()}", remedy="Train again with more labels, or add --anyway if you know better."
-            )
+ANSWER = ["input_hash", "leaf_id", "top_ids", "top_log_odds"]
 
 
 def run(job: Job, model_id: str | None) -> Comparison:
-    """Scores candidate (default: the newest) and champion on the same products, one item per look-alike cluster."""
+    """Compares a model (default: the newest) with the serving one, or with itself when none serves."""
     store = job.store
     model_id = model_id or store.one("SELECT model_id FROM models ORDER BY trained_at DESC LIMIT 1")
-    if model_id is None or not store.one("SELECT count(*) FROM models WHERE model_id = ?", [model_id]):
-        raise CatalogError(f"There is no model {model_id or ''}.", remedy="Train one: catalog train")
-    champion = ledger.current_model(store)
-    held_out = _held_out(job, [model for model in {model_id, champion} if model])
-    right = _right(job, model_id, held_out)
-    before = _right(job, champion, held_out) if champion else right
-    difference = right - before
-    spread = 1.96 * float(difference.std(ddof=1)) / np.sqrt(len(difference))
-    gain = float(difference.mean())
-    return Comparison(
-        model_id,
-        champion,
-        held_out.height,
-        float(right.mean()),
-        float(before.mean()),
-        gain,
-        gain - spread,
-        gain + spread,
-    )
+    if model_id is None:
+        raise CatalogError("There is no model yet.", remedy="Train one: catalog train")
+    return between(job, model_id, ledger.current_model(store) or model_id)
+
+
+def between(job: Job, first: str, second: str) -> Comparison:
+    """Two models, ours or imported answers, on the same products, one item per look-alike cluster.
+
+    Raises CatalogError when one is unknown or too few products are left.
+    """
+    models = list(dict.fromkeys((first, second)))
+    for model in models:
+        ledger.model_facts(job.store, model)  # an unknown one is said to be unknown, not to have no labels
+    held_out = _held_out(job, models)
+    found = {model: _answers(job, model, held_out) for model in models}
+    return compare(held_out, (found[first], found[second]), (first, second), latest_taxonomy(job.store))
+
+
+def side_by_side(job: Job, first: str, second: str) -> str:
+    """The comparison as a table, each model with the certificate it has or earns under today's settings."""
+    found = between(job, first, second)
+    return table(found, latest_taxonomy(job.store), (_automation(job, first), _automation(job, second)))
+
+
+def _automation(job: Job, model_id: str) -> str:
+    """Share of the calibration products that the model's certificate places, or that it places none."""
+    certify.run(job, model_id=model_id)
+    certificate = ledger.certificate(job.store, model_id, job.settings)
+    if certificate is None or not certificate.automates:
+        return f"none certified at {job.settings.routing.target:.0%}"
+    leaf, parent = certificate.leaf, certificate.parent
+    placed = f"{leaf.coverage:.1%} at {leaf.target:.0%} ({leaf.k} of {leaf.n} wrong, attempt {certificate.attempt})"
+    return placed + (f", {parent.coverage:.1%} at a parent" if parent.threshold is not None else "")
 
 
 def _held_out(job: Job, models: list[str]) -> pl.DataFrame:
-    """One labelled item per cluster that no model of the list was trained or stopped on."""
+    """One labelled item per cluster that no model of the list was trained or stopped on, nor on a look-alike of it."""
     used = job.store.query(
-        "SELECT DISTINCT vendor, item_id FROM example_splits WHERE split IN ('train', 'early_stopping') "
-        "AND model_id IN (SELECT unnest(?))",
+        """WITH learned AS (SELECT DISTINCT model_id, cluster FROM example_splits WHERE split IN ('train', 'early_stopping'))
+           SELECT DISTINCT vendor, item_id FROM example_splits JOIN learned USING (model_id, cluster)
+           WHERE model_id IN (SELECT unnest(?))""",
         [models],
     )
     clusters = job.store.query(
-        "SELECT vendor, item_id, any_value(cluster) AS cluster FROM example_splits WHERE model_id IN (SELECT unnest(?)) "
+        "SELECT vendor, item_id, min(cluster) AS cluster FROM example_splits WHERE model_id IN (SELECT unnest(?)) "
         "AND split IN ('temperature', 'calibration') GROUP BY ALL",
         [models],
     )
@@ -93,14 +79,20 @@ def _held_out(job: Job, models: list[str]) -> pl.DataFrame:
     return found
 
 
-def _right(job: Job, model_id: str, held_out: pl.DataFrame) -> np.ndarray:
-    serving = job.settings.serving
-    classifier = Classifier.open(
-        ledger.model_path(job.workspace, model_id), device=serving.device, threads=serving.threads
-    )
+def _answers(job: Job, model_id: str, held_out: pl.DataFrame) -> pl.DataFrame:
+    """One row per input with an answer: those kept, and those our own bundle gives now."""
     inputs = held_out.unique("input_hash", maintain_order=True)
-    predicted = classifier.predict(inputs, embeddings=ParquetEmbeddings(job.workspace.embeddings))
-    joined = held_out.join(
-        predicted.select("input_hash", "leaf_id"), on="input_hash", how="left", maintain_order="left"
-    )
-    return (joined["leaf_id"] == joined["category_id"]).fill_null(False).to_numpy().astype(float)
+    with job.store.frame("asked", inputs.select("input_hash")):
+        kept = job.store.query(
+            "SELECT input_hash, leaf_id, top_ids, top_log_odds FROM predictions JOIN asked USING (input_hash) "
+            "WHERE model_id = ? ORDER BY input_hash",
+            [model_id],
+        )
+    missing = inputs.join(kept, on="input_hash", how="anti")
+    if not missing.height or ledger.is_foreign(job.store, model_id):
+        return kept
+    serving = job.settings.serving
+    path = ledger.model_path(job.workspace, model_id)
+    classifier = Classifier.open(path, device=serving.device, threads=serving.threads)
+    predicted = classifier.predict(missing, embeddings=ParquetEmbeddings(job.workspace.embeddings))
+    return pl.concat([kept, predicted.select(ANSWER)], how="vertical_relaxed")

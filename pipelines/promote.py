@@ -6,11 +6,13 @@ from catalog.jobs import Job, now
 
 
 def run(job: Job, model_id: str, *, reason: str, action: str = "promote") -> None:
-    """Makes a verified bundle the serving one; the next night uses it. Raises CatalogError when it is unknown."""
+    """Makes a verified bundle, or imported answers, what serves from the next night on.
+
+    Raises CatalogError when there is no such model.
+    """
     store = job.store
-    if not store.one("SELECT count(*) FROM models WHERE model_id = ?", [model_id]):
-        raise CatalogError(f"There is no model {model_id}.", remedy="List them with `catalog models`.")
-    bundle.open_bundle(ledger.model_path(job.workspace, model_id))
+    if not ledger.is_foreign(store, model_id):
+        bundle.open_bundle(ledger.model_path(job.workspace, model_id))
     store.append_row(
         "promotions",
         model_id=model_id,

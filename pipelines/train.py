@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from catalog import bundle, examples, ledger
+from catalog import bundle, card, examples, ledger
 from catalog.calibration import fit_temperature
 from catalog.classifier import Classifier, ParquetEmbeddings
 from catalog.jobs import Job, now
@@ -22,6 +23,7 @@ def run(job: Job, *, limit: int | None = None) -> str:
 
     store, taxonomy = job.store, latest_taxonomy(job.store)
     known = examples.labelled(store, taxonomy, seed=job.settings.training.seed)
+    examples.require_enough(known)
     if limit is not None:
         known = known.sample(min(limit, known.height), seed=job.settings.training.seed)
     folder = job.workspace.state / "training"
@@ -30,9 +32,17 @@ def run(job: Job, *, limit: int | None = None) -> str:
     usable = known.filter(pl.col("split") != "excluded")
     report = training.train(usable, taxonomy, training_settings(job), folder, job.progress)
     _calibrate(folder, usable.filter(split="temperature"), report.classes, job)
-    facts = {"taxonomy_version": taxonomy.version, "report": report.to_dict(), "examples": known.height}
+    predicted = _predicted(folder, usable.filter(pl.col("split") != "train"), job)
+    settings = {name: value for name, value in asdict(training_settings(job)).items() if name != "threads"}
+    facts = {
+        "taxonomy_version": taxonomy.version,
+        "report": report.to_dict(),
+        "examples": known.height,
+        "settings": settings,
+        "card": card.measured(known, predicted, taxonomy, examples.stated_dates(store)),
+    }
     model_id = bundle.finalize(folder, job.workspace.models, facts)
-    _record(job, model_id, known, taxonomy.version, facts)
+    _record(job, model_id, known, predicted, facts)
     certify.run(job, model_id=model_id)
     if ledger.current_model(store) is None:
         promote.run(job, model_id, reason="first model of this workspace")
@@ -62,20 +72,22 @@ def _calibrate(folder: Path, held_out: pl.DataFrame, classes: list[str], job: Jo
     (folder / "calibration.json").write_text(json.dumps({"temperature": temperature, "labels": scored.height}))
 
 
-def _record(job: Job, model_id: str, known: pl.DataFrame, version: str, facts: dict) -> None:
+def _predicted(folder: Path, held_out: pl.DataFrame, job: Job) -> pl.DataFrame:
+    """What the finished networks answer for every labelled input they were not trained on."""
+    inputs = held_out.unique("input_hash", maintain_order=True)
+    classifier = Classifier.open(folder, device="cpu", threads=job.settings.serving.threads, verify=False)
+    found = classifier.predict(inputs, embeddings=ParquetEmbeddings(job.workspace.embeddings))
+    return found.with_columns(provider=pl.lit(classifier.provider))
+
+
+def _record(job: Job, model_id: str, known: pl.DataFrame, predicted: pl.DataFrame, facts: dict) -> None:
     """Appends the model, its splits and its predictions for the splits that certificates and reports are made of."""
     store = job.store
     if store.one("SELECT count(*) FROM models WHERE model_id = ?", [model_id]):
         return  # the same labels and settings make the same bundle, which is recorded already
-    held_out = known.filter(pl.col("split").is_in(["temperature", "calibration"]))
-    classifier = Classifier.open(job.workspace.models / model_id, device="cpu", threads=job.settings.serving.threads)
-    inputs = held_out.unique("input_hash", maintain_order=True)
-    predictions = classifier.predict(inputs, embeddings=ParquetEmbeddings(job.workspace.embeddings))
-    new = predictions.with_columns(
-        model_id=pl.lit(model_id),
-        provider=pl.lit(classifier.provider),
-        run_id=pl.lit(job.run_id),
-        predicted_at=pl.lit(now()),
+    evidence = known.filter(pl.col("split").is_in(["temperature", "calibration"]))
+    new = predicted.join(evidence, on="input_hash", how="semi").with_columns(
+        model_id=pl.lit(model_id), run_id=pl.lit(job.run_id), predicted_at=pl.lit(now())
     )
     with store.transaction():
         store.append("predictions", new)
@@ -88,7 +100,7 @@ def _record(job: Job, model_id: str, known: pl.DataFrame, version: str, facts: d
         store.append_row(
             "models",
             model_id=model_id,
-            taxonomy_version=version,
+            taxonomy_version=facts["taxonomy_version"],
             metrics=json.dumps(measured),
             facts=json.dumps(facts, default=str),
             run_id=job.run_id,

@@ -1,5 +1,6 @@
 """Makes a workspace and says how it stands.  `catalog init | doctor | status | models | runs`"""
 
+import json
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -8,7 +9,7 @@ import polars as pl
 
 from catalog import ledger, summary
 from catalog.errors import CatalogError
-from catalog.settings import Workspace
+from catalog.settings import Settings, Workspace
 from catalog.store import Store
 from pipelines.session import opened
 
@@ -100,15 +101,37 @@ def status(root: Path) -> str:
 
 
 def models(root: Path) -> str:
-    """One line per bundle."""
+    """One line per model: kind, when, leaf accuracy on calibration products, what its certificate lets it place."""
     with opened(root) as session:
-        current = ledger.current_model(session.store)
-        rows = session.store.query("SELECT model_id, trained_at, metrics FROM models ORDER BY trained_at")
+        return listed(session.store, session.settings)
+
+
+def listed(store: Store, settings: Settings) -> str:
+    """The lines of `models`, oldest first; the serving one is marked."""
+    current = ledger.current_model(store)
+    rows = store.query("SELECT model_id, trained_at, metrics, facts FROM models ORDER BY trained_at").to_dicts()
     lines = [
-        f"{'*' if row['model_id'] == current else ' '} {row['model_id']}  {row['trained_at']:%Y-%m-%d %H:%M}"
-        for row in rows.iter_rows(named=True)
+        f"{'*' if row['model_id'] == current else ' '} {row['model_id']}  {row['trained_at']:%Y-%m-%d %H:%M}  "
+        f"{_measured(row)}  {_certified(store, settings, row['model_id'])}"
+        for row in rows
     ]
     return "\n".join(lines) or "No model yet. Train one: catalog train"
+
+
+def _measured(row: dict) -> str:
+    facts, metrics = json.loads(row["facts"] or "{}"), json.loads(row["metrics"] or "{}")
+    kind = f"answers of {facts['name']}" if facts.get("kind") == ledger.FOREIGN else "trained here"
+    accuracy = metrics.get("leaf_accuracy")
+    return kind + (f", leaf accuracy {accuracy:.1%}" if accuracy is not None else ", no calibration products")
+
+
+def _certified(store: Store, settings: Settings, model_id: str) -> str:
+    certificate = ledger.certificate(store, model_id, settings)
+    if certificate is None:
+        return "no certificate asked for"
+    if certificate.leaf.threshold is None:
+        return f"not certified at {certificate.target:.0%}"
+    return f"certified at {certificate.target:.0%} for {certificate.leaf.coverage:.1%} of products"
 
 
 def runs(root: Path) -> str:

@@ -287,3 +287,13 @@ def test_the_handbook_describes_every_view_by_its_grain():
     sections = dict(re.findall(r"^### (\w+)\n(.+)$", text, re.MULTILINE))
     assert sections.pop("freshness").startswith("One row: ")
     assert sections == {view.name: view.grain for view in views.questions()}
+
+
+def test_without_a_certificate_the_page_says_which_department_lacks_how_many_labels(place):
+    workspace, store = place
+    certify(store, leaf=stratum("leaf"))
+    said = parsed(report_job.run(job(workspace, store))).body.text()
+    assert "Nothing is placed automatically at 95%: at least 85 more (1 at hand" in said
+    assert "Home alone: at least 85 more" in said and "Toys alone: at least 86 more (0 at hand" in said
+    certify(store)
+    assert "alone: at least" not in parsed(report_job.run(job(workspace, store))).body.text()
