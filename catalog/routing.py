@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from catalog.clusters import item_key, stable_hash, title_key
-from catalog.policy import Policy, admitted, deep_enough, department_of, may_stand, sure_nodes
+from catalog.policy import Policy, admitted, deep_enough, department_of, may_stand, reaches, sure_nodes
 from catalog.reasons import sentences
 from catalog.taxonomy import Taxonomy
 
@@ -110,14 +110,12 @@ def route(frame: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFra
 def _propose(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFrame:
     """What the model alone would do: proposed (a category), proposed_outcome, proposed_mass, blocked (department)."""
     fit = admitted(work.columns, policy.novelty_threshold)
-    passed = pl.lit(False) if policy.leaf_threshold is None else pl.col("log_odds") >= policy.leaf_threshold
+    passed = reaches("log_odds", policy.leaf_bar, department_of(taxonomy, "leaf_id"))
     work = work.with_columns(fit=fit.fill_null(False), at_leaf=(fit & passed & may_stand(taxonomy)).fill_null(False))
     nodes = sure_nodes(work, taxonomy)
     sure = nodes.unique("row", keep="last", maintain_order=True).select("row", deepest="node")
-    if policy.parent_threshold is None:
-        certified = nodes.clear()
-    else:
-        certified = nodes.filter(deep_enough(policy.min_level), pl.col("node_log_odds") >= policy.parent_threshold)
+    high = reaches("node_log_odds", policy.parent_bar, department_of(taxonomy, "node"))
+    certified = nodes.filter(deep_enough(policy.min_level), high)
     certified = certified.unique("row", keep="last", maintain_order=True).select("row", "node", "node_mass")
     work = work.join(sure, on="row", how="left", maintain_order="left")
     work = work.join(certified, on="row", how="left", maintain_order="left")
@@ -269,7 +267,7 @@ def _settle(work: pl.DataFrame) -> pl.DataFrame:
 
 def _with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Adds reasons (all that hold, the main one first) and reason."""
-    certificate = policy.leaf_threshold is not None or policy.parent_threshold is not None
+    certificate = policy.leaf_bar is not None or policy.parent_bar is not None
     unread = pl.col("image_status").is_in(["unreadable", "refused"]) & ~pl.col("has_image").fill_null(False)
     second, first = (
         pl.col("top_log_odds").list.get(1, null_on_oob=True),
