@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from catalog.certificate import Certificate
 
 
+_SETS = (
+    "review_departments",
+    "parent_review_departments",
+    "known_vendors",
+    "suspended_vendors",
+    "suspended_departments",
+)
 Bar = float | Mapping[str, float] | None  # one threshold for all, one for each department that has any, or none at all
 
 
@@ -23,7 +30,9 @@ class Policy:
     """Everything that decides outcomes. Thresholds are log-odds; None means that nothing is placed in that stratum.
 
     Where every department has a certificate of its own, `leaf_groups` and `parent_groups` hold their thresholds by
-    department id, the others have none, and `leaf_threshold` and `parent_threshold` are None.
+    department id, the others have none, and `leaf_threshold` and `parent_threshold` are None. `known_vendors`: those
+    the labels name; empty where they name none, and then no vendor counts as unseen. `suspended_*`: whose certificate
+    lost its grounds, see `catalog.grounds`.
     `review_departments` and `parent_review_departments` hold ids of departments that were seen below the target at a
     leaf or at a parent. `min_level` is the highest level for back-off (None: the parent of the predicted leaf).
     """
@@ -45,6 +54,10 @@ class Policy:
     issued_at: str | None = None
     leaf_groups: Mapping[str, float] = field(default_factory=dict)
     parent_groups: Mapping[str, float] = field(default_factory=dict)
+    known_vendors: frozenset[str] = frozenset()
+    review_unseen_vendors: bool = False
+    suspended_vendors: frozenset[str] = frozenset()
+    suspended_departments: frozenset[str] = frozenset()
 
     @property
     def leaf_bar(self) -> Bar:
@@ -101,7 +114,7 @@ class Policy:
 
     def _content(self) -> dict[str, Any]:
         content = asdict(self)
-        for name in ("review_departments", "parent_review_departments"):
+        for name in _SETS:
             content[name] = sorted(content[name])
         return content
 
@@ -109,7 +122,7 @@ class Policy:
     def from_dict(cls, content: dict[str, Any]) -> "Policy":
         """The inverse of `to_dict`; keys that are no field (a policy_id beside them) are ignored."""
         values = {known.name: content[known.name] for known in fields(cls) if known.name in content}
-        for name in ("review_departments", "parent_review_departments"):
+        for name in _SETS:
             values[name] = frozenset(values.get(name, ()))
         return cls(**values)
 

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 _ROUNDS = 25  # of expectation and maximization; the fit moves by less than its own error long before
-_LEAST_SLOPE = 0.0  # a score that says nothing; a falling one would start the walk among the least sure
+_CLOSE = 1e-3
+_PULL = 0.1  # keeps the slope finite where no score separates right from wrong, or one does so perfectly
 
 
 def chances(seen: np.ndarray, rate: np.ndarray, accepted: np.ndarray, target: float, level: float) -> np.ndarray:
@@ -45,29 +46,31 @@ def smooth_errors(score: np.ndarray, wrong: np.ndarray, target: float) -> np.nda
     three decide, and the walk started where it would not pass. The priors: one mislabelled product in twice as many as
     the target allows, and two products, one wrong and one right, at the middle of the scores.
     """
-    y = np.asarray(wrong, np.float64)
-    z = (score - score.mean()) / (score.std() + 1e-9)
-    allowance = 2.0 / (1.0 - target)
-    floor, slope, base = 1.0 / allowance, 1.0, math.log((len(y) - y.sum() + 1.0) / (y.sum() + 1.0))
+    size, allowance = len(wrong), 2.0 / (1.0 - target)
+    y = np.concatenate([np.asarray(wrong, np.float64), [1.0, 0.0]])  # the two products of the prior stand last
+    z = np.append((score - score.mean()) / (score.std() + 1e-9), [0.0, 0.0])
+    floor, slope, base = 1.0 / allowance, 1.0, math.log((len(y) - y.sum()) / y.sum())
     for _ in range(_ROUNDS):
         unsure = _falling(slope * z + base)
-        foreseen = 1.0 - floor / (floor + (1.0 - floor) * unsure)  # of each error; of what is right, all
-        floor = ((y * (1.0 - foreseen)).sum() + 1.0) / (len(y) + allowance)
-        slope, base = _newton(z, y, np.where(y > 0, foreseen, 1.0), (slope, base))
-    return floor + (1.0 - floor) * _falling(slope * z + base)
+        blind = y * floor / (floor + (1.0 - floor) * unsure)  # of each error, the part that no score foresees
+        blind[size:] = 0.0
+        floor = (float(blind.sum()) + 1.0) / (size + allowance)
+        up, along = _newton(z, y, unsure, 1.0 - blind, slope)
+        slope, base = max(0.0, slope + up), base + along  # a falling score would start among the least sure
+        if abs(up) + abs(along) < _CLOSE:
+            break
+    return floor + (1.0 - floor) * _falling(slope * z[:size] + base)
 
 
 def _falling(x: np.ndarray) -> np.ndarray:
     return 1.0 / (1.0 + np.exp(np.clip(x, -30.0, 30.0)))
 
 
-def _newton(z: np.ndarray, y: np.ndarray, weight: np.ndarray, at: tuple[float, float]) -> tuple[float, float]:
-    """One Newton step of a weighted logistic regression of "wrong" on minus the score, damped by the two products."""
-    z, y, weight = np.append(z, [0.0, 0.0]), np.append(y, [1.0, 0.0]), np.append(weight, [1.0, 1.0])
-    p = _falling(at[0] * z + at[1])
+def _newton(z: np.ndarray, y: np.ndarray, p: np.ndarray, weight: np.ndarray, slope: float) -> tuple[float, float]:
+    """One Newton step of a weighted logistic regression of "wrong" on minus the score; the slope is drawn to 1."""
     gap, curvature = weight * (p - y), weight * p * (1.0 - p)
-    gradient = np.array([(gap * z).sum() - 0.1 * (at[0] - 1.0), gap.sum()])
-    cross = (curvature * z).sum()
-    hessian = np.array([[(curvature * z * z).sum() + 0.1, cross], [cross, curvature.sum() + 1e-6]])
-    step = np.clip(np.linalg.solve(hessian, gradient), -1.0, 1.0)
-    return max(_LEAST_SLOPE, at[0] + float(step[0])), at[1] + float(step[1])
+    down, across = float(gap @ z) - _PULL * (slope - 1.0), float(gap.sum())
+    one, both, two = float(curvature @ (z * z)) + _PULL, float(curvature @ z), float(curvature.sum()) + 1e-6
+    whole = one * two - both * both
+    steps = (two * down - both * across) / whole, (one * across - both * down) / whole
+    return max(-1.0, min(1.0, steps[0])), max(-1.0, min(1.0, steps[1]))
