@@ -9,7 +9,7 @@ import polars as pl
 from catalog.clusters import item_key, stable_hash
 from catalog.errors import CatalogError
 from catalog.evidence import Sample, Terms, one_per_cluster, prepare
-from catalog.grouped import testable, walk_groups
+from catalog.grouped import groups_worth_testing, walk_groups
 from catalog.policy import admitted, department_of, may_stand, reaches
 from catalog.sequence import Curve, Step, choose_start, fixed_sequence, labels_needed, leaf_first, walk
 from catalog.stratum import POOLED, Found, Group, StratumCertificate, report
@@ -194,7 +194,7 @@ class _Test:
             return Found(walk_groups(None, curves, self.target, level), curves, level, apart=True)
         keys = before.select(department_of(taxonomy, "node")).to_series().drop_nulls().unique().to_list()
         earlier = _by_department(self.temperature, before, keys)
-        chosen = testable(earlier, self.calibration.products, self.target, level)
+        chosen = groups_worth_testing(earlier, self.calibration.products, self.target, level)
         curves = _by_department(self.calibration, options, chosen)
         return Found(walk_groups(earlier, curves, self.target, level), curves, level, apart=True)
 

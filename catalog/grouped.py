@@ -9,7 +9,7 @@ from catalog.sequence import Curve, Walk, fixed_sequence, ordered, prospects, wa
 LEAST_CHANCE = 0.05  # of passing; a group below it would only take level from the others
 
 
-def testable(temperature: Mapping[str, Curve], size: int, target: float, level: float) -> list[str]:
+def groups_worth_testing(temperature: Mapping[str, Curve], size: int, target: float, level: float) -> list[str]:
     """The groups worth a share of `level`, by the temperature split alone; all it knows where none is.
 
     `size`: calibration products.

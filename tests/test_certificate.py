@@ -306,6 +306,34 @@ def test_a_bad_department_goes_to_review():
     assert found.leaf.coverage == pytest.approx((found.leaf.n - groups["D7"].n) / found.calibration_products)
 
 
+def test_each_department_by_itself():
+    """The pooled test passes over a bad department; its own test does not, and says what a certificate would take."""
+    good = World(mean=9.0, noise=0.0)
+    samples = [
+        sample.with_columns(
+            category_id=pl.when(pl.col("leaf_id").str.starts_with("D1") & (pl.int_range(pl.len()) % 12 == 0))
+            .then(pl.lit("D0"))
+            .otherwise("category_id")
+        )
+        for sample in (good.draw(700, 1), good.draw(3000, 2))
+    ]
+    found = certify(*samples, TREE, target=0.95, delta=DELTA, terms=Terms(groups="each"))
+    tests = {test.key: test for test in found.leaf.tests}
+    assert set(tests) <= {f"D{d}" for d in range(8)} and found.leaf.threshold is None
+    assert tests["D0"].threshold is not None and "D1" not in found.leaf.bar
+    assert all(test.level >= LEVEL / len(tests) for test in tests.values())
+    assert all((test.p_value <= test.level) == (test.threshold is not None) for test in tests.values())
+    passed = [test for test in tests.values() if test.threshold is not None]
+    assert (found.leaf.n, found.leaf.k) == (sum(t.n for t in passed), sum(t.k for t in passed))
+    assert Certificate.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    policy = Policy.from_certificate(found, control_share=0.0)
+    tested = samples[1].filter(one_per_cluster(samples[1], 0)).rename({"category_id": "truth"})
+    routed = route(tested.drop("cluster").with_columns(ROUTE_NULLS), policy, TREE)
+    assert routed.filter(pl.col("outcome") == "placed").height == found.leaf.n
+    alone = certify(None, samples[1], TREE, target=0.95, delta=DELTA, terms=Terms(groups="each"))
+    assert all(test.level == LEVEL / 8 / 5 for test in alone.leaf.tests) and alone.leaf.passed
+
+
 def test_labels_at_inner_nodes_are_scored_where_they_stand():
     """An inner label is right at a leaf only for its own terminal class, at a parent for itself and its ancestors."""
     base = World(mean=12.0, noise=0.0).draw(600, 8).with_columns(cluster="item_id")
