@@ -1,4 +1,18 @@
-"""The certificate: at least a share `target` of what is placed is right, said wrongly with chance `delta` at most."""
+"""The certificate: at least a share `target` of what is placed is right, said wrongly with chance `delta` at most.
+
+Why the chance of any wrong claim is at most L = delta / (k (k + 1)) at attempt k, so at most delta over all. The
+temperature split, independent of the calibration labels, fixes the order of the tests and which of two plans holds:
+
+- apart: each stratum walks its fixed sequence at L / 2. The first threshold below the target is passed with chance
+  L / 2 at most, and nothing after it is claimed unless it passed (Bauer 1991).
+- leaf first, where leaves are likely to pass: the start of the leaf walk is tested at L, and only if it passes, the
+  rest of the leaf walk and the parent walk at L / 2 each (a graph of Bretz et al. 2009). If the start is below the
+  target, some claim is wrong with chance L at most; else one of two sequences is, each with chance L / 2 at most.
+
+The parent stratum's products depend on the leaf threshold, which calibration labels chose. That makes its test
+stricter, never laxer: the leaf walk stops before the band of scores in which too many labels disagreed, and that
+band goes to the parent's test.
+"""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -35,7 +49,7 @@ _LEAST_TEMPERATURE = 30  # products; fewer cannot choose a start
 
 @dataclass(frozen=True)
 class Certificate:
-    """Both strata, each with a test of its own; together they spend what this attempt may, see `certify`."""
+    """Both strata, each with a test of its own; together they spend what this attempt may."""
 
     model_id: str
     target: float
@@ -77,24 +91,11 @@ def certify(
     delta: float,
     terms: Terms | None = None,
 ) -> Certificate:
-    """Tests both strata on the calibration sample and returns what was earned.
+    """Tests both strata on the calibration sample and returns what was earned; why that is valid stands at the top.
 
     Samples hold one row per labelled item: the prediction columns, category_id (the label), cluster, vendor, item_id,
     and optionally novelty, has_text, has_image and split. The temperature sample chooses where to start; None when
     there is none. Raises CatalogError when a product stands in both or a column is missing.
-
-    Why the chance of any wrong claim is at most L = delta / (k (k + 1)) at attempt k, so at most delta over all. The
-    temperature split, independent of the calibration labels, fixes the order of the tests and which of two plans holds:
-
-    - apart: each stratum walks its fixed sequence at L / 2. The first threshold below the target is passed with chance
-      L / 2 at most, and nothing after it is claimed unless it passed (Bauer 1991).
-    - leaf first, where leaves are likely to pass: the start of the leaf walk is tested at L, and only if it passes, the
-      rest of the leaf walk and the parent walk at L / 2 each (a graph of Bretz et al. 2009). If the start is below the
-      target, some claim is wrong with chance L at most; else one of two sequences is, each with chance L / 2 at most.
-
-    The parent stratum's products depend on the leaf threshold, which calibration labels chose. That makes its test
-    stricter, never laxer: the leaf walk stops before the band of scores in which too many labels disagreed, and that
-    band goes to the parent's test.
     """
     terms = terms or Terms()
     _check_terms(target, delta, terms)

@@ -138,7 +138,7 @@ def walk(
 ) -> Walk:
     """From the start that the temperature split names; without that split from five fixed starts at level / 5 each.
 
-    `first` is the level of the first step alone, see `certify`.
+    `first` is the level of the first step alone, see catalog/certificate.py.
     """
     if temperature is not None and len(temperature.grid()):
         order = ordered(temperature, calibration.size, target, first or level)
