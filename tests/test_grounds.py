@@ -6,13 +6,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hand_made import IDS, hand_made, hour, job, rows
 
 from catalog import grounds, views
 from catalog.policy import Policy
 from catalog.taxonomies import latest_taxonomy, save_taxonomy
 from catalog.taxonomy import Taxonomy, from_paths
 from pipelines import certify
-from hand_made import IDS, hand_made, hour, job, rows
 
 TREE = from_paths(IDS, IDS.values())
 MAPPING = 'format = "csv"\n[columns]\nitem_id = "sku"\ntitle = "name"\nprice = "price"\n'
