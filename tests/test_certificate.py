@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from benchmarks.certificate import HEADER, line, temperature_products
 from catalog.certificate import Certificate, Terms, accepted_errors, certify, labels_missing, one_per_cluster
 from catalog.errors import CatalogError
 from catalog.policy import Policy
@@ -49,6 +50,13 @@ def test_certificates_are_wrong_rarely_in_a_thousand_draws(name, target):
     logging.info("%s, target %s: %s", name, target, seen)
     best = best_chance(WORLDS[name].products(100_000, 999), (2000, target, DELTA / 2))
     check(seen, reachable=best >= 0.999)
+
+
+def test_the_benchmark_prints_a_row_for_each_configuration():
+    assert [temperature_products(n) for n in (150, 2000, 5000)] == [70, 500, 500]
+    cells = [cell.strip() for cell in line("accuracy 0.99", 0.95, 500, 4).strip("|").split("|")]
+    assert len(cells) == HEADER.count("|") - 1
+    assert cells[:4] == ["accuracy 0.99", "0.95", "500", "0.0%"] and cells[8].endswith("/ 1.000")
 
 
 def test_arrays_and_frames_are_certified_alike():
