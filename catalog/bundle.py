@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog import card
+from catalog.calibration import Temperatures
 from catalog.errors import BundleRefused
 
 FORMAT = 1
@@ -43,7 +44,7 @@ class Bundle:
     classes: list[str]
     ancestors: dict[str, list[str]]
     towers: dict[str, str]
-    temperature: float
+    temperatures: Temperatures
     manifest: dict[str, Any]
 
 
@@ -101,13 +102,15 @@ def open_bundle(path: Path, *, verified: bool = True) -> Bundle:
     manifest = verify(path) if verified else {"model_id": "unfinished"}
     labels = json.loads((path / LAYOUT.labels).read_text())
     calibration = path / LAYOUT.calibration
-    temperature = json.loads(calibration.read_text())["temperature"] if calibration.exists() else 1.0
+    temperatures = (
+        Temperatures.from_dict(json.loads(calibration.read_text())) if calibration.exists() else Temperatures()
+    )
     return Bundle(
         path,
         manifest["model_id"],
         labels["classes"],
         labels["ancestors"],
         labels["towers"],
-        temperature,
+        temperatures,
         manifest,
     )

@@ -1,7 +1,21 @@
-"""The certificate: at least a share `target` of what is placed is right, said wrongly with chance `delta` at most."""
+"""The certificate: at least a share `target` of what is placed is right, said wrongly with chance `delta` at most.
+
+Why the chance of any wrong claim is at most L = delta / (k (k + 1)) at attempt k, so at most delta over all. The
+temperature split, independent of the calibration labels, fixes the order of the tests and which of two plans holds:
+
+- apart: each stratum walks its fixed sequence at L / 2. The first threshold below the target is passed with chance
+  L / 2 at most, and nothing after it is claimed unless it passed (Bauer 1991).
+- leaf first, where leaves are likely to pass: the start of the leaf walk is tested at L, and only if it passes, the
+  rest of the leaf walk and the parent walk at L / 2 each (a graph of Bretz et al. 2009). If the start is below the
+  target, some claim is wrong with chance L at most; else one of two sequences is, each with chance L / 2 at most.
+
+The parent stratum's products depend on the leaf threshold, which calibration labels chose. That makes its test
+stricter, never laxer: the leaf walk stops before the band of scores in which too many labels disagreed, and that
+band goes to the parent's test.
+"""
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -9,9 +23,10 @@ import polars as pl
 from catalog.clusters import item_key, stable_hash
 from catalog.errors import CatalogError
 from catalog.evidence import Sample, Terms, one_per_cluster, prepare
-from catalog.metrics import lower_bound, upper_bound
-from catalog.policy import admitted, may_stand
-from catalog.sequence import Curve, Step, Walk, choose_start, fixed_sequence, labels_needed, walk
+from catalog.grouped import groups_worth_testing, walk_groups
+from catalog.policy import admitted, department_of, may_stand, reaches
+from catalog.sequence import Curve, Step, choose_start, fixed_sequence, labels_needed, leaf_first, walk
+from catalog.stratum import POOLED, Found, Group, StratumCertificate, report
 from catalog.taxonomy import Taxonomy
 
 __all__ = [
@@ -29,65 +44,12 @@ __all__ = [
     "one_per_cluster",
 ]
 
-_CONFIDENCE = 0.95  # of department bounds and of the item-weighted interval
 _LEAST_TEMPERATURE = 30  # products; fewer cannot choose a start
-_BOOTSTRAPS = 1000
-Stratum = Literal["leaf", "parent"]
-
-
-@dataclass(frozen=True)
-class Group:
-    """One department (or vendor) among the accepted calibration products: n of them, k wrong.
-
-    `upper_bound` of the precision is one-sided, 95%, exact. `automated` is False where it lies below the target.
-    """
-
-    key: str
-    name: str
-    n: int
-    k: int
-    precision: float
-    upper_bound: float
-    automated: bool
-
-
-@dataclass(frozen=True)
-class StratumCertificate:
-    """What one stratum's test found; its figures speak for this stratum alone.
-
-    `threshold` is None when nothing passed or the item-weighted precision refused it; `n`, `k` and `p_value` then are
-    those of the first step. `lower_bound` is exact, one-sided, at confidence 1 - `level`. `coverage` is the share of
-    all calibration products placed in this stratum. `labels_missing` is None when no number of labels would do.
-    """
-
-    stratum: Stratum
-    target: float
-    level: float
-    threshold: float | None
-    start: float | None
-    n: int
-    k: int
-    p_value: float
-    precision: float | None
-    lower_bound: float
-    n_available: int
-    coverage: float
-    item_precision: float | None
-    item_interval: tuple[float, float] | None
-    labels_missing: int | None
-    refusal: str | None
-    departments: tuple[Group, ...] = ()
-    vendors: tuple[Group, ...] = ()
-
-    @property
-    def review_departments(self) -> frozenset[str]:
-        """Ids of the departments that are seen below the target and therefore go to review."""
-        return frozenset(group.key for group in self.departments if not group.automated)
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """Both strata, each with a test of its own at half of what this attempt may spend."""
+    """Both strata, each with a test of its own; together they spend what this attempt may."""
 
     model_id: str
     target: float
@@ -106,7 +68,7 @@ class Certificate:
     @property
     def automates(self) -> bool:
         """True when at least one stratum passed."""
-        return self.leaf.threshold is not None or self.parent.threshold is not None
+        return self.leaf.passed or self.parent.passed
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -116,13 +78,8 @@ class Certificate:
     def from_dict(cls, content: dict[str, Any]) -> "Certificate":
         """The inverse of `to_dict`, also after a trip through JSON."""
         values = {field.name: content[field.name] for field in fields(cls)}
-        return cls(**{**values, "leaf": _stratum_from(values["leaf"]), "parent": _stratum_from(values["parent"])})
-
-
-def _stratum_from(content: dict[str, Any]) -> StratumCertificate:
-    tables = {name: tuple(Group(**row) for row in content[name]) for name in ("departments", "vendors")}
-    interval = content["item_interval"]
-    return StratumCertificate(**{**content, **tables, "item_interval": None if interval is None else tuple(interval)})
+        strata = {name: StratumCertificate.from_dict(values[name]) for name in ("leaf", "parent")}
+        return cls(**{**values, **strata})
 
 
 def certify(
@@ -134,14 +91,11 @@ def certify(
     delta: float,
     terms: Terms | None = None,
 ) -> Certificate:
-    """Tests both strata on the calibration sample and returns what was earned.
+    """Tests both strata on the calibration sample and returns what was earned; why that is valid stands at the top.
 
     Samples hold one row per labelled item: the prediction columns, category_id (the label), cluster, vendor, item_id,
     and optionally novelty, has_text, has_image and split. The temperature sample chooses where to start; None when
     there is none. Raises CatalogError when a product stands in both or a column is missing.
-
-    The parent stratum's products depend on the leaf threshold, which calibration labels chose. That makes its test
-    stricter, never laxer: the leaf walk stops before the band of scores in which too many labels disagreed.
     """
     terms = terms or Terms()
     _check_terms(target, delta, terms)
@@ -151,12 +105,8 @@ def certify(
         _check_apart(temperature.frame["cluster"], calibration.frame["cluster"])
     if temperature is not None and temperature.products < _LEAST_TEMPERATURE:
         temperature = None
-    level = delta / (terms.attempt * (terms.attempt + 1)) / 2.0
-    before = temperature.leaf_options() if temperature else None
-    leaf = _stratum("leaf", calibration, calibration.leaf_options(), (temperature, before), (target, level))
-    before = temperature.parent_options(leaf.threshold) if temperature else None
-    options = calibration.parent_options(leaf.threshold)
-    parent = _stratum("parent", calibration, options, (temperature, before), (target, level))
+    test = _Test(temperature, calibration, target, delta / (terms.attempt * (terms.attempt + 1)), terms.groups)
+    leaf, parent = test.strata()
     return Certificate(
         model_id=terms.model_id,
         target=target,
@@ -180,9 +130,10 @@ def _check_terms(target: float, delta: float, terms: Terms) -> None:
             f"No certificate can be issued at target {target}, delta {delta}, attempt {terms.attempt}.",
             remedy="Give a target between 0.5 and 1, a delta between 0 and 0.5 and count attempts from 1.",
         )
-    if terms.groups != "pooled":
+    if terms.groups not in ("pooled", "each"):
         raise CatalogError(
-            f"Certificates for groups = {terms.groups!r} are not offered.", remedy='Set routing.groups to "pooled".'
+            f"Certificates for groups = {terms.groups!r} are not offered.",
+            remedy='Set routing.groups to "pooled" or "each".',
         )
 
 
@@ -195,84 +146,64 @@ def _check_apart(temperature: pl.Series, calibration: pl.Series) -> None:
         )
 
 
-def _stratum(
-    stratum: Stratum,
-    sample: Sample,
-    options: pl.DataFrame,
-    before: tuple[Sample | None, pl.DataFrame | None],
-    promise: tuple[float, float],
-) -> StratumCertificate:
-    target, level = promise
-    curve = sample.curve(options)
-    earlier, earlier_options = before
-    temperature = None if earlier is None or earlier_options is None else earlier.curve(earlier_options)
-    walked = walk(temperature, curve, target, level)
-    placed = None if walked.last is None else sample.placed(options, walked.last.threshold)
-    return _report(stratum, sample, (curve, walked, placed), target)
+@dataclass(frozen=True)
+class _Test:
+    """Both samples and what may be spent on them. `spend` is the level of the whole attempt."""
+
+    temperature: Sample | None
+    calibration: Sample
+    target: float
+    spend: float
+    groups: str
+
+    def strata(self) -> tuple[StratumCertificate, StratumCertificate]:
+        """The leaf's certificate, and the parent's for what the leaf leaves over."""
+        first = self.spend if self._leaf_first() else None
+        options = self.calibration.leaf_options()
+        before = self.temperature.leaf_options() if self.temperature else None
+        found = self._search(options, before, first)
+        leaf = report("leaf", self.calibration, options, found, self.target)
+        options = self.calibration.parent_options(leaf.bar)
+        before = self.temperature.parent_options(leaf.bar) if self.temperature else None
+        rest = self._search(options, before, None)
+        if first is not None and found.bar is None:
+            rest = rest.withheld()
+        return leaf, report("parent", self.calibration, options, rest, self.target)
+
+    def _leaf_first(self) -> bool:
+        if self.temperature is None or self.groups != "pooled":
+            return False
+        earlier = self.temperature
+        leaf, parent = (earlier.curve(options) for options in (earlier.leaf_options(), earlier.parent_options(None)))
+        return leaf_first(leaf, parent, self.calibration.products, self.target, self.spend)
+
+    def _search(self, options: pl.DataFrame, before: pl.DataFrame | None, first: float | None) -> Found:
+        """Walks pooled, or every group by itself. `first`: the level of the first step where it is not the half."""
+        level = self.spend / 2.0
+        if self.groups == "each":
+            return self._apart(options, before, level)
+        earlier = None if self.temperature is None or before is None else self.temperature.curve(before)
+        curve = self.calibration.curve(options)
+        walked = walk(earlier, curve, self.target, level, first=first)
+        return Found({POOLED: walked}, {POOLED: curve}, level, apart=False)
+
+    def _apart(self, options: pl.DataFrame, before: pl.DataFrame | None, level: float) -> Found:
+        taxonomy = self.calibration.taxonomy
+        if self.temperature is None or before is None:
+            keys = taxonomy.nodes.filter(level=1)["category_id"].sort().to_list()
+            curves = _by_department(self.calibration, options, keys)
+            return Found(walk_groups(None, curves, self.target, level), curves, level, apart=True)
+        keys = before.select(department_of(taxonomy, "node")).to_series().drop_nulls().unique().to_list()
+        earlier = _by_department(self.temperature, before, keys)
+        chosen = groups_worth_testing(earlier, self.calibration.products, self.target, level)
+        curves = _by_department(self.calibration, options, chosen)
+        return Found(walk_groups(earlier, curves, self.target, level), curves, level, apart=True)
 
 
-def _report(
-    stratum: Stratum, sample: Sample, found: tuple[Curve, Walk, pl.DataFrame | None], target: float
-) -> StratumCertificate:
-    curve, walked, placed = found
-    step = walked.last or walked.first or Step(0.0, 0, 0, 1.0, False)
-    departments = () if placed is None else _groups(placed, "department", target, sample.taxonomy)
-    automated = (
-        None
-        if placed is None
-        else placed.filter(~pl.col("department").is_in([group.key for group in departments if not group.automated]))
-    )
-    item_precision, interval = (None, None) if automated is None else _item_weighted(automated, sample.seed)
-    refusal = "nothing_passed" if walked.last is None else None
-    if interval is not None and interval[1] < target:
-        refusal = "item_weighted_below_target"
-    need = labels_needed(curve, target, walked.level) if walked.last is None else 0
-    tested = 0 if refusal or automated is None else int(automated["tested"].sum())
-    return StratumCertificate(
-        stratum=stratum,
-        target=target,
-        level=walked.level,
-        threshold=None if refusal else step.threshold,
-        start=walked.start,
-        n=step.n,
-        k=step.k,
-        p_value=step.p_value,
-        precision=(step.n - step.k) / step.n if step.n else None,
-        lower_bound=lower_bound(step.n - step.k, step.n, 1.0 - walked.level),
-        n_available=int(curve.n[-1]) if len(curve.n) else 0,
-        coverage=tested / max(sample.products, 1),
-        item_precision=item_precision,
-        item_interval=interval,
-        labels_missing=None if need is None else max(0, need - sample.products),
-        refusal=refusal,
-        departments=departments,
-        vendors=() if placed is None else _groups(placed, "vendor", target, None),
-    )
-
-
-def _groups(placed: pl.DataFrame, column: str, target: float, taxonomy: Taxonomy | None) -> tuple[Group, ...]:
-    counted = placed.filter("tested").group_by(column).agg(n=pl.len(), k=(~pl.col("right")).sum()).sort(column)
-    groups = []
-    for key, n, k in counted.iter_rows():
-        bound = upper_bound(n - k, n, _CONFIDENCE)
-        name = taxonomy.path(key) if taxonomy else key
-        groups.append(Group(key, name, n, k, (n - k) / n, bound, bound >= target))
-    return tuple(groups)
-
-
-def _item_weighted(placed: pl.DataFrame, seed: int) -> tuple[float | None, tuple[float, float] | None]:
-    """Precision over items instead of products, with a 95% percentile interval from resampled clusters."""
-    if not len(placed):
-        return None, None
-    sums = placed.group_by("cluster").agg(n=pl.len(), right=pl.col("right").sum()).sort("cluster")
-    n, right = sums["n"].to_numpy().astype(np.float64), sums["right"].to_numpy().astype(np.float64)
-    generator = np.random.default_rng(seed)
-    shares = []
-    for _ in range(_BOOTSTRAPS):
-        drawn = generator.integers(0, len(n), len(n))
-        shares.append(right[drawn].sum() / n[drawn].sum())
-    low, high = np.quantile(shares, [0.5 - _CONFIDENCE / 2, 0.5 + _CONFIDENCE / 2])
-    return float(right.sum() / n.sum()), (float(low), float(high))
+def _by_department(sample: Sample, options: pl.DataFrame, keys: list[str]) -> dict[str, Curve]:
+    """The curve of each department, by the node an item would be placed at."""
+    parts = options.with_columns(department=department_of(sample.taxonomy, "node"))
+    return {key: sample.curve(parts.filter(department=key)) for key in keys}
 
 
 def _content_hash(sample: pl.DataFrame) -> str:
@@ -297,10 +228,7 @@ def labels_missing(sample: pl.DataFrame, target: float, level: float, seed: int 
 
 def accepted_errors(sample: pl.DataFrame, certificate: Certificate, taxonomy: Taxonomy) -> pl.DataFrame:
     """The rows placed at a leaf against their label, surest first: check these labels before blaming the model."""
-    if certificate.leaf.threshold is None:
-        return sample.clear()
     accepted = admitted(sample.columns, certificate.novelty_threshold) & may_stand(taxonomy)
+    accepted &= reaches("log_odds", certificate.leaf.bar, department_of(taxonomy, "leaf_id"))
     wrong = pl.col("leaf_id") != pl.col("category_id")
-    return sample.filter(accepted & (pl.col("log_odds") >= certificate.leaf.threshold) & wrong).sort(
-        "log_odds", "vendor", "item_id", descending=[True, False, False]
-    )
+    return sample.filter(accepted & wrong).sort("log_odds", "vendor", "item_id", descending=[True, False, False])

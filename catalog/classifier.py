@@ -79,7 +79,7 @@ class Classifier:
 
     def _predict(self, frame: pl.DataFrame, cache: EmbeddingCache) -> pl.DataFrame:
         encoded = self._encode(frame, cache)
-        found = describe(self._fuse(encoded), self.bundle.temperature, self._tree)
+        found = describe(self._fuse(encoded), self.bundle.temperatures.of(encoded.present), self._tree)
         return found.with_columns(
             frame["input_hash"],
             has_text=pl.Series(encoded.present[:, 0] > 0),
@@ -90,9 +90,14 @@ class Classifier:
 
     def logits(self, frame: pl.DataFrame, *, embeddings: EmbeddingCache | None = None) -> np.ndarray:
         """float64 (n, classes), before the temperature."""
+        return self.raw(frame, embeddings=embeddings)[0]
+
+    def raw(self, frame: pl.DataFrame, *, embeddings: EmbeddingCache | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Logits float64 (n, classes) before the temperature, and whether text and picture were read, bool (n, 2)."""
         cache = embeddings if embeddings is not None else MemoryEmbeddings()
-        parts = [self._fuse(self._encode(frame.slice(at, STEP), cache)) for at in range(0, frame.height, STEP)]
-        return np.concatenate(parts).astype(np.float64)
+        parts = [self._encode(frame.slice(at, STEP), cache) for at in range(0, frame.height, STEP)]
+        logits = np.concatenate([self._fuse(part) for part in parts]).astype(np.float64)
+        return logits, np.concatenate([part.present for part in parts]) > 0
 
     def embed(self, frame: pl.DataFrame, *, embeddings: EmbeddingCache | None = None) -> np.ndarray:
         """float32 (n, text width + image width); zeros where a modality is missing."""

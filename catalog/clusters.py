@@ -12,6 +12,7 @@ from catalog.errors import CatalogError
 # into every row, a column that is no variant parent. Left in, it would glue a whole feed into one product.
 MAX_TITLES = {"image": 10, "gtin": 10, "product": 100}
 SPLITS = {"train": 0.70, "early_stopping": 0.08, "temperature": 0.07, "calibration": 0.15}
+ENOUGH = {"early_stopping": 500, "temperature": 500, "calibration": 5000}  # products; more would do better elsewhere
 _LEARNS = ("train", "early_stopping")
 _EVIDENCE = ("temperature", "calibration")
 
@@ -109,10 +110,23 @@ def _components(keys: list[pl.Series], size: int) -> np.ndarray:
     return parent
 
 
+def split_shares(products: int, evidence: int) -> dict[str, float]:
+    """The share of each split among `products` of which `evidence` may certify: `SPLITS` as long as they are few.
+
+    What early stopping and temperature have beyond `ENOUGH` goes to calibration, where every product counts, and what
+    that has beyond its own goes to training: 5, 5 and 20% of 10,000, 1, 1 and 15% of 50,000.
+    """
+    most = {name: ENOUGH[name] / max(products if name == "early_stopping" else evidence, 1) for name in ENOUGH}
+    shares = {name: min(SPLITS[name], most[name]) for name in ("early_stopping", "temperature")}
+    rest = 1.0 - SPLITS["train"] - sum(shares.values())
+    shares["calibration"] = max(SPLITS["calibration"], min(rest, most["calibration"]))
+    return {"train": 1.0 - sum(shares.values()), **shares}
+
+
 def assign_splits(clusters: pl.Series, random: pl.Series, seed: int) -> pl.Series:
     """The split of each labelled row: train, early_stopping, temperature, calibration or excluded.
 
-    A cluster goes to one split, by its hash. `random` (bool) says that the label is of an unselected sample: only such
+    A cluster goes to one split, by its hash and `split_shares`. `random` (bool) says that the label is of an unselected sample: only such
     labels are evidence (temperature, calibration). Another label in those shares trains instead, unless its cluster
     also holds random ones: then it is excluded, for training on it would teach the model the evidence. With no random
     label at all the temperature may be fitted on the others; the calibration split stays empty, and so nothing is
@@ -122,12 +136,13 @@ def assign_splits(clusters: pl.Series, random: pl.Series, seed: int) -> pl.Serie
     frame = pl.DataFrame({"cluster": clusters, "random": random.fill_null(False)})
     names = frame["cluster"].unique()
     place = unit_hash(names.to_list(), f"split {seed}")
-    bounds = np.cumsum(list(SPLITS.values()))[:-1]
+    evidence = frame.filter("random")["cluster"].n_unique() or len(names)
+    bounds = np.cumsum(list(split_shares(len(names), evidence).values()))[:-1]
     chosen = pl.DataFrame({"cluster": names, "share": np.array(list(SPLITS))[np.searchsorted(bounds, place, "right")]})
     share, declared = pl.col("share"), pl.col("random")
-    evidence = share.is_in(_EVIDENCE)
+    reserved = share.is_in(_EVIDENCE)
     mixed = pl.when(declared.any().over("cluster")).then(pl.lit("excluded")).otherwise(pl.lit("train"))
-    split = pl.when(~evidence | declared).then(share).otherwise(mixed)
+    split = pl.when(~reserved | declared).then(share).otherwise(mixed)
     if not frame["random"].any():
         split = pl.when(share != "calibration").then(share).otherwise(pl.lit("train"))
     joined = frame.join(chosen, on="cluster", how="left", maintain_order="left").with_columns(split=split)

@@ -6,7 +6,7 @@ import polars as pl
 
 from catalog.clusters import item_key, stable_hash
 from catalog.errors import CatalogError
-from catalog.policy import admitted, deep_enough, department_of, may_stand, sure_nodes
+from catalog.policy import Bar, admitted, deep_enough, department_of, may_stand, reaches, sure_nodes
 from catalog.sequence import Curve
 from catalog.taxonomy import Taxonomy
 
@@ -55,11 +55,10 @@ class Sample:
             right=pl.col("leaf_id").eq(pl.col("category_id")),
         )
 
-    def parent_options(self, leaf_threshold: float | None) -> pl.DataFrame:
+    def parent_options(self, leaf_bar: Bar) -> pl.DataFrame:
         """One row per (item not placed at its leaf, node it may be placed at): row, level, node, score, right."""
-        rest = self.frame.filter("admitted")
-        if leaf_threshold is not None:
-            rest = rest.filter(~(may_stand(self.taxonomy) & (pl.col("log_odds") >= leaf_threshold)))
+        at_leaf = may_stand(self.taxonomy) & reaches("log_odds", leaf_bar, department_of(self.taxonomy, "leaf_id"))
+        rest = self.frame.filter(pl.col("admitted") & ~at_leaf)
         truths = rest["category_id"].unique().drop_nulls().to_list()
         lineage = {truth: self.taxonomy.ancestors(truth) for truth in truths if truth in self.taxonomy}
         right = pl.DataFrame(
@@ -93,11 +92,12 @@ class Sample:
         score, accepted, wrongs = (events[name].to_numpy() for name in ("score", "accepted", "wrong"))
         return Curve.from_events(score, accepted, wrongs, self.products)
 
-    def placed(self, options: pl.DataFrame, threshold: float) -> pl.DataFrame:
-        """One row per item placed at the threshold, at its deepest node: cluster, vendor, tested, node, right."""
-        chosen = options.filter(pl.col("score") >= threshold).sort("row", "level").unique("row", keep="last")
+    def placed(self, options: pl.DataFrame, bar: Bar) -> pl.DataFrame:
+        """One row per item that reaches the bar, at its deepest node: cluster, vendor, tested, node, right."""
+        options = options.with_columns(department=department_of(self.taxonomy, "node"))
+        chosen = options.filter(reaches("score", bar, pl.col("department"))).sort("row", "level")
         kept = self.frame.select("row", "cluster", "vendor", "tested")
-        return chosen.join(kept, on="row").with_columns(department=department_of(self.taxonomy, "node")).sort("row")
+        return chosen.unique("row", keep="last").join(kept, on="row").sort("row")
 
 
 def one_per_cluster(sample: pl.DataFrame, seed: int) -> pl.Series:

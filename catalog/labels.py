@@ -17,6 +17,7 @@ from catalog.store import Store
 from catalog.taxonomies import current_version
 from catalog.taxonomy import SEPARATOR, Taxonomy
 
+NOBODY = "catalogue"  # the vendor of labels that name none
 _MOST_SUGGESTIONS = 50  # each costs a comparison with every category
 _REJECT = ("line", "vendor", "item_id", "rule", "detail", "raw")
 

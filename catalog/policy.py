@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,24 @@ if TYPE_CHECKING:
     from catalog.certificate import Certificate
 
 
+_SETS = (
+    "review_departments",
+    "parent_review_departments",
+    "known_vendors",
+    "suspended_vendors",
+    "suspended_departments",
+)
+Bar = float | Mapping[str, float] | None  # one threshold for all, one for each department that has any, or none at all
+
+
 @dataclass(frozen=True)
 class Policy:
     """Everything that decides outcomes. Thresholds are log-odds; None means that nothing is placed in that stratum.
 
+    Where every department has a certificate of its own, `leaf_groups` and `parent_groups` hold their thresholds by
+    department id, the others have none, and `leaf_threshold` and `parent_threshold` are None. `known_vendors`: those
+    the labels name; empty where they name none, and then no vendor counts as unseen. `suspended_*`: whose certificate
+    lost its grounds, see `catalog.grounds`.
     `review_departments` and `parent_review_departments` hold ids of departments that were seen below the target at a
     leaf or at a parent. `min_level` is the highest level for back-off (None: the parent of the predicted leaf).
     """
@@ -37,6 +52,22 @@ class Policy:
     control_share: float = 0.005
     salt: str = ""
     issued_at: str | None = None
+    leaf_groups: Mapping[str, float] = field(default_factory=dict)
+    parent_groups: Mapping[str, float] = field(default_factory=dict)
+    known_vendors: frozenset[str] = frozenset()
+    review_unseen_vendors: bool = False
+    suspended_vendors: frozenset[str] = frozenset()
+    suspended_departments: frozenset[str] = frozenset()
+
+    @property
+    def leaf_bar(self) -> Bar:
+        """What a leaf's log-odds must reach."""
+        return self.leaf_groups or self.leaf_threshold
+
+    @property
+    def parent_bar(self) -> Bar:
+        """What a parent's log-odds must reach."""
+        return self.parent_groups or self.parent_threshold
 
     @classmethod
     def from_certificate(
@@ -50,8 +81,10 @@ class Policy:
             delta=certificate.delta,
             leaf_threshold=leaf.threshold,
             parent_threshold=parent.threshold,
-            leaf_certified_precision=None if leaf.threshold is None else certificate.target,
-            parent_certified_precision=None if parent.threshold is None else certificate.target,
+            leaf_groups=leaf.bar if isinstance(leaf.bar, dict) else {},
+            parent_groups=parent.bar if isinstance(parent.bar, dict) else {},
+            leaf_certified_precision=certificate.target if leaf.passed else None,
+            parent_certified_precision=certificate.target if parent.passed else None,
             min_level=certificate.min_level,
             review_departments=leaf.review_departments,
             parent_review_departments=parent.review_departments,
@@ -81,15 +114,15 @@ class Policy:
 
     def _content(self) -> dict[str, Any]:
         content = asdict(self)
-        for name in ("review_departments", "parent_review_departments"):
+        for name in _SETS:
             content[name] = sorted(content[name])
         return content
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Policy":
         """The inverse of `to_dict`; keys that are no field (a policy_id beside them) are ignored."""
-        values = {field.name: content[field.name] for field in fields(cls) if field.name in content}
-        for name in ("review_departments", "parent_review_departments"):
+        values = {known.name: content[known.name] for known in fields(cls) if known.name in content}
+        for name in _SETS:
             values[name] = frozenset(values.get(name, ()))
         return cls(**values)
 
@@ -108,6 +141,14 @@ def may_stand(taxonomy: Taxonomy, leaf: str = "leaf_id") -> pl.Expr:
     """Bool per row: products may stand at this predicted class."""
     allowed = taxonomy.nodes.filter("assignable")["category_id"]
     return pl.col(leaf).is_in(allowed.to_list())
+
+
+def reaches(score: str, bar: Bar, department: pl.Expr) -> pl.Expr:
+    """Bool per row: the score reaches the bar, of its department where each has one; never null."""
+    if bar is None:
+        return pl.lit(False)
+    least = bar if isinstance(bar, float) else department.replace_strict(bar, default=None, return_dtype=pl.Float64)
+    return (pl.col(score) >= least).fill_null(False)
 
 
 def department_of(taxonomy: Taxonomy, node: str) -> pl.Expr:

@@ -14,7 +14,7 @@ from catalog.jobs import Counts, program_version
 from catalog.store import Store, quoted
 
 STORAGE_VERSION = "v1.5.0"  # readable by DuckDB 1.5 clients and later
-COPIED = ("runs", "run_ends", "stages", "models", "promotions", "certificates", "policies", "taxonomies")
+COPIED = ("runs", "run_ends", "stages", "models", "promotions", "certificates", "policies", "taxonomies", "suspensions")
 OUTCOMES = ("placed", "placed_at_parent", "review", "decided", "duplicate", "quarantine")
 LIVE_VERSIONS = """
     -- One row per live item: the version that stands.

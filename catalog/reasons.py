@@ -50,6 +50,13 @@ def sentences(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.Expr:
             "{} is not placed automatically: too many of its products were wrong. The best guess is {}.",
             department, first,
         ),
+        "vendor_suspended": pl.concat_str(
+            pl.lit("How this vendor's file is read has changed since the model was certified. "), best
+        ),
+        "department_suspended": pl.format(
+            "The categories of {} have changed since the model was certified. The best guess is {}.", department, first
+        ),
+        "unseen_vendor": pl.concat_str(pl.lit("No label of this vendor has ever been seen. "), best),
         "no_text": pl.concat_str(pl.lit("There is no text to judge by. "), best),
         "picture_unreadable": pl.concat_str(pl.lit("The picture cannot be read. "), best),
         "close_call": pl.format("Two categories are close: {} and {}.", one, two),

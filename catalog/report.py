@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from catalog import charts, examples, shortage, summary
-from catalog.certificate import Certificate
+from catalog.certificate import Certificate, accepted_errors
 from catalog.errors import CatalogError
 from catalog.publication import OUTCOMES
 from catalog.store import Store
@@ -71,7 +71,7 @@ def targets(serves: Serving) -> list[TargetRow]:
 
 
 def _target_row(target: float, labels: int | None, certificate: Certificate | None) -> TargetRow:
-    if certificate is not None and certificate.target == target and certificate.leaf.threshold is not None:
+    if certificate is not None and certificate.target == target and certificate.leaf.passed:
         return TargetRow(target, "certified", "serves for placements at a leaf")
     if labels is None:
         return TargetRow(target, "not certifiable", "at the error rate seen, no number of labels would do")
@@ -115,6 +115,7 @@ def page(store: Store, run_id: str) -> str:
             reasons=reasons.to_dicts(),
             curve=_curve(serves),
             reasons_chart=_reasons_chart(reasons),
+            doubtful=_doubtful(store, serves),
             **_lists(store, run_id),
         )
     )
@@ -135,6 +136,20 @@ def _today(store: Store) -> dict[str, Any]:
     }
 
 
+def _doubtful(store: Store, serves: Serving) -> list[dict[str, Any]]:
+    """Calibration labels that speak against a sure prediction, the surest first: a wrong label costs automation."""
+    if serves.certificate is None or not serves.certificate.leaf.passed or serves.model_id is None:
+        return []
+    taxonomy = latest_taxonomy(store)
+    calibration = examples.sample(store, serves.model_id, "calibration")
+    found = accepted_errors(calibration, serves.certificate, taxonomy).head(_LISTED)
+    paths = dict(taxonomy.nodes.select("category_id", "path").rows())
+    return [
+        {**row, "said": paths.get(row["category_id"], row["category_id"]), "predicted": paths.get(row["leaf_id"], "")}
+        for row in found.select("vendor", "item_id", "category_id", "leaf_id").iter_rows(named=True)
+    ]
+
+
 def _lists(store: Store, run_id: str) -> dict[str, list[dict[str, Any]]]:
     def listed(sql: str, *params: object) -> list[dict[str, Any]]:
         return store.query(f"{sql} LIMIT {_LISTED}", params).to_dicts()
@@ -145,6 +160,7 @@ def _lists(store: Store, run_id: str) -> dict[str, list[dict[str, Any]]]:
         "moved": listed(
             "SELECT * FROM moved_items WHERE run_id = ? AND change = 'moved' ORDER BY vendor, item_id", run_id
         ),
+        "suspended": listed("SELECT * FROM suspended ORDER BY items DESC, key"),
         "conflicts": listed("SELECT * FROM gtin_conflicts ORDER BY items DESC, gtin"),
         "files": listed(
             "SELECT * FROM delivery_runs WHERE run_id = ? AND status IN ('refused', 'held') ORDER BY vendor, delivery_no",
@@ -161,7 +177,7 @@ def _curve(serves: Serving) -> Markup | None:
         return None
     certificate = serves.certificate
     mark = None
-    if certificate is not None and certificate.leaf.threshold is not None and certificate.leaf.precision is not None:
+    if certificate is not None and certificate.leaf.passed and certificate.leaf.precision is not None:
         mark = (certificate.leaf.coverage, 1 - certificate.leaf.precision)
     target = certificate.target if certificate is not None else 0.98
     # made by ourselves from numbers, and every text in it escaped by the renderer

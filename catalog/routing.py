@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from catalog.clusters import item_key, stable_hash, title_key
-from catalog.policy import Policy, admitted, deep_enough, department_of, may_stand, sure_nodes
+from catalog.policy import Policy, admitted, deep_enough, department_of, may_stand, reaches, sure_nodes
 from catalog.reasons import sentences
 from catalog.taxonomy import Taxonomy
 
@@ -22,6 +22,7 @@ OPEN_VERDICTS = {
     "skip": "reviewer_skipped",
     "wrong_picture": "wrong_picture",
 }
+WITHHELD = ("vendor_suspended", "department_suspended", "unseen_vendor")
 OPTIONAL: dict[str, Any] = {
     "decided_input_hash": pl.String,
     "decided_source": pl.String,
@@ -71,6 +72,7 @@ PRIORITY = (
     "no_content",
     "unseen_kind",
     "department_not_certified",
+    *WITHHELD,
     "no_text",
     "picture_unreadable",
     "close_call",
@@ -110,14 +112,12 @@ def route(frame: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFra
 def _propose(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFrame:
     """What the model alone would do: proposed (a category), proposed_outcome, proposed_mass, blocked (department)."""
     fit = admitted(work.columns, policy.novelty_threshold)
-    passed = pl.lit(False) if policy.leaf_threshold is None else pl.col("log_odds") >= policy.leaf_threshold
+    passed = reaches("log_odds", policy.leaf_bar, department_of(taxonomy, "leaf_id"))
     work = work.with_columns(fit=fit.fill_null(False), at_leaf=(fit & passed & may_stand(taxonomy)).fill_null(False))
     nodes = sure_nodes(work, taxonomy)
     sure = nodes.unique("row", keep="last", maintain_order=True).select("row", deepest="node")
-    if policy.parent_threshold is None:
-        certified = nodes.clear()
-    else:
-        certified = nodes.filter(deep_enough(policy.min_level), pl.col("node_log_odds") >= policy.parent_threshold)
+    high = reaches("node_log_odds", policy.parent_bar, department_of(taxonomy, "node"))
+    certified = nodes.filter(deep_enough(policy.min_level), high)
     certified = certified.unique("row", keep="last", maintain_order=True).select("row", "node", "node_mass")
     work = work.join(sure, on="row", how="left", maintain_order="left")
     work = work.join(certified, on="row", how="left", maintain_order="left")
@@ -134,7 +134,19 @@ def _propose(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataF
         proposed_precision=pl.when("at_leaf")
         .then(pl.lit(policy.leaf_certified_precision, pl.Float64))
         .otherwise(pl.lit(policy.parent_certified_precision, pl.Float64)),
-    ).with_columns(certified=pl.col("proposed").is_not_null() & ~pl.col("blocked"))
+        unseen=~pl.col("vendor").is_in(list(policy.known_vendors)) & pl.lit(bool(policy.known_vendors)),
+        withheld=_withheld(policy, department),
+    ).with_columns(certified=pl.col("proposed").is_not_null() & ~pl.col("blocked") & pl.col("withheld").is_null())
+
+
+def _withheld(policy: Policy, department: pl.Expr) -> pl.Expr:
+    """Why nothing of this vendor or department may be placed for now, as a reason's code; null where nothing is wrong."""
+    known = pl.col("vendor").is_in(list(policy.known_vendors))
+    return (
+        pl.when(pl.col("vendor").is_in(list(policy.suspended_vendors))).then(pl.lit("vendor_suspended"))
+        .when(department.is_in(list(policy.suspended_departments))).then(pl.lit("department_suspended"))
+        .when(~known & pl.lit(policy.review_unseen_vendors)).then(pl.lit("unseen_vendor"))
+    )  # fmt: skip
 
 
 def _with_decisions(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
@@ -269,7 +281,7 @@ def _settle(work: pl.DataFrame) -> pl.DataFrame:
 
 def _with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Adds reasons (all that hold, the main one first) and reason."""
-    certificate = policy.leaf_threshold is not None or policy.parent_threshold is not None
+    certificate = policy.leaf_bar is not None or policy.parent_bar is not None
     unread = pl.col("image_status").is_in(["unreadable", "refused"]) & ~pl.col("has_image").fill_null(False)
     second, first = (
         pl.col("top_log_odds").list.get(1, null_on_oob=True),
@@ -289,6 +301,7 @@ def _with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         "no_content": ~pl.col("has_text").fill_null(True) & ~pl.col("has_image").fill_null(True),
         "unseen_kind": novelty,
         "department_not_certified": pl.col("blocked"),
+        **{code: pl.col("withheld") == code for code in WITHHELD},
         "no_text": unsure & ~pl.col("has_text").fill_null(True),
         "picture_unreadable": unsure & unread,
         "close_call": unsure & (likely[1] >= CLOSE * likely[0]),
@@ -300,9 +313,10 @@ def _with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     # Most rows do not wait and have one reason: the long list is built for the others only.
     waiting = work.filter(waits).select("row", reasons=pl.concat_list(lead, *codes).list.drop_nulls())
     fixed = {"model": "certified", "stays": "sticky", "decided": "decided", "settled": "settled"}
-    own = pl.concat_list(pl.col("way").replace_strict(fixed, default=None, return_dtype=pl.String))
+    warned = pl.when((pl.col("way") == "model") & pl.col("unseen")).then(pl.lit("unseen_vendor"))
+    own = pl.concat_list(pl.col("way").replace_strict(fixed, default=None, return_dtype=pl.String), warned)
     work = work.join(waiting, on="row", how="left", maintain_order="left")
-    work = work.with_columns(pl.col("reasons").fill_null(own))
+    work = work.with_columns(pl.col("reasons").fill_null(own.list.drop_nulls()))
     return work.with_columns(reason=pl.col("reasons").list.first())
 
 

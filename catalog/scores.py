@@ -46,9 +46,9 @@ class Tree:
         return chains
 
 
-def softmax(logits: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities float64 (n, classes)."""
-    scaled = logits.astype(np.float64) / temperature
+def softmax(logits: np.ndarray, temperature: np.ndarray | float) -> np.ndarray:
+    """Probabilities float64 (n, classes); one temperature for all, or (n,) one an item."""
+    scaled = logits.astype(np.float64) / np.reshape(temperature, (-1, 1))
     scaled -= scaled.max(1, keepdims=True)
     odds = np.exp(scaled)
     return odds / odds.sum(1, keepdims=True)
@@ -59,7 +59,7 @@ def odds_of(inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(inside, _TINY)) - np.log(np.maximum(outside, _TINY))
 
 
-def describe(logits: np.ndarray, temperature: float, tree: Tree) -> pl.DataFrame:
+def describe(logits: np.ndarray, temperature: np.ndarray | float, tree: Tree) -> pl.DataFrame:
     """The prediction columns of n items: leaf_id, probability, log_odds, top_*, chain_*, novelty (1 - probability)."""
     p = softmax(logits, temperature)
     k = min(TOP, p.shape[1])

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from catalog.metrics import binomial_cdf
+from catalog.start import chances, smooth_errors
 
 STEPS = 100  # of one per cent of the scores each
 _FEW = 30  # below this many accepted products an error rate says too little to plan labels with
 _MOST_LABELS = 10_000_000
+_WORTH_OF_A_PARENT = 0.5  # of a placement at a leaf: the item still waits for its leaf
 # Without a temperature split the order must be fixed without looking at any score: log-odds from 0.99999 down to 0.27.
 FIXED_GRID = np.round(np.arange(11.5, -1.0, -0.1), 6)
 FIXED_STARTS = (6.9, 4.6, 3.5, 2.2, 1.1)  # probabilities of about 0.999, 0.99, 0.97, 0.9 and 0.75
@@ -46,58 +48,57 @@ class Curve:
         ranks = np.unique(-(-np.arange(1, STEPS + 1) * len(scores) // STEPS)) - 1
         return np.unique(scores[ranks[ranks >= 0]])[::-1] if len(scores) else np.empty(0)
 
+    def smooth_rate(self, accepted: np.ndarray, target: float) -> np.ndarray:
+        """The smoothed error rate (m,) among the surest `accepted` (m,) products; 0 where that is none."""
+        wrong = np.clip(np.diff(self.k, prepend=0)[self.entry], 0, 1)
+        total = np.cumsum(smooth_errors(self.score[self.entry], wrong, target)) if len(wrong) else np.empty(0)
+        return np.append(0.0, total)[accepted] / np.maximum(accepted, 1)
+
 
 @dataclass(frozen=True)
 class Step:
-    """One threshold that was tested: of `n` accepted calibration products `k` were wrong."""
+    """One threshold that was tested at `level`: of `n` accepted calibration products `k` were wrong."""
 
     threshold: float
     n: int
     k: int
     p_value: float
     passed: bool
+    level: float
+
+
+def prospects(temperature: Curve, thresholds: np.ndarray, size: int, target: float, level: float) -> np.ndarray:
+    """The chance (m,) that each threshold passes at `level` with a calibration sample of `size` products.
+
+    Reads the temperature split only: its error rates through the curve of `smooth_errors`, how sure those rates are by
+    the number of products they rest on.
+    """
+    seen, _ = temperature.counts(thresholds)
+    rate = temperature.smooth_rate(seen, target)
+    return chances(seen, rate, np.round(seen * size / max(temperature.size, 1)), target, level)
 
 
 def choose_start(temperature: Curve, thresholds: np.ndarray, size: int, target: float, level: float) -> int:
-    """The number of the threshold that is most likely to pass with a calibration sample of `size` products.
-
-    Reads the temperature split only. The wrong among the accepted are beta-binomial; the prior is worth one error at half
-    the rate allowed, so that a handful of products without an error does not look like a sure thing. (Choosing by the
-    smallest expected p-value instead placed nothing in 25% of draws of a hard case where this choice does in 19%.)
-    """
-    n, k = temperature.counts(thresholds)
-    chances = [
-        _chance_to_pass(int(seen), int(wrong), round(int(seen) * size / max(temperature.size, 1)), (target, level))
-        for seen, wrong in zip(n, k, strict=True)
-    ]
-    return int(np.flatnonzero(np.asarray(chances) == max(chances))[-1])
+    """The number of the threshold that is most likely to pass; the most lenient one where several are."""
+    found = prospects(temperature, thresholds, size, target, level)
+    return int(np.flatnonzero(found == found.max())[-1])
 
 
-def _chance_to_pass(seen: int, wrong: int, n: int, promise: tuple[float, float]) -> float:
-    """Predictive probability that of `n` accepted products few enough are wrong, after `wrong` of `seen`."""
-    target, level = promise
-    q = 1.0 - target
-    a, b = wrong + 1.0, seen - wrong + 2.0 / q - 1.0
-    i = np.arange(min(n, math.ceil(n * q)), dtype=np.float64)  # at the mean the tail is above any level
-    binomial = np.log((n - i) / (i + 1.0)) + (math.log(q) - math.log1p(-q))
-    tail = np.cumsum(np.exp(n * math.log1p(-q) + np.concatenate(([0.0], np.cumsum(binomial)))))
-    ratios = np.log((n - i) / (i + 1.0)) + np.log((i + a) / (n - i - 1.0 + b))
-    first = math.lgamma(n + b) + math.lgamma(a + b) - math.lgamma(n + a + b) - math.lgamma(b)
-    mass = np.exp(first + np.concatenate(([0.0], np.cumsum(ratios))))
-    return float(mass[tail <= level].sum())
-
-
-def fixed_sequence(calibration: Curve, thresholds: np.ndarray, target: float, level: float) -> list[Step]:
+def fixed_sequence(
+    calibration: Curve, thresholds: np.ndarray, target: float, level: float, *, first: float | None = None
+) -> list[Step]:
     """Tests the thresholds in the order given and stops at the first that fails (Learn then Test, Angelopoulos 2021).
 
     The p-value of "precision < target" is P(Binomial(n, 1 - target) <= k). The order must not depend on the labels of
     `calibration`; then the chance that any step passed wrongly is at most `level`, however many there are (Bauer 1991).
+    `first` is the level of the first step where it differs.
     """
     steps: list[Step] = []
     accepted, wrong = calibration.counts(thresholds)
     for threshold, n, k in zip(thresholds.tolist(), accepted.tolist(), wrong.tolist(), strict=True):
+        at = level if steps or first is None else first
         p_value = binomial_cdf(k, n, 1.0 - target) if n else 1.0
-        steps.append(Step(threshold, n, k, p_value, p_value <= level))
+        steps.append(Step(threshold, n, k, p_value, p_value <= at, at))
         if not steps[-1].passed:
             break
     return steps
@@ -105,29 +106,73 @@ def fixed_sequence(calibration: Curve, thresholds: np.ndarray, target: float, le
 
 @dataclass(frozen=True)
 class Walk:
-    """The outcome of a stratum's test: where it started, at which level, and the last step that passed, if any."""
+    """The outcome of a test: its first step and the last one that passed, if any."""
 
-    start: float | None
-    level: float
     last: Step | None
-    first: Step | None
+    first: Step
+
+    @property
+    def start(self) -> float:
+        """The threshold of the first step."""
+        return self.first.threshold
+
+    @property
+    def step(self) -> Step:
+        """The step to report: the last that passed, else the first."""
+        return self.last or self.first
 
 
-def walk(temperature: Curve | None, calibration: Curve, target: float, level: float) -> Walk:
-    """From the start that the temperature split names; without that split from five fixed starts at level / 5 each."""
-    if temperature is not None and len(grid := temperature.grid()):
-        start = choose_start(temperature, grid, calibration.size, target, level)
-        steps = fixed_sequence(calibration, grid[start:], target, level)
-        return Walk(steps[0].threshold, level, _last(steps), steps[0])
+def walked(steps: list[Step]) -> Walk:
+    """The outcome of one sequence of steps."""
+    return Walk(_last(steps), steps[0])
+
+
+def ordered(temperature: Curve, size: int, target: float, level: float) -> np.ndarray:
+    """The thresholds to test, in order: from the start that the temperature split names towards lenient."""
+    grid = temperature.grid()
+    return grid[choose_start(temperature, grid, size, target, level) :]
+
+
+def walk(
+    temperature: Curve | None, calibration: Curve, target: float, level: float, *, first: float | None = None
+) -> Walk:
+    """From the start that the temperature split names; without that split from five fixed starts at level / 5 each.
+
+    `first` is the level of the first step alone, see catalog/certificate.py.
+    """
+    if temperature is not None and len(temperature.grid()):
+        order = ordered(temperature, calibration.size, target, first or level)
+        return walked(fixed_sequence(calibration, order, target, level, first=first))
     share = level / len(FIXED_STARTS)
     walks = [fixed_sequence(calibration, FIXED_GRID[start >= FIXED_GRID], target, share) for start in FIXED_STARTS]
-    best = min(walks, key=lambda steps: (last.threshold if (last := _last(steps)) else math.inf, steps[0].p_value))
-    return Walk(best[0].threshold, share, _last(best), best[0])
+    return walked(
+        min(walks, key=lambda steps: (last.threshold if (last := _last(steps)) else math.inf, steps[0].p_value))
+    )
 
 
 def _last(steps: list[Step]) -> Step | None:
     passed = [step for step in steps if step.passed]
     return passed[-1] if passed else None
+
+
+def leaf_first(leaf: Curve, parent: Curve, size: int, target: float, spend: float) -> bool:
+    """True when testing the leaf's start at the whole level promises more placements than two halves do.
+
+    Reads the temperature split's curves; the parent's is that of all items, as if none were placed at a leaf.
+    """
+    (whole, _), (half, chance), (above, _) = (
+        _promise(curve, size, target, level) for curve, level in ((leaf, spend), (leaf, spend / 2), (parent, spend / 2))
+    )
+    return whole >= half + (1.0 - chance) * above * _WORTH_OF_A_PARENT
+
+
+def _promise(curve: Curve, size: int, target: float, level: float) -> tuple[float, float]:
+    """The most placements to expect at `level`, as a share of all products, and the best chance to pass at all."""
+    grid = curve.grid()
+    if not len(grid):
+        return 0.0, 0.0
+    chance = prospects(curve, grid, size, target, level)
+    return float((chance * curve.counts(grid)[0]).max() / curve.size), float(chance.max())
 
 
 def labels_needed(curve: Curve, target: float, level: float) -> int | None:
@@ -140,14 +185,14 @@ def labels_needed(curve: Curve, target: float, level: float) -> int | None:
     enough = n >= min(_FEW, n.max(initial=0))
     needs = []
     for seen, wrong in zip(n[enough].tolist(), k[enough].tolist(), strict=True):
-        accepted = _accepted_needed((wrong + 0.5) / (seen + 1.0), target, level)
+        accepted = accepted_needed((wrong + 0.5) / (seen + 1.0), target, level)
         if accepted is not None:
             needs.append(math.ceil(accepted * curve.size / seen))
     return min((need for need in needs if need <= _MOST_LABELS), default=None)
 
 
-def _accepted_needed(error: float, target: float, level: float) -> int | None:
-    """Accepted products at which the expected number of errors, rounded, passes the test; bisected."""
+def accepted_needed(error: float, target: float, level: float) -> int | None:
+    """Accepted products at which the expected number of errors, rounded, passes the test; bisected. None: no number would."""
     if error >= 1.0 - target:
         return None
 

@@ -20,6 +20,10 @@ class Routing(_Section):
     target: float = Field(0.98, gt=0.5, lt=1)
     delta: float = Field(0.05, gt=0, lt=0.5)
     min_level: int | None = Field(None, ge=1, description="Highest level for back-off; None: the leaf's parent.")
+    groups: Literal["pooled", "each"] = Field("pooled", description="One certificate, or one for each department.")
+    unseen_vendor: Literal["auto", "place_with_warning", "review"] = Field(
+        "auto", description="Vendors the labels do not name; auto: review once the labels name five."
+    )
     audit_share: float = Field(0.01, ge=0, le=1)
     control_share: float = Field(0.005, ge=0, le=1)
 

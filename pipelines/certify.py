@@ -2,7 +2,9 @@
 
 import json
 
-from catalog import examples, ledger, shortage
+import polars as pl
+
+from catalog import examples, grounds, ledger, shortage
 from catalog.certificate import Terms, certify
 from catalog.jobs import Job, digest, now
 from catalog.policy import Policy
@@ -18,11 +20,28 @@ def run(job: Job, *, model_id: str | None = None) -> Policy | None:
     model_id = model_id or ledger.current_model(store)
     if model_id is None:
         return None
-    body = store.one(
-        "SELECT body FROM policies WHERE model_id = ? AND settings_hash = ? ORDER BY seq DESC LIMIT 1",
+    found = store.query(
+        "SELECT body, certificate_id FROM policies WHERE model_id = ? AND settings_hash = ? ORDER BY seq DESC LIMIT 1",
         [model_id, settings.routing_hash],
     )
-    return Policy.from_dict(json.loads(body)) if body else _issue(job, model_id)
+    if not found.height:
+        return _issue(job, model_id)
+    body, certificate_id = found.row(0)
+    return _suspend(job, Policy.from_dict(json.loads(body)), certificate_id)
+
+
+def _suspend(job: Job, policy: Policy, certificate_id: str) -> Policy:
+    """The same policy where its grounds still hold; else one that leaves out what they carried, written down."""
+    store = job.store
+    left, found = grounds.standing(store, job.workspace.vendors, latest_taxonomy(store), policy, certificate_id)
+    if left.policy_id == policy.policy_id:
+        return policy
+    facts = {"policy_id": left.policy_id, "certificate_id": certificate_id, "run_id": job.run_id}
+    with store.transaction():
+        _append_policy(job, left, certificate_id)
+        rows = found.with_columns(pl.lit(value).alias(name) for name, value in facts.items())
+        store.append("suspensions", rows.with_columns(suspended_at=pl.lit(now())))
+    return left
 
 
 def _issue(job: Job, model_id: str) -> Policy:
@@ -30,17 +49,26 @@ def _issue(job: Job, model_id: str) -> Policy:
     calibration = examples.sample(store, model_id, "calibration")
     labels = examples.fingerprint(calibration)
     attempt = 1 + (store.one("SELECT count(*) FROM certificates WHERE calibration_hash = ?", [labels]) or 0)
-    terms = Terms(model_id=model_id, min_level=routing.min_level, attempt=attempt, issued_at=now().isoformat())
+    terms = Terms(
+        model_id=model_id,
+        min_level=routing.min_level,
+        groups=routing.groups,
+        attempt=attempt,
+        issued_at=now().isoformat(),
+    )
+    taxonomy = latest_taxonomy(store)
     certificate = certify(
         examples.sample(store, model_id, "temperature"),
         calibration,
-        latest_taxonomy(store),
+        taxonomy,
         target=routing.target,
         delta=routing.delta,
         terms=terms,
     )
     policy = Policy.from_certificate(certificate, audit_share=routing.audit_share, control_share=routing.control_share)
+    policy = grounds.with_vendors(store, policy, routing.unseen_vendor)
     certificate_id = digest(certificate.to_dict())
+    rests_on = grounds.grounds(job.workspace.vendors, grounds.all_vendors(store, policy), taxonomy)
     with store.transaction():
         store.append_row(
             "certificates",
@@ -53,16 +81,8 @@ def _issue(job: Job, model_id: str) -> Policy:
             body=json.dumps(certificate.to_dict()),
             issued_at=now(),
         )
-        store.append_row(
-            "policies",
-            policy_id=policy.policy_id,
-            seq=1 + (store.one("SELECT count(*) FROM policies") or 0),
-            model_id=model_id,
-            settings_hash=job.settings.routing_hash,
-            certificate_id=certificate_id,
-            body=json.dumps(policy.to_dict()),
-            created_at=now(),
-        )
+        store.append("grounds", rests_on.with_columns(certificate_id=pl.lit(certificate_id)))
+        _append_policy(job, policy, certificate_id)
     return policy
 
 
@@ -76,3 +96,16 @@ def outlook(job: Job, model_id: str) -> str:
     certificate = ledger.certificate(job.store, model_id, job.settings)
     share = certificate.leaf.coverage if certificate else 0.0
     return f"Certified at {policy.target:.0%}: {share:.1%} of the calibration products are placed at a leaf."
+
+
+def _append_policy(job: Job, policy: Policy, certificate_id: str) -> None:
+    job.store.append_row(
+        "policies",
+        policy_id=policy.policy_id,
+        seq=1 + (job.store.one("SELECT count(*) FROM policies") or 0),
+        model_id=policy.model_id,
+        settings_hash=job.settings.routing_hash,
+        certificate_id=certificate_id,
+        body=json.dumps(policy.to_dict()),
+        created_at=now(),
+    )

@@ -10,12 +10,10 @@ from catalog.deliveries import VENDOR
 from catalog.errors import CatalogError
 from catalog.feeds import read_rows
 from catalog.jobs import Counts, Job, digest
-from catalog.labels import LabelReader, append_decisions
+from catalog.labels import NOBODY, LabelReader, append_decisions
 from catalog.mapping import load_mapping
 from catalog.pictures import Pictures
 from catalog.taxonomies import latest_taxonomy
-
-NOBODY = "catalogue"
 
 
 def run(job: Job, file: Path, *, vendor: str | None = None, random: bool = False, source: str = "label") -> Counts:

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from catalog import bundle, card, examples, ledger
-from catalog.calibration import fit_temperature
-from catalog.classifier import Classifier, ParquetEmbeddings
+from catalog.calibration import Temperatures, fit_temperatures
+from catalog.classifier import Classifier, MemoryEmbeddings, ParquetEmbeddings
+from catalog.inputs import TEXT_FIELDS
 from catalog.jobs import Job, now
 from catalog.taxonomies import latest_taxonomy
 from catalog.training_settings import TrainingSettings
@@ -61,15 +62,33 @@ def training_settings(job: Job) -> TrainingSettings:
 
 
 def _calibrate(folder: Path, held_out: pl.DataFrame, classes: list[str], job: Job) -> None:
-    """Writes the temperature, fitted on what will serve (the exported network), not on the network in training."""
-    temperature = 1.0
+    """Writes the temperatures, fitted on what will serve (the exported network), not on the network in training."""
+    found = Temperatures()
     index = {category: n for n, category in enumerate(classes)}
     scored = held_out.filter(pl.col("category_id").is_in(classes))
     if scored.height >= examples.LEAST_EXAMPLES:
         classifier = Classifier.open(folder, device="cpu", threads=job.settings.serving.threads, verify=False)
         target = np.array([index[category] for category in scored["category_id"]])
-        temperature = fit_temperature(classifier.logits(scored), target)
-    (folder / "calibration.json").write_text(json.dumps({"temperature": temperature, "labels": scored.height}))
+        logits, present, rows = _by_modality(classifier, scored)
+        found = fit_temperatures(logits, target[rows], present)
+    (folder / "calibration.json").write_text(json.dumps({**found.to_dict(), "labels": scored.height}))
+
+
+def _by_modality(classifier: Classifier, scored: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logits, what was read, and the row of each answer: every item as it is, those with both also with either alone.
+
+    Feeds bring items without a picture although the labels had none: those would be served at a temperature of pictures.
+    """
+    cache = MemoryEmbeddings()
+    answers = [classifier.raw(scored, embeddings=cache)]
+    both = np.flatnonzero(answers[0][1].all(axis=1))
+    rows = [np.arange(scored.height)]
+    for left_out in (("image",), TEXT_FIELDS) if len(both) else ():
+        alone = scored[both].with_columns(pl.lit(None, pl.String).alias(name) for name in left_out)
+        answers.append(classifier.raw(alone, embeddings=cache))
+        rows.append(both)
+    logits, present = zip(*answers, strict=True)
+    return np.concatenate(logits), np.concatenate(present), np.concatenate(rows)
 
 
 def _predicted(folder: Path, held_out: pl.DataFrame, job: Job) -> pl.DataFrame:

@@ -120,6 +120,10 @@ def _taxonomy_and_model(store: Store) -> None:
             "certificate_id": f"c{n}", "model_id": model, "target": 0.95, "delta": 0.05, "attempt": 1,
             "body": json.dumps(certificate().to_dict()), "issued_at": hour(n),
         })  # fmt: skip
+    rows(store, "suspensions", {
+        "policy_id": "p2", "certificate_id": "c2", "kind": "vendor", "key": "bolt", "cause": "its mapping changed",
+        "items": 2, "ends": "a new certificate", "run_id": RUN[2], "suspended_at": hour(2),
+    })  # fmt: skip
     for key, split in (("a2", "train"), ("b2", "calibration")):
         vendor = {"a": "acme", "b": "bolt"}[key[0]]
         rows(store, "example_splits", {

@@ -82,3 +82,46 @@ def test_small_slices_are_judged_by_an_interval():
     assert low < 0 < high
     low, high = calibration.confidence_gap(p, rng.random(300) < p - 0.2)
     assert high < 0
+
+
+PRESENT = {"both": [1.0, 1.0], "text": [1.0, 0.0], "image": [0.0, 1.0]}
+
+
+def mixed(sizes: dict[str, int], temperatures: dict[str, float], seed: int = 0) -> tuple[np.ndarray, ...]:
+    parts = [(drawn(sizes[name], 12, temperatures[name], seed + n), name) for n, name in enumerate(sizes)]
+    present = np.concatenate([np.tile(PRESENT[name], (sizes[name], 1)) for name in sizes])
+    return *(np.concatenate([part[0][i] for part in parts]) for i in (0, 1)), present
+
+
+def test_each_modality_has_its_temperature():
+    truth = {"both": 1.2, "text": 2.4}
+    found = calibration.fit_temperatures(*mixed({"both": 3000, "text": 3000}, truth))
+    assert found.by_modality == pytest.approx(truth, rel=0.1)
+    assert truth["both"] < found.common < truth["text"]
+    assert found.of(np.array([[1, 0], [1, 1], [0, 1], [0, 0]])).tolist() == [
+        found.by_modality["text"], found.by_modality["both"], found.common, found.common,
+    ]  # fmt: skip
+    assert calibration.Temperatures.from_dict(found.to_dict()) == found
+    assert calibration.Temperatures.from_dict({"temperature": 1.5}).of(np.ones((2, 2))).tolist() == [1.5, 1.5]
+
+
+def test_few_labels_keep_about_the_common_temperature():
+    """Ten text-only items say little: drawn to the others they are off by less than half."""
+    own, drawn_to = [], []
+    for seed in range(20):
+        logits, target, present = mixed({"both": 800, "text": 10}, {"both": 1.5, "text": 1.5}, seed * 10)
+        own.append(abs(np.log(calibration.fit_temperature(logits[800:], target[800:]) / 1.5)))
+        drawn_to.append(abs(np.log(calibration.fit_temperatures(logits, target, present).by_modality["text"] / 1.5)))
+    assert np.mean(drawn_to) < 0.5 * np.mean(own)
+
+
+def test_the_worst_modality_is_calibrated_too():
+    """Text alone is as sure as both together and right less often: one temperature leaves it 4 points off or more."""
+    truth, sizes = {"both": 1.0, "text": 1.6}, {"both": 400, "text": 200}
+    found = calibration.fit_temperatures(*mixed(sizes, truth))
+    logits, target, present = mixed({"both": 4000, "text": 4000}, truth, seed=50)
+    text = present[:, 1] == 0
+    for temperature, low, high in ((np.full(len(logits), found.common), 0.04, 1.0), (found.of(present), -1.0, 0.02)):
+        p = special.softmax(logits / temperature[:, None], axis=1)
+        excess = calibration.ece(p.max(axis=1)[text], (p.argmax(axis=1) == target)[text], draws=20)
+        assert low < excess < high

@@ -11,117 +11,97 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from benchmarks.certificate import HEADER, line, temperature_products
 from catalog.certificate import Certificate, Terms, accepted_errors, certify, labels_missing, one_per_cluster
 from catalog.errors import CatalogError
 from catalog.policy import Policy
 from catalog.routing import route
 from catalog.sequence import FIXED_GRID, Curve, choose_start, fixed_sequence, labels_needed, walk
-from tests.simulated import World, tree
+from catalog.start import chances
+from tests.simulated import DELTA, WORLDS, Products, Tally, World, best_chance, certified, tally, tree
 
 TREE = tree()
-DELTA = 0.05
-LEVEL = DELTA / 4  # of one stratum at the first attempt
-WORLDS = {
-    "calibrated": World(),
-    "over-confident, vain rare departments": World(sharpness=2.0, vanity=2.0),
-    "shy and blurred": World(sharpness=0.5, fog=1.0),
-}
+LEVEL = DELTA / 4  # of one stratum at the first attempt, after the start
 
 
-class Pool:
-    """A large population of one world, for the truth about a threshold; every product weighs the same."""
-
-    def __init__(self, world: World) -> None:
-        frame = world.draw(100_000, 999)
-        self.frame = frame.with_columns(weight=1.0 / pl.len().over("cluster")).sort("log_odds", descending=True)
-        self.score = self.frame["log_odds"].to_numpy()
-        weight = self.frame["weight"].to_numpy()
-        self.coverage = np.cumsum(weight) / weight.sum()
-        self.precision = np.cumsum(weight * self.frame["leaf_chance"].to_numpy()) / np.cumsum(weight)
-
-    def at_leaf(self, threshold: float) -> tuple[float, float]:
-        last = np.searchsorted(-self.score, -threshold, side="right") - 1
-        return float(self.precision[last]), float(self.coverage[last])
-
-    def at_parent(self, leaf: float | None, threshold: float) -> float:
-        node = pl.col("chain_log_odds").list.get(1) >= threshold
-        rest = self.frame.filter(pl.col("log_odds") < (math.inf if leaf is None else leaf))
-        taken = rest.filter(node & (pl.col("chain_mass").list.get(1) > 0.5))
-        return taken.select((pl.col("weight") * pl.col("group_chance")).sum() / pl.col("weight").sum()).item()
-
-    def power_oracle(self, products: int, target: float) -> float:
-        """Coverage of the most lenient threshold that passes in half of all draws of this size."""
-        best = 0.0
-        for place in np.linspace(1000, len(self.score) - 1, 300).astype(int):
-            n = round(products * self.coverage[place])
-            allowed = stats.binom.ppf(LEVEL, n, 1 - target)
-            allowed -= stats.binom.cdf(allowed, n, 1 - target) > LEVEL
-            if stats.binom.cdf(allowed, n, 1 - self.precision[place]) >= 0.5:
-                best = max(best, float(self.coverage[place]))
-        return best
-
-
-def tally(world: World, target: float, draws: int) -> dict[str, float]:
-    """Certificates of 10,000 labels each (700 temperature and 1,500 calibration products), judged by the pool."""
-    pool = Pool(world)
-    broken = nothing = 0
-    covered = []
-    for draw in range(draws):
-        found = certify(
-            world.draw(700, 10_000 + draw), world.draw(1500, 50_000 + draw), TREE, target=target, delta=DELTA
-        )
-        leaf, parent = found.leaf.threshold, found.parent.threshold
-        precision, coverage = (1.0, 0.0) if leaf is None else pool.at_leaf(leaf)
-        below = precision < target or (parent is not None and pool.at_parent(leaf, parent) < target)
-        broken, nothing = broken + below, nothing + (leaf is None)
-        covered.append(coverage)
-    oracle = pool.power_oracle(1500, target)
-    return {"broken": broken / draws, "nothing": nothing / draws, "ratio": float(np.mean(covered)) / oracle}
+def check(seen: Tally, *, reachable: bool) -> None:
+    """What certificate.md asks. Where even the best start would often fail, only validity can be asked for."""
+    assert seen.violations <= seen.allowed
+    if reachable:
+        assert seen.no_leaf <= 0.02
+        assert seen.leaf >= 0.9 * seen.leaf_oracle
 
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_certificates_are_wrong_rarely_and_generous(name):
-    seen = tally(WORLDS[name], 0.95, 25)
-    assert seen["broken"] <= DELTA + 2 * math.sqrt(DELTA * (1 - DELTA) / 25)
-    assert seen["nothing"] <= 0.02
-    assert seen["ratio"] >= 0.9
+    check(tally(WORLDS[name], 0.98, (500, 2000), 200, pool=20_000), reachable=name == "accuracy 0.99")
+
+
+@pytest.mark.parametrize("name", ["calibrated", "over-confident, vain rare departments"])
+def test_at_95_percent_ten_thousand_labels_are_plenty(name):
+    check(tally(WORLDS[name], 0.95, (500, 2000), 60, pool=20_000), reachable=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WORLDS)
 @pytest.mark.parametrize("target", [0.95, 0.98])
 def test_certificates_are_wrong_rarely_in_a_thousand_draws(name, target):
-    seen = tally(WORLDS[name], target, 1000)
+    seen = tally(WORLDS[name], target, (500, 2000), 1000)
     logging.info("%s, target %s: %s", name, target, seen)
-    assert seen["broken"] <= DELTA + 2 * math.sqrt(DELTA * (1 - DELTA) / 1000)
-    if target == 0.95:  # at 98% these worlds lie at the edge of what 1,500 products can show: see the next test
-        assert seen["nothing"] <= 0.02
-        assert seen["ratio"] >= 0.9
+    best = best_chance(WORLDS[name].products(100_000, 999), (2000, target, DELTA / 2))
+    check(seen, reachable=best >= 0.999)
 
 
-@pytest.mark.slow
-def test_a_good_model_is_rarely_refused_at_98():
-    seen = tally(World(mean=9.0), 0.98, 1000)
-    logging.info("leaf accuracy 0.99, target 0.98: %s", seen)
-    assert seen["broken"] <= DELTA
-    assert seen["nothing"] <= 0.02
-    assert seen["ratio"] >= 0.9
+def test_the_benchmark_prints_a_row_for_each_configuration():
+    assert [temperature_products(n) for n in (150, 2000, 5000)] == [70, 500, 500]
+    cells = [cell.strip() for cell in line("accuracy 0.99", 0.95, 500, 4).strip("|").split("|")]
+    assert len(cells) == HEADER.count("|") - 1
+    assert cells[:4] == ["accuracy 0.99", "0.95", "500", "0.0%"] and cells[8].endswith("/ 1.000")
+
+
+def test_arrays_and_frames_are_certified_alike():
+    for seed, world in enumerate((World(), World(mean=2.5, kin=0.97), World(mean=0.0))):
+        before, sample = world.draw(300, 100 + seed), world.draw(900, 200 + seed)
+        found = certify(before, sample, TREE, target=0.9, delta=DELTA)
+        assert found.leaf.threshold is not None or found.parent.threshold is not None
+        simulated = certified(Products.of(before), Products.of(sample), 0.9, DELTA / 2)
+        assert (found.leaf.threshold, found.parent.threshold) == simulated
 
 
 def test_at_the_boundary_the_level_is_kept_and_used():
     """Every threshold just misses the target: the hardest case, in which any certificate is a violation."""
     rng = np.random.default_rng(5)
-    ones, passed, draws = np.ones(700, int), {True: 0, False: 0}, 1500
+    ones, passed, draws = np.ones(700, int), {True: 0, False: 0}, 500
     for _ in range(draws):
         curves = [
             Curve.from_events(rng.normal(3, 2, 700), ones, (rng.random(700) > 0.9499).astype(int), 700) for _ in "ab"
         ]
         for chosen in (True, False):
-            found = walk(curves[0] if chosen else None, curves[1], 0.95, DELTA)
+            found = walk(curves[0] if chosen else None, curves[1], 0.95, DELTA / 2, first=DELTA if chosen else None)
             passed[chosen] += found.last is not None
     limit = DELTA + 2 * math.sqrt(DELTA * (1 - DELTA) / draws)
     assert DELTA / 4 < passed[True] / draws <= limit
-    assert passed[False] / draws <= limit
+    assert passed[False] / draws <= limit / 2
+
+
+def test_a_parent_that_just_misses_is_refused_although_the_leaf_chose_its_products():
+    """The leaf threshold is found on the same labels; where no leaf is sure, parents have precision 0.9499."""
+    rng, draws, wrong_claims = np.random.default_rng(11), 250, 0
+    everyone = _parents_at_the_boundary(rng, 20_000)
+    for _ in range(draws):
+        samples = [_parents_at_the_boundary(rng, size) for size in (200, 600)]
+        truth = everyone.truth(*certified(*samples, 0.95, DELTA))
+        wrong_claims += min(precision for precision, _ in truth) < 0.95
+    assert wrong_claims / draws <= DELTA + 2 * math.sqrt(DELTA * (1 - DELTA) / draws)
+
+
+def _parents_at_the_boundary(rng: np.random.Generator, size: int) -> Products:
+    """Leaves are always right above a score of 3 and in 66% below it, where a parent is right in 94.99%."""
+    score = rng.normal(2, 2, size)
+    sure = score > 3
+    astray = ~sure & (rng.random(size) > 0.9499)
+    wrong = astray | (~sure & (rng.random(size) > 0.7))
+    return Products(score, wrong, np.where(sure, 1, 0.665), score + 8, astray, np.where(sure, 1, 0.9499))
 
 
 @settings(max_examples=150)
@@ -167,8 +147,35 @@ def test_fixed_starts_keep_the_most_lenient_pass():
     score = np.linspace(9, -3, 2000)
     wrong = (score > 8.5).astype(int) * (np.arange(2000) % 3 == 0)  # the strict end is broken, and only that
     found = walk(None, Curve.from_events(score, np.ones(2000, int), wrong, 2000), 0.95, LEVEL)
-    assert found.level == LEVEL / 5
+    assert found.last.level == LEVEL / 5
     assert found.last.threshold == FIXED_GRID[-1]
+
+
+def test_the_start_is_the_best_one_although_errors_are_few():
+    """Of the surest the split shows two errors or five by chance; the curve through all products knows better."""
+    world, tested = WORLDS["calibrated"], (2000, 0.98, DELTA / 2)
+    everyone = world.products(50_000, 999)
+    chances = []
+    for seed in range(40):
+        before = world.products(500, seed).leaf_curve()
+        threshold = before.grid()[choose_start(before, before.grid(), *tested)]
+        taken = everyone.score >= threshold
+        n, precision = round(2000 * taken.mean()), everyone.chance[taken].mean()
+        allowed = stats.binom.ppf(DELTA / 2, n, 0.02) - 1
+        chances.append(stats.binom.cdf(allowed, n, 1 - precision))
+    assert np.mean(chances) >= best_chance(everyone, tested) - 0.15
+
+
+def test_chances_to_pass_are_beta_binomial():
+    for target, level in ((0.98, 0.025), (0.6, 0.05)):
+        n = np.array([0, 1, 5, 60, 1500])
+        seen, rate = n / 3, np.linspace(0, 1 - target, 5)
+        found = chances(seen, rate, n, target, level)
+        for row, size in enumerate(n):
+            k = np.arange(size + 1)
+            passes = stats.binom.cdf(k, size, 1 - target) <= level
+            prior = (seen[row] * rate[row] + 1, seen[row] * (1 - rate[row]) + 2 / (1 - target) - 1)
+            assert found[row] == pytest.approx(stats.betabinom.pmf(k, size, *prior)[passes].sum(), abs=1e-9)
 
 
 def test_labels_needed_agrees_with_the_binomial():
@@ -307,6 +314,34 @@ def test_a_bad_department_goes_to_review():
     assert found.leaf.coverage == pytest.approx((found.leaf.n - groups["D7"].n) / found.calibration_products)
 
 
+def test_each_department_by_itself():
+    """The pooled test passes over a bad department; its own test does not, and says what a certificate would take."""
+    good = World(mean=9.0, noise=0.0)
+    samples = [
+        sample.with_columns(
+            category_id=pl.when(pl.col("leaf_id").str.starts_with("D1") & (pl.int_range(pl.len()) % 12 == 0))
+            .then(pl.lit("D0"))
+            .otherwise("category_id")
+        )
+        for sample in (good.draw(700, 1), good.draw(3000, 2))
+    ]
+    found = certify(*samples, TREE, target=0.95, delta=DELTA, terms=Terms(groups="each"))
+    tests = {test.key: test for test in found.leaf.tests}
+    assert set(tests) <= {f"D{d}" for d in range(8)} and found.leaf.threshold is None
+    assert tests["D0"].threshold is not None and "D1" not in found.leaf.bar
+    assert all(test.level >= LEVEL / len(tests) for test in tests.values())
+    assert all((test.p_value <= test.level) == (test.threshold is not None) for test in tests.values())
+    passed = [test for test in tests.values() if test.threshold is not None]
+    assert (found.leaf.n, found.leaf.k) == (sum(t.n for t in passed), sum(t.k for t in passed))
+    assert Certificate.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    policy = Policy.from_certificate(found, control_share=0.0)
+    tested = samples[1].filter(one_per_cluster(samples[1], 0)).rename({"category_id": "truth"})
+    routed = route(tested.drop("cluster").with_columns(ROUTE_NULLS), policy, TREE)
+    assert routed.filter(pl.col("outcome") == "placed").height == found.leaf.n
+    alone = certify(None, samples[1], TREE, target=0.95, delta=DELTA, terms=Terms(groups="each"))
+    assert all(test.level == LEVEL / 8 / 5 for test in alone.leaf.tests) and alone.leaf.passed
+
+
 def test_labels_at_inner_nodes_are_scored_where_they_stand():
     """An inner label is right at a leaf only for its own terminal class, at a parent for itself and its ancestors."""
     base = World(mean=12.0, noise=0.0).draw(600, 8).with_columns(cluster="item_id")
@@ -323,7 +358,7 @@ def test_labels_at_inner_nodes_are_scored_where_they_stand():
 
 
 def test_terms_that_make_no_sense_are_refused():
-    for target, delta, terms in ((1.0, 0.05, Terms()), (0.95, 0.0, Terms()), (0.95, 0.05, Terms(groups="each"))):
+    for target, delta, terms in ((1.0, 0.05, Terms()), (0.95, 0.0, Terms()), (0.95, 0.05, Terms(groups="some"))):
         with pytest.raises(CatalogError):
             certify(*SAMPLES, TREE, target=target, delta=delta, terms=terms)
     with pytest.raises(CatalogError, match="lacks the columns"):

@@ -9,6 +9,7 @@ from catalog.clusters import (
     assign_splits,
     gtin_key,
     look_alike_clusters,
+    split_shares,
     stable_hash,
     title_key,
 )
@@ -94,7 +95,7 @@ def test_a_further_item_with_a_known_title_renames_nothing():
 def test_splits_follow_their_shares_and_hold_clusters_together():
     clusters = pl.Series([f"c{n // 2}" for n in range(40_000)])
     split = assign_splits(clusters, pl.Series([True] * 40_000), seed=1)
-    for name, share in SPLITS.items():
+    for name, share in split_shares(len(set(clusters)), len(set(clusters))).items():
         assert (split == name).mean() == pytest.approx(share, abs=0.01)
     assert pl.DataFrame({"c": clusters, "s": split}).group_by("c").agg(pl.col("s").n_unique())["s"].max() == 1
     assert not split.equals(assign_splits(clusters, pl.Series([True] * 40_000), seed=2))
@@ -123,6 +124,22 @@ def test_a_planted_leak_is_refused():
     with pytest.raises(CatalogError, match="stand both in what the model learned from"):
         assert_no_leak(pl.Series(["a", "a", "b"]), pl.Series(["train", "calibration", "train"]))
     assert_no_leak(pl.Series(["a", "a", "b"]), pl.Series(["train", "excluded", "early_stopping"]))
+
+
+def test_what_enough_products_leave_over_is_used_elsewhere():
+    assert split_shares(1000, 1000) == pytest.approx(SPLITS)
+    assert split_shares(10_000, 10_000) == pytest.approx(
+        {"train": 0.70, "early_stopping": 0.05, "temperature": 0.05, "calibration": 0.20}
+    )
+    assert split_shares(50_000, 50_000) == pytest.approx(
+        {"train": 0.83, "early_stopping": 0.01, "temperature": 0.01, "calibration": 0.15}
+    )
+    few = split_shares(100_000, 1000)  # few of them may certify: their shares stay
+    assert few["temperature"] == 0.07 and few["calibration"] == pytest.approx(0.225)
+    for products in (1, 10, 7000, 30_000, 1_000_000):
+        shares = split_shares(products, products)
+        assert sum(shares.values()) == pytest.approx(1.0)
+        assert shares["train"] >= 0.70 - 1e-12 and shares["calibration"] >= 0.15
 
 
 def test_hashes_are_pinned_so_that_splits_outlive_upgrades():

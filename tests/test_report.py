@@ -13,6 +13,7 @@ from selectolax.lexbor import LexborHTMLParser as HTMLParser
 from catalog import charts, report, summary, views
 from catalog.errors import CatalogError
 from catalog.store import query_published
+from catalog.stratum import GroupTest
 from pipelines import publish
 from pipelines import report as report_job
 
@@ -240,6 +241,34 @@ def test_what_moved_and_what_was_left_out_is_listed(place):
     assert ["title missing", "acme", "1", "7"] in [
         [c.text() for c in tr.css("td")] for tr in first.css("tr")
     ]  # fmt: skip
+
+
+def test_suspensions_name_cause_items_and_end(place):
+    workspace, store = place
+    page = parsed(report_job.run(job(workspace, store)))
+    assert table(page, "Automation suspended")[1] == ["vendor bolt", "2", "its mapping changed", "a new certificate"]
+
+
+def test_labels_against_a_sure_prediction_are_listed_for_a_person(place):
+    workspace, store = place
+    rows(store, "predictions", {"input_hash": "in-b2", "model_id": "m2", "leaf_id": "112", "log_odds": 2.5})
+    listed = parsed(report_job.run(job(workspace, store)))
+    assert table(listed, "Labels to check")[1] == ["bolt b2", "Home > Garden > Hoses", "Home > Kitchen > Pans"]
+    certify(store, leaf=stratum("leaf"))
+    assert "Labels to check" not in parsed(report_job.run(job(workspace, store))).body.text()
+
+
+def test_departments_tested_apart_show_what_each_needs(place):
+    workspace, store = place
+    tests = (
+        GroupTest("1", "Home", 2.0, 700, 3, 0.001, 0.0125, 982),
+        GroupTest("2", "Toys", None, 40, 1, 0.8, 0.0125, 982),
+    )
+    certify(store, groups="each", leaf=stratum("leaf", n=700, k=3, precision=0.99, refusal=None, tests=tests))
+    card = parsed(report_job.run(job(workspace, store))).css("section.card")[0]
+    text = " ".join(card.text(separator=" ").split())
+    assert "At a leaf certified" in text and "about 982 accepted products" in text
+    assert "Home 700 3 certified" in text and "Toys 40 1 no automation" in text
 
 
 def test_items_at_a_parent_are_counted_as_waiting(place):

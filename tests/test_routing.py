@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -323,3 +325,32 @@ def test_every_row_gets_exactly_one_outcome_whatever_the_order(given_rows, rando
     random.shuffle(order)
     assert route(frame[order], policy, TREE).equals(found[order])
     assert route(found, policy, TREE).select(found.columns).equals(found)
+
+
+def test_an_unseen_vendor_is_placed_with_a_warning_or_reviewed():
+    warned = replace(POLICY, known_vendors=frozenset({"w"}))
+    assert one(predicted(), warned)["reasons"] == ["certified", "unseen_vendor"]
+    assert one(predicted() | {"vendor": "w"}, warned)["reasons"] == ["certified"]
+    strict = replace(warned, review_unseen_vendors=True)
+    assert placing(predicted(), strict) == ("review", None, "unseen_vendor")
+    assert placing(predicted() | {"vendor": "w"}, strict)[0] == "placed"
+    assert placing(predicted(odds=0.3, node=2.5), strict)[0] == "review"
+
+
+def test_a_suspension_stops_its_vendor_or_department_and_moves_nothing():
+    for policy, code in (
+        (replace(POLICY, suspended_vendors=frozenset({"v"})), "vendor_suspended"),
+        (replace(POLICY, suspended_departments=frozenset({"Sport"})), "department_suspended"),
+    ):
+        assert placing(predicted(), policy) == ("review", None, code)
+        stands = {"standing_category": RUNNING, "standing_outcome": "placed"}
+        assert placing(predicted() | stands, policy)[:2] == ("placed", RUNNING)
+        assert placing(predicted(LAMPS, second=CANDLES) | {"vendor": "w"}, policy)[0] == "placed"
+
+
+def test_departments_may_have_thresholds_of_their_own():
+    policy = replace(POLICY, leaf_threshold=None, leaf_groups={"Sport": 5.0}, parent_threshold=None)
+    assert placing(predicted(odds=4.5), policy) == ("review", None, "below_threshold")
+    assert placing(predicted(odds=5.5), policy)[0] == "placed"
+    assert placing(predicted(LAMPS, odds=9.0, second=CANDLES), policy)[0] == "review"
+    assert Policy.from_dict(policy.to_dict()) == policy
