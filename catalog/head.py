@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 BRANCHES = ("ngrams", "text", "image")
-LEAST_SHARE = 0.003  # of a class, as the n-gram branch estimates it: below, the estimate is noise around zero
+LEAST_SHARE = 0.02  # of a class, as the n-gram branch estimates it: below, the estimate is noise around zero
 # Weights before any held-out product was looked at, by what an item has: nothing, a picture, text, both.
 FIRST_MIX = torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.5, 0.0], [1.0, 0.5, 0.5]])
 

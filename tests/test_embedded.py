@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 from catalog import training  # noqa: E402
 from catalog.encoding import Data, encode, targets  # noqa: E402
+from catalog.head import Fusion  # noqa: E402
 from catalog.inputs import item_ngrams  # noqa: E402
 from catalog.network import Encoder, encoder_for  # noqa: E402
 from catalog.taxonomy import from_paths  # noqa: E402
@@ -84,14 +85,16 @@ def accuracies(encoder: Encoder, settings: TrainingSettings) -> dict[str, float]
         target = targets(frame["category_id"].to_list(), classes, taxonomy)
         return encode(frame, encoder, words, target, lambda _done, _total: None)
 
-    learn_data, stop_data = data(learn), data(stop)
-    head = training.new_head(encoder, learn_data, learn["title"].to_list(), settings)
-    stop_data.scores = training.table_scores(head, stop_data)
-    head, _ = training.fit_head(head, learn_data, stop_data, settings, lambda *_: None)
+    work = training.Work(settings, data(learn), data(stop), lambda *_: None)
+    ngrams = training.fit_ngrams(work, learn["title"].to_list())
+    (_, text, _), (_, image, _) = (
+        training.fit_modality(work, tower, name) for tower, name in ((encoder.text, "text"), (encoder.image, "image"))
+    )
+    fusion = Fusion(ngrams, text, image, training.prior_of(work.learn.target))
+    training.mixed(fusion, work.stop)
     foreign = data(rows({k: [FOREIGN[language][k] for language in FOREIGN] for k in classes}))
-    foreign.scores = training.table_scores(head, foreign)
     with torch.inference_mode():
-        logits = head.eval().logits(foreign.text, foreign.image, foreign.present, foreign.scores)
+        logits = fusion(foreign.text, foreign.image, foreign.present, *foreign.grams(np.arange(len(foreign))))
     right = foreign.target[torch.arange(len(logits)), logits.argmax(1)].float().reshape(len(classes), len(FOREIGN))
     return dict(zip(FOREIGN, right.mean(0).tolist(), strict=True))
 
@@ -102,7 +105,7 @@ def test_english_labels_file_foreign_titles_with_the_multilingual_tower_only() -
     torch.set_num_threads(1)
     found = {}
     for name in (E5, "all-MiniLM-L6-v2"):
-        settings = TrainingSettings(encoder_text=name, image_size=32, text_tokens=32, patience=40, dropout=0.1)
+        settings = TrainingSettings(encoder_text=name, image_size=32, text_tokens=32, finetune_epochs=0)
         found[name] = accuracies(encoder_for(settings), settings)
     mean = {name: sum(by.values()) / len(by) for name, by in found.items()}
     assert min(found[E5].values()) >= 0.6, found

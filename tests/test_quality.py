@@ -28,7 +28,7 @@ from tests.conftest import product
 from tests.simulated import World, tree
 
 PLACE = ("mwpd_gpc", "official")
-TINY = TrainingSettings(encoder_text="tiny", encoder_image="tiny", image_size=32, finetune_epochs=0, probe_epochs=2)
+TINY = TrainingSettings(encoder_text="tiny", encoder_image="tiny", image_size=32, finetune_epochs=0)
 
 
 @pytest.fixture(scope="module")
