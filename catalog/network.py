@@ -75,8 +75,8 @@ def embedded_encoder(settings: TrainingSettings) -> Encoder:
         definition = (folder / "tokenizer.json").read_text(encoding="utf-8")
     embedded.load_text(clip.text.transformer, text)
     embedded.load_image(clip.visual.trunk, image)
-    credits = [weights.credit(settings.encoder_text, text), weights.credit(settings.encoder_image, image)]
-    return replace(_composed(clip, tokenizer, definition, settings, text.prefix), weights=", ".join(credits))
+    sources = [weights.credit(settings.encoder_text, text), weights.credit(settings.encoder_image, image)]
+    return replace(_composed(clip, tokenizer, definition, settings, text.prefix), weights=", ".join(sources))
 
 
 def _vision(architecture: str, size: int) -> CLIPVisionCfg:
