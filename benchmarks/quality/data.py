@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import polars as pl
 
 from catalog.clusters import look_alike_clusters
+from catalog.errors import CatalogError
 from catalog.inputs import clean_text
 from catalog.taxonomy import normal_path
 
@@ -31,8 +32,11 @@ def load(name: str, data: Path = DATA) -> pl.DataFrame:
     Columns: what a classifier reads (INPUT_COLUMNS), vendor, item_id, gtin, product_id, image_hash, `cluster`,
     `official` (the publisher's split or null), `category_id` (the label as delivered: what is trained on) and `truth`
     (what is judged against: on bigbasket the commonest label among rows of equal title and brand, else the label).
+    Raises CatalogError when the set is not there.
     """
     folder = data / FOLDERS[name]
+    if not (folder / "items.csv").exists():
+        raise CatalogError(f"{folder}/items.csv is not there.", remedy="Name the folder of the data sets: --data DIR.")
     rows = pl.read_csv(folder / "items.csv", infer_schema_length=0)
     extra = folder / "items_extra.csv"
     if extra.exists():
