@@ -22,8 +22,9 @@ PRICE = pl.Decimal(18, 4)
 _INVISIBLE = (
     "[\u0000-\u0008\u000e-\u001f\u007f-\u0084\u0086-\u009f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 )
-_INPUT = ("vendor", "title", "description", "brand", "vendor_category", "attributes", "image_hash")
-_ROW = (*_INPUT, "item_id", "price", "currency", "gtin_text", "product_id", "image_text", "image_status")
+_CONTENT = ("title", "description", "brand", "vendor_category", "attributes", "image_hash")
+_INPUT = ("vendor", *_CONTENT)  # the model knows vendors: two who say the same may mean different things
+_ROW = (*_CONTENT, "item_id", "price", "currency", "gtin_text", "product_id", "image_text", "image_status")
 _WRAPPED = r'^="(.*)"$'  # how a spreadsheet is told to keep the zeros of an id
 _SCIENTIFIC = r"^\d+([.,]\d+)?[eE]\+?\d+$"
 

@@ -56,6 +56,13 @@ class Ngrams:
         inside = np.arange(start[-1]) - np.repeat(start[:-1], lengths) + np.repeat(self.start[rows], lengths)
         return Ngrams(start, self.bucket[inside], self.weight[inside], self.group[inside])
 
+    @classmethod
+    def joined(cls, parts: Sequence["Ngrams"]) -> "Ngrams":
+        """The items of all parts, one after the other."""
+        start = np.concatenate(([0], np.cumsum(np.concatenate([part.lengths() for part in parts]))))
+        columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("bucket", "weight", "group"))
+        return cls(start, *columns)
+
     def mapped(self, row_of_bucket: np.ndarray) -> "Ngrams":
         """With each bucket replaced by `row_of_bucket[bucket]`; those mapped to a negative number are left out."""
         row = row_of_bucket[self.bucket]

@@ -19,6 +19,7 @@ from catalog.errors import CatalogError
 from catalog.export import export, quiet_exporters
 from catalog.head import Fusion, LexicalBranch, LinearBranch
 from catalog.inputs import item_ngrams
+from catalog.lexical import Ngrams
 from catalog.mixing import set_mix
 from catalog.network import Encoder, encoder_for
 from catalog.objective import Score, score_logits
@@ -88,31 +89,20 @@ def train(
         )
     encoder = encoder_for(settings)
     words = lexicon(item_ngrams(learn), settings.lexical_min_items, MOST_NGRAMS)
-    parts = [
-        encode(
-            part,
-            encoder,
-            words,
-            targets(part["category_id"].to_list(), classes, taxonomy),
-            partial(show, what),
-            scratch=folder.parent,
-        )
-        for part, what in ((learn, "encode"), (stop, "encode held out"))
-    ]
-    work = Work(settings, *parts, show)
-    ngrams = fit_ngrams(work, clusters_of(learn))
-    text_tower, text, text_facts = fit_modality(work, encoder.text, "text")
-    image_tower, image, image_facts = fit_modality(work, encoder.image, "image")
-    encoder = replace(encoder, text=text_tower, image=image_tower)
-    fusion = Fusion(ngrams, text, image, prior_of(work.learn.target))
-    fused = score_logits(mixed(fusion, work.stop), work.stop.target)
-    facts = {"ngrams": _facts(branch_score(fusion, work.stop)), "text": text_facts, "image": image_facts}
+    places = [targets(part["category_id"].to_list(), classes, taxonomy) for part in (learn, stop)]
+    work = Work(
+        settings,
+        encode(learn, encoder, words, places[0], partial(show, "encode"), scratch=folder.parent),
+        encode(stop, encoder, words, places[1], partial(show, "encode held out"), scratch=folder.parent),
+        show,
+    )
+    encoder, fusion, score, facts = fit(work, encoder, (clusters_of(learn), clusters_of(stop)))
     parity = write(encoder, fusion, learn, words, folder, show)
     write_labels(folder, classes, taxonomy)
     return TrainingReport(
         classes,
-        fused.loss,
-        fused.accuracy,
+        score.loss,
+        score.accuracy,
         facts,
         fusion.mix.tolist(),
         lexicon_rows=len(words[1]),
@@ -120,6 +110,20 @@ def train(
         encoder=encoder.name,
         weights=encoder.weights,
     )
+
+
+def fit(
+    work: "Work", encoder: Encoder, clusters: tuple[list[str], list[str]]
+) -> tuple[Encoder, Fusion, Score, dict[str, dict[str, object]]]:
+    """Every branch alone, then their weights; the clusters are those of the items to learn from and to stop on."""
+    ngrams = fit_ngrams(work, clusters[0])
+    text_tower, text, text_facts = fit_modality(work, encoder.text, "text")
+    image_tower, image, image_facts = fit_modality(work, encoder.image, "image")
+    fusion = Fusion(ngrams, text, image, prior_of(work.learn.target))
+    score = score_logits(mixed(fusion, work.stop), work.stop.target)
+    facts = {"ngrams": _facts(branch_score(fusion, work.stop)), "text": text_facts, "image": image_facts}
+    fusion.ngrams = refitted(work, [*clusters[0], *clusters[1]])
+    return replace(encoder, text=text_tower, image=image_tower), fusion, score, facts
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,14 @@ def fit_ngrams(work: Work, clusters: list[str]) -> LexicalBranch:
     grams = work.learn.ngrams
     rows = 1 + int(max(grams.bucket.max(initial=0), work.stop.ngrams.bucket.max(initial=0)))
     fitted = ridge.fit(grams, work.learn.target, clusters, rows, seed=work.settings.seed)
+    return LexicalBranch(fitted.table, fitted.basis)
+
+
+def refitted(work: Work, clusters: list[str]) -> LexicalBranch:
+    """The n-gram branch once more, on the early-stopping items too: nothing is left for them to decide."""
+    grams = Ngrams.joined([work.learn.ngrams, work.stop.ngrams])
+    target = torch.cat([work.learn.target, work.stop.target])
+    fitted = ridge.fit(grams, target, clusters, 1 + int(grams.bucket.max(initial=0)), seed=work.settings.seed)
     return LexicalBranch(fitted.table, fitted.basis)
 
 

@@ -4,14 +4,15 @@ import numpy as np
 
 from catalog.lexical import BUCKETS, GROUPS, Ngrams
 
-# How much each group says, relative to the words of the title: chosen on held-out web shop offers (docs/decisions).
+# How much each group says, relative to the words of the title: chosen on web shop offers whose shops were held out (0.769
+# to 0.777 leaf accuracy) and on others of known shops (0.880 to 0.888). More for the vendor or its category learns shops by heart.
 SHARES = {
     ("title", "words"): 1.0,
     ("title", "characters"): 1.0,
-    ("description", "words"): 0.5,
-    ("vendor_category", "words"): 0.5,
-    ("vendor_category", "characters"): 0.5,
-    ("vendor", "words"): 0.5,
+    ("description", "words"): 0.75,
+    ("vendor_category", "words"): 0.25,
+    ("vendor_category", "characters"): 0.25,
+    ("vendor", "words"): 0.2,
     ("brand", "words"): 0.5,
     ("attributes", "words"): 0.5,
 }

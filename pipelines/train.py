@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from catalog import bundle, card, examples, ledger
+from catalog import bundle, card, examples, ledger, names
 from catalog.calibration import Temperatures, fit_temperatures
 from catalog.classifier import Classifier, MemoryEmbeddings, ParquetEmbeddings
 from catalog.inputs import TEXT_FIELDS
@@ -20,18 +20,24 @@ from pipelines import certify, promote
 
 def run(job: Job, *, limit: int | None = None) -> str:
     """Returns the id of the new bundle. It is promoted at once only when no model serves yet."""
-    from catalog import training  # noqa: PLC0415 - torch is loaded only where a model is trained
+    from catalog import cold, training  # noqa: PLC0415 - torch is loaded only where a model is trained
 
     store, taxonomy = job.store, latest_taxonomy(job.store)
     known = examples.labelled(store, taxonomy, seed=job.settings.training.seed)
-    examples.require_enough(known)
+    if known.height:
+        examples.require_enough(known)
     if limit is not None:
         known = known.sample(min(limit, known.height), seed=job.settings.training.seed)
     folder = job.workspace.state / "training"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     usable = known.filter(pl.col("split") != "excluded")
-    report = training.train(usable, taxonomy, training_settings(job), folder, job.progress)
+    if known.height:
+        report = training.train(
+            names.with_names(usable, taxonomy), taxonomy, training_settings(job), folder, job.progress
+        )
+    else:
+        report = cold.train_on_names(taxonomy, training_settings(job), folder, job.progress)
     _calibrate(folder, usable.filter(split="temperature"), report.classes, job)
     predicted = _predicted(folder, usable.filter(pl.col("split") != "train"), job)
     settings = {name: value for name, value in asdict(training_settings(job)).items() if name != "threads"}

@@ -36,6 +36,7 @@ _TORCH = frozenset(
         "catalog/ridge.py",
         "catalog/agreement.py",
         "catalog/objective.py",
+        "catalog/cold.py",
         "catalog/probe.py",
         "catalog/tuning.py",
         "catalog/mixing.py",
