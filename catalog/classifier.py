@@ -74,8 +74,8 @@ class Classifier:
         Further columns: input_hash, has_text, has_image, image_status (used, missing, unreadable), stage.
         """
         cache = embeddings if embeddings is not None else MemoryEmbeddings()
-        parts = [self._predict(frame.slice(at, STEP), cache) for at in range(0, frame.height, STEP)]
-        return pl.concat(parts) if parts else pl.DataFrame()
+        parts = [self._predict(frame.slice(at, STEP), cache) for at in range(0, max(frame.height, 1), STEP)]
+        return pl.concat(parts)
 
     def _predict(self, frame: pl.DataFrame, cache: EmbeddingCache) -> pl.DataFrame:
         encoded = self._encode(frame, cache)
@@ -84,7 +84,7 @@ class Classifier:
             frame["input_hash"],
             has_text=pl.Series(encoded.present[:, 0] > 0),
             has_image=pl.Series(encoded.present[:, 1] > 0),
-            image_status=pl.Series(encoded.image_status),
+            image_status=pl.Series(encoded.image_status, dtype=pl.String),
             stage=pl.lit("full"),
         )
 
@@ -110,7 +110,7 @@ class Classifier:
         with ThreadPoolExecutor(self.threads) as pool:
             text = self._texts(texts, cache, pool)
             image, status = self._images(paths, cache, pool)
-        present = np.stack([[bool(t) for t in texts], [s == "used" for s in status]], axis=1).astype(np.float32)
+        present = np.array([[bool(t) for t in texts], [s == "used" for s in status]], np.float32).T
         grams = item_ngrams(frame).mapped(self._row_of_bucket)
         return Encoded(text, image, present, weighted(grams, self._idf), status)
 

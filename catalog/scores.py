@@ -76,10 +76,10 @@ def describe(logits: np.ndarray, temperature: np.ndarray | float, tree: Tree) ->
     lists = pl.List(pl.Float64)
     return pl.DataFrame(
         {
-            "leaf_id": tree.classes[top[:, 0]].tolist(),
+            "leaf_id": pl.Series(tree.classes[top[:, 0]].tolist(), dtype=pl.String),
             "probability": p[rows, top[:, 0]],
             "log_odds": top_odds[:, 0],
-            "top_ids": [tree.classes[found].tolist() for found in top],
+            "top_ids": pl.Series([tree.classes[found].tolist() for found in top], dtype=pl.List(pl.String)),
             "top_log_odds": pl.Series([list(found) for found in top_odds], dtype=lists),
             "chain_ids": pl.Series(
                 [[str(tree.nodes[node]) for node in chain] for chain in chains], dtype=pl.List(pl.String)
