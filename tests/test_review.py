@@ -4,6 +4,7 @@ import csv
 import io
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -258,6 +259,23 @@ def test_a_group_stays_on_one_sheet_unless_it_is_larger_than_one(
     paged = review_queue.paged(rows, limit)
     assert [len(page) for page in paged] == pages
     assert [row for page in paged for row in page] == rows
+
+
+def test_while_nothing_is_certified_the_proposed_categories_take_turns() -> None:
+    tree = from_paths(["Mugs", "Plates"])
+    sizes = {"Mugs": (4, 3, 2), "Plates": (1,)}
+    rows = [
+        waiting(f"{path}{n}{m}", group_id=f"{path}{n}", candidates=(path,), reason="no_certificate")
+        for path, groups in sizes.items()
+        for n, size in enumerate(groups)
+        for m in range(size)
+    ]
+    queue = review_queue.arrange(rows, tree, workspace_id="w", run_id="r")
+    order = list(dict.fromkeys(row.group_id for row in queue))
+    assert order == ["Mugs0", "Plates0", "Mugs1", "Mugs2"]
+    certified = [replace(row, reason="below_threshold") for row in rows]
+    queue = review_queue.arrange(certified, tree, workspace_id="w", run_id="r")
+    assert list(dict.fromkeys(row.group_id for row in queue))[-1] == "Plates0"
 
 
 def waiting(item_id: str, **facts: object) -> review_queue.Waiting:
