@@ -10,6 +10,7 @@ from typing import Any
 from catalog import card
 from catalog.calibration import Temperatures
 from catalog.errors import BundleRefused
+from catalog.novelty import Novelty
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -45,6 +46,7 @@ class Bundle:
     ancestors: dict[str, list[str]]
     towers: dict[str, str]
     temperatures: Temperatures
+    novelty: Novelty
     manifest: dict[str, Any]
 
 
@@ -102,15 +104,14 @@ def open_bundle(path: Path, *, verified: bool = True) -> Bundle:
     manifest = verify(path) if verified else {"model_id": "unfinished"}
     labels = json.loads((path / LAYOUT.labels).read_text())
     calibration = path / LAYOUT.calibration
-    temperatures = (
-        Temperatures.from_dict(json.loads(calibration.read_text())) if calibration.exists() else Temperatures()
-    )
+    calibrated = json.loads(calibration.read_text()) if calibration.exists() else Temperatures().to_dict()
     return Bundle(
         path,
         manifest["model_id"],
         labels["classes"],
         labels["ancestors"],
         labels["towers"],
-        temperatures,
+        Temperatures.from_dict(calibrated),
+        Novelty.from_dict(calibrated),
         manifest,
     )

@@ -79,9 +79,12 @@ class Classifier:
 
     def _predict(self, frame: pl.DataFrame, cache: EmbeddingCache) -> pl.DataFrame:
         encoded = self._encode(frame, cache)
-        found = describe(self._fuse(encoded), self.bundle.temperatures.of(encoded.present), self._tree)
+        logits = self._fuse(encoded).astype(np.float64)
+        found = describe(logits, self.bundle.temperatures.of(encoded.present), self._tree)
+        unlike = pl.Series(self.bundle.novelty.of(logits, encoded.present), dtype=pl.Float64)
         return found.with_columns(
             frame["input_hash"],
+            novelty=unlike.fill_nan(None).fill_null(found["novelty"]),
             has_text=pl.Series(encoded.present[:, 0] > 0),
             has_image=pl.Series(encoded.present[:, 1] > 0),
             image_status=pl.Series(encoded.image_status, dtype=pl.String),

@@ -13,6 +13,7 @@ from catalog.calibration import Temperatures, fit_temperatures
 from catalog.classifier import Classifier, MemoryEmbeddings, ParquetEmbeddings
 from catalog.inputs import TEXT_FIELDS
 from catalog.jobs import Job, now
+from catalog.novelty import Novelty
 from catalog.taxonomies import latest_taxonomy
 from catalog.training_settings import TrainingSettings
 from pipelines import certify, promote
@@ -68,16 +69,17 @@ def training_settings(job: Job) -> TrainingSettings:
 
 
 def _calibrate(folder: Path, held_out: pl.DataFrame, classes: list[str], job: Job) -> None:
-    """Writes the temperatures, fitted on what will serve (the exported network), not on the network in training."""
-    found = Temperatures()
+    """Writes temperatures and what is usual, fitted on what will serve (the exported network), not on the network in training."""
+    found, unlike = Temperatures(), Novelty()
     index = {category: n for n, category in enumerate(classes)}
     scored = held_out.filter(pl.col("category_id").is_in(classes))
     if scored.height >= examples.LEAST_EXAMPLES:
         classifier = Classifier.open(folder, device="cpu", threads=job.settings.serving.threads, verify=False)
         target = np.array([index[category] for category in scored["category_id"]])
         logits, present, rows = _by_modality(classifier, scored)
-        found = fit_temperatures(logits, target[rows], present)
-    (folder / "calibration.json").write_text(json.dumps({**found.to_dict(), "labels": scored.height}))
+        found, unlike = fit_temperatures(logits, target[rows], present), Novelty.fit(logits, present)
+    content = {**found.to_dict(), **unlike.to_dict(), "labels": scored.height}
+    (folder / "calibration.json").write_text(json.dumps(content))
 
 
 def _by_modality(classifier: Classifier, scored: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,6 +1,5 @@
 """Our own model through its public door: train a bundle, then score with what would serve."""
 
-import json
 from dataclasses import asdict
 
 import numpy as np
@@ -10,6 +9,7 @@ from benchmarks.quality.trained import Lesson, Trained, only
 from catalog import training
 from catalog.classifier import Classifier
 from catalog.embeddings import MemoryEmbeddings
+from catalog.novelty import energy
 from catalog.training_settings import TrainingSettings
 
 
@@ -25,14 +25,11 @@ def ours(lesson: Lesson, settings: TrainingSettings, shown: str = "both") -> Tra
     report = training.train(only(examples, shown), lesson.taxonomy, settings, folder)
     kept = MemoryEmbeddings()
 
-    def open_bundle() -> Classifier:
-        return Classifier.open(folder, device="cpu", threads=lesson.threads, verify=False)
+    def novelty(frame: pl.DataFrame, _temperature: float) -> np.ndarray:
+        """What is served is a rank of this among known products, which orders items alike."""
+        return energy(served.logits(only(frame, shown), embeddings=kept))
 
-    def novelty(frame: pl.DataFrame, temperature: float) -> np.ndarray:
-        (folder / "calibration.json").write_text(json.dumps({"temperature": temperature, "labels": 0}))
-        return open_bundle().predict(only(frame, shown), embeddings=kept)["novelty"].to_numpy()
-
-    served = open_bundle()
+    served = Classifier.open(folder, device="cpu", threads=lesson.threads, verify=False)
     told = {"settings": asdict(settings), "report": report.to_dict(), "shown": shown}
     return Trained(report.classes, lambda frame: served.logits(only(frame, shown), embeddings=kept), told, novelty)
 
