@@ -154,7 +154,7 @@ def fewest(measured: Measured, place: Place, method: str, goal: float) -> float 
     for part in (1.0, *SHARES):
         value = figure(measured, Cell(*place, method, share=part), "leaf_accuracy")
         if value is None:
-            return reached or None
+            return reached if reached > 1.0 else None  # all labels reaching it says nothing yet
         if value < goal:
             return reached
         reached = 1.0 / part
