@@ -76,9 +76,15 @@ def with_vendors(store: Store, policy: Policy, unseen_vendor: str) -> Policy:
     return replace(policy, known_vendors=known, review_unseen_vendors=enough or unseen_vendor == "review")
 
 
-def all_vendors(store: Store, policy: Policy) -> frozenset[str]:
-    """Those the labels name and those that deliver."""
-    return policy.known_vendors.union(store.query("SELECT DISTINCT vendor FROM live_items")["vendor"]) - {NOBODY}
+def read_vendors(store: Store, folder: Path, policy: Policy) -> frozenset[str]:
+    """Those that deliver, and those the labels name that have a mapping: their files are read in a known way.
+
+    A vendor known from labels alone has no such way yet. Its first mapping is no change: it would be suspended the night it
+    starts to deliver.
+    """
+    delivering = store.query("SELECT DISTINCT vendor FROM live_items WHERE delivered")["vendor"]
+    mapped = {vendor for vendor in policy.known_vendors if (folder / f"{vendor}.toml").exists()}
+    return frozenset(delivering).union(mapped) - {NOBODY}
 
 
 def standing(

@@ -68,7 +68,8 @@ def _issue(job: Job, model_id: str) -> Policy:
     policy = Policy.from_certificate(certificate, audit_share=routing.audit_share, control_share=routing.control_share)
     policy = grounds.with_vendors(store, policy, routing.unseen_vendor)
     certificate_id = digest(certificate.to_dict())
-    rests_on = grounds.grounds(job.workspace.vendors, grounds.all_vendors(store, policy), taxonomy)
+    folder = job.workspace.vendors
+    rests_on = grounds.grounds(folder, grounds.read_vendors(store, folder, policy), taxonomy)
     with store.transaction():
         store.append_row(
             "certificates",

@@ -21,7 +21,8 @@ SETTINGS = """\
 target = 0.95
 
 [training]
-finetune_epochs = 1  # one pass over the last blocks keeps the demo short
+finetune_epochs = 1  # a short look at the labels by the last blocks of the towers keeps the demo short
+unfreeze_blocks = 2
 
 [feeds]
 max_refused = 0

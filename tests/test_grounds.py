@@ -88,6 +88,18 @@ def test_a_changed_mapping_suspends_its_vendor_until_it_is_taken_back(certified)
     assert work.store.one("SELECT count(*) FROM suspensions WHERE key = 'acme'") == 1
 
 
+def test_the_first_mapping_of_a_vendor_known_from_labels_is_no_change(certified):
+    work, policy = certified
+    folder, named = work.workspace.vendors, replace(policy, known_vendors=frozenset({"newcomer"}))
+    delivering = grounds.read_vendors(work.store, folder, policy)
+    assert (
+        delivering == set(work.store.query("SELECT DISTINCT vendor FROM live_items WHERE delivered")["vendor"]) != set()
+    )
+    assert grounds.read_vendors(work.store, folder, named) == delivering
+    (folder / "newcomer.toml").write_text(MAPPING)
+    assert grounds.read_vendors(work.store, folder, named) == delivering | {"newcomer"}
+
+
 def test_a_changed_tree_suspends_its_department(certified):
     work, policy = certified
     paths = {**IDS, "Toys > Balls": "22"}
