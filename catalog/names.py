@@ -7,7 +7,7 @@ import polars as pl
 from catalog.inputs import clean_text
 from catalog.taxonomy import Taxonomy
 
-ENOUGH = 20  # labels a leaf, on average, from which names add nothing (measured: benchmarks/cold_start.py)
+ENOUGH = 20  # labels a leaf, on average, from which names add nothing to speak of (benchmarks/cold_start.py)
 _TEXT = ("title", "vendor_category")
 _ABSENT = ("description", "brand", "attributes", "image")
 
