@@ -166,5 +166,7 @@ def embed(tower: nn.Module, inputs: Texts | Pixels, items: int, progress: Callab
 @contextmanager
 def half_precision() -> Iterator[None]:
     """bfloat16 products where the processor has them: training is 2.5 times faster; what is exported stays float32."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+    # Builds without oneDNN do not know the question.
+    able = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    with torch.autocast("cpu", torch.bfloat16, enabled=able):
         yield
