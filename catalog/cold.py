@@ -43,7 +43,7 @@ def train_on_names(
         for text in (names["title"], names["vendor_category"])
     ]
     rows = 1 + int(data[0].ngrams.bucket.max(initial=0))
-    fitted = ridge.fit(data[0].ngrams, target, leaves, rows, seed=settings.seed)
+    fitted = ridge.fit(data[0].ngrams, target, leaves, rows, ridge.Plan(settings.seed))
     image = LinearBranch(encoder.image.width, len(leaves), dropout=0.0)
     fusion = Fusion(LexicalBranch(fitted.table, fitted.basis), nearest(data), image, prior_of(target)).eval()
     parity = write(encoder, fusion, names, words, folder, show)

@@ -116,6 +116,7 @@ def page(store: Store, run_id: str) -> str:
             curve=_curve(serves),
             reasons_chart=_reasons_chart(reasons),
             doubtful=_doubtful(store, serves),
+            doubts=store.one("SELECT count(*) FROM labels_to_check"),
             **_lists(store, run_id),
         )
     )
@@ -161,6 +162,7 @@ def _lists(store: Store, run_id: str) -> dict[str, list[dict[str, Any]]]:
             "SELECT * FROM moved_items WHERE run_id = ? AND change = 'moved' ORDER BY vendor, item_id", run_id
         ),
         "suspended": listed("SELECT * FROM suspended ORDER BY items DESC, key"),
+        "to_check": listed("SELECT * FROM labels_to_check ORDER BY rank"),
         "conflicts": listed("SELECT * FROM gtin_conflicts ORDER BY items DESC, gtin"),
         "files": listed(
             "SELECT * FROM delivery_runs WHERE run_id = ? AND status IN ('refused', 'held') ORDER BY vendor, delivery_no",

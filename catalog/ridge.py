@@ -1,7 +1,7 @@
 """The n-gram branch: one ridge regression per class, with scores on its own training items that did not see them.
 
-A branch fitted on the very items the head is trained on looks perfect there, and the head would then learn nothing from
-text and picture. Ridge regression gives in closed form what it would have said of an item without that item.
+Ridge regression gives in closed form what it would have said of an item without that item: what finds wrong labels
+(catalog/doubts.py), for on its own training items a branch is always right.
 """
 
 import warnings
@@ -24,16 +24,26 @@ _LARGEST_CLUSTER = 200
 class Ridge:
     """A fitted branch. `table` float32 (rows, rank) times `basis` (rank, classes) are its weights; basis None: rank = classes.
 
-    `left_out` float32 (n, classes): the scores of the training items, each from a fit without its cluster.
+    `left_out` float16 (n, classes): the scores of the training items, each from a fit without its cluster; None where
+    they were not asked for.
     """
 
     table: Tensor
     basis: Tensor | None
-    left_out: Tensor
+    left_out: Tensor | None
 
 
-def fit(grams: Ngrams, target: Tensor, clusters: list[str], rows: int, *, seed: int, largest: int = LARGEST) -> Ridge:
-    """Solves the branch for n items; a table of more than `largest` weights is stored as a product of two.
+@dataclass(frozen=True)
+class Plan:
+    """How to solve. `largest`: weights of the table beyond which it is stored as a product of two."""
+
+    seed: int
+    largest: int = LARGEST
+    left_out: bool = False
+
+
+def fit(grams: Ngrams, target: Tensor, clusters: list[str], rows: int, plan: Plan) -> Ridge:
+    """Solves the branch for n items whose n-grams lie below `rows`.
 
     With X the weighted n-grams (n, rows) of length 1 and Y the labels: K = X X', a = (K + penalty I)^-1 Y, table = X' a.
     Without the items S of a cluster the scores of S are Y_S - (G_SS)^-1 a_S with G = (K + penalty I)^-1, the block form
@@ -41,15 +51,17 @@ def fit(grams: Ngrams, target: Tensor, clusters: list[str], rows: int, *, seed: 
     would tell the label of the other.
     """
     labels = target.float() / target.sum(1, keepdim=True).clamp(min=1)
-    alpha, scores = torch.zeros_like(labels), torch.zeros_like(labels)
-    chunks = _chunks(clusters, seed)
+    alpha = torch.zeros_like(labels)
+    scores = torch.zeros(labels.shape, dtype=torch.float16) if plan.left_out else None
+    chunks = _chunks(clusters, plan.seed)
     for members in chunks:
-        inverse = _inverse(_sparse(grams.take(members), rows))
-        alpha[members] = inverse @ labels[members]
-        names = [clusters[row] for row in members]
-        scores[members] = _left_out(inverse, alpha[members], labels[members], names)
-        del inverse
-    basis = _basis(alpha, labels, largest // max(rows, 1))
+        factor = _factor(_sparse(grams.take(members), rows))
+        alpha[members] = torch.cholesky_solve(labels[members], factor)
+        if scores is not None:
+            names = [clusters[row] for row in members]
+            scores[members] = _left_out(factor, alpha[members], labels[members], names).half()
+        del factor
+    basis = _basis(alpha, labels, plan.largest // max(rows, 1))
     narrow = alpha if basis is None else alpha @ basis.t()
     return Ridge((_sparse(grams, rows).t() @ narrow) / len(chunks), basis, scores)
 
@@ -86,8 +98,8 @@ def _sparse(grams: Ngrams, rows: int) -> Tensor:
         return found.coalesce().to_sparse_csr()
 
 
-def _inverse(x: Tensor) -> Tensor:
-    """(X X' + penalty I)^-1, float32 (n, n); the penalty follows the items' length, whatever fields they have."""
+def _factor(x: Tensor) -> Tensor:
+    """Cholesky factor (n, n) of X X' + penalty I; the penalty follows the items' length, whatever fields they have."""
     kernel = torch.empty(x.shape[0], x.shape[0])
     crow, col, value = x.crow_indices(), x.col_indices(), x.values()
     for start in range(0, x.shape[0], _BLOCK):
@@ -98,12 +110,11 @@ def _inverse(x: Tensor) -> Tensor:
         block[col[low:high], item] = value[low:high]
         kernel[:, start:stop] = x @ block
     kernel.diagonal().add_(PENALTY * float(kernel.diagonal().mean().clamp(min=1e-6)))
-    factor = torch.linalg.cholesky(kernel)
-    del kernel  # gigabytes: never three of them at once
-    return torch.cholesky_inverse(factor)
+    return torch.linalg.cholesky(kernel, out=kernel)  # in its place: gigabytes, never two of them at once
 
 
-def _left_out(inverse: Tensor, alpha: Tensor, labels: Tensor, clusters: list[str]) -> Tensor:
+def _left_out(factor: Tensor, alpha: Tensor, labels: Tensor, clusters: list[str]) -> Tensor:
+    inverse = torch.cholesky_inverse(factor)
     scores = labels - alpha / inverse.diagonal().unsqueeze(1)
     _, cluster, counts = np.unique(np.array(clusters), return_inverse=True, return_counts=True)
     order = np.argsort(cluster, kind="stable")

@@ -13,7 +13,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from catalog import ridge
+from catalog import doubts, ridge
 from catalog.encoding import Data, Lexicon, class_list, embed, encode, targets
 from catalog.errors import CatalogError
 from catalog.export import export, quiet_exporters
@@ -42,7 +42,7 @@ class TrainingReport:
     """What came out. Log-losses and accuracies are on the early-stopping split.
 
     `branches`: per branch the score of the frozen tower's probe and of the tuned one, and which ships. `mix`: the
-    weights of `head.Fusion`.
+    weights of `head.Fusion`. `doubts`: labels to check, as `doubts.table`.
     """
 
     classes: list[str]
@@ -54,10 +54,12 @@ class TrainingReport:
     parity: dict[str, float] = field(default_factory=dict)
     encoder: str = ""
     weights: str = ""
+    doubts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=doubts.SCHEMA))
 
     def to_dict(self) -> dict:
-        """JSON-ready, the class list left out; a figure no product could be counted for is None, since JSON has no NaN."""
-        return {name: _finite(value) for name, value in asdict(self).items() if name != "classes"}
+        """JSON-ready, of the doubts only their number; a figure no product could be counted for is None, JSON has no NaN."""
+        told = asdict(replace(self, doubts=pl.DataFrame()))
+        return {name: _finite(told[name]) for name in told.keys() - {"classes"}} | {"doubts": self.doubts.height}
 
 
 def _finite(value: object) -> object:
@@ -96,34 +98,44 @@ def train(
         encode(stop, encoder, words, places[1], partial(show, "encode held out"), scratch=folder.parent),
         show,
     )
-    encoder, fusion, score, facts = fit(work, encoder, (clusters_of(learn), clusters_of(stop)))
+    encoder, fusion, fitted = fit(work, encoder, (clusters_of(learn), clusters_of(stop)))
     parity = write(encoder, fusion, learn, words, folder, show)
     write_labels(folder, classes, taxonomy)
     return TrainingReport(
         classes,
-        score.loss,
-        score.accuracy,
-        facts,
+        fitted.score.loss,
+        fitted.score.accuracy,
+        fitted.branches,
         fusion.mix.tolist(),
         lexicon_rows=len(words[1]),
         parity=parity,
         encoder=encoder.name,
         weights=encoder.weights,
+        doubts=doubts.table(fitted.doubts, learn, classes),
     )
 
 
-def fit(
-    work: "Work", encoder: Encoder, clusters: tuple[list[str], list[str]]
-) -> tuple[Encoder, Fusion, Score, dict[str, dict[str, object]]]:
+@dataclass(frozen=True)
+class Fitted:
+    """What fitting found: the held-out score, what was measured of each branch, and the labels it doubts."""
+
+    score: Score
+    branches: dict[str, dict[str, object]]
+    doubts: doubts.Doubts
+
+
+def fit(work: "Work", encoder: Encoder, clusters: tuple[list[str], list[str]]) -> tuple[Encoder, Fusion, Fitted]:
     """Every branch alone, then their weights; the clusters are those of the items to learn from and to stop on."""
-    ngrams = fit_ngrams(work, clusters[0])
+    ngrams, left_out = fit_ngrams(work, clusters[0])
+    doubted = doubted_labels(work, left_out, clusters[0])
+    del left_out
     text_tower, text, text_facts = fit_modality(work, encoder.text, "text")
     image_tower, image, image_facts = fit_modality(work, encoder.image, "image")
     fusion = Fusion(ngrams, text, image, prior_of(work.learn.target))
     score = score_logits(mixed(fusion, work.stop), work.stop.target)
     facts = {"ngrams": _facts(branch_score(fusion, work.stop)), "text": text_facts, "image": image_facts}
     fusion.ngrams = refitted(work, [*clusters[0], *clusters[1]])
-    return replace(encoder, text=text_tower, image=image_tower), fusion, score, facts
+    return replace(encoder, text=text_tower, image=image_tower), fusion, Fitted(score, facts, doubted)
 
 
 @dataclass(frozen=True)
@@ -141,19 +153,34 @@ def clusters_of(learn: pl.DataFrame) -> list[str]:
     return learn["cluster" if "cluster" in learn.columns else "input_hash"].to_list()
 
 
-def fit_ngrams(work: Work, clusters: list[str]) -> LexicalBranch:
-    """The n-gram branch, solved in closed form."""
+def fit_ngrams(work: Work, clusters: list[str]) -> tuple[LexicalBranch, Tensor]:
+    """The n-gram branch, solved in closed form, and what it says of each item without it, (n, classes)."""
     grams = work.learn.ngrams
     rows = 1 + int(max(grams.bucket.max(initial=0), work.stop.ngrams.bucket.max(initial=0)))
-    fitted = ridge.fit(grams, work.learn.target, clusters, rows, seed=work.settings.seed)
-    return LexicalBranch(fitted.table, fitted.basis)
+    fitted = ridge.fit(grams, work.learn.target, clusters, rows, ridge.Plan(work.settings.seed, left_out=True))
+    assert fitted.left_out is not None
+    return LexicalBranch(fitted.table, fitted.basis), fitted.left_out
+
+
+def doubted_labels(work: Work, ngrams: Tensor, clusters: list[str]) -> doubts.Doubts:
+    """Labels to check, by the n-grams' left-out shares and those of the towers as they came (tuned ones know the label)."""
+    learn = work.learn
+    with_words = torch.from_numpy(np.flatnonzero(learn.ngrams.lengths()))
+    branches = [doubts.LeftOut(ngrams[with_words], with_words)] if len(with_words) else []
+    for vectors, inputs in ((learn.text, learn.texts), (learn.image, learn.pixels)):
+        rows = torch.from_numpy(inputs.rows)
+        if len(rows):
+            names = [clusters[row] for row in inputs.rows]
+            branches.append(doubts.LeftOut(doubts.left_out_shares(vectors[rows], learn.target[rows], names), rows))
+    return doubts.doubted(branches, learn.target)
 
 
 def refitted(work: Work, clusters: list[str]) -> LexicalBranch:
     """The n-gram branch once more, on the early-stopping items too: nothing is left for them to decide."""
     grams = Ngrams.joined([work.learn.ngrams, work.stop.ngrams])
     target = torch.cat([work.learn.target, work.stop.target])
-    fitted = ridge.fit(grams, target, clusters, 1 + int(grams.bucket.max(initial=0)), seed=work.settings.seed)
+    rows = 1 + int(grams.bucket.max(initial=0))
+    fitted = ridge.fit(grams, target, clusters, rows, ridge.Plan(work.settings.seed))
     return LexicalBranch(fitted.table, fitted.basis)
 
 

@@ -51,6 +51,7 @@ def run(job: Job, *, limit: int | None = None) -> str:
     }
     model_id = bundle.finalize(folder, job.workspace.models, facts)
     _record(job, model_id, known, predicted, facts)
+    _record_doubts(job, model_id, report.doubts)
     certify.run(job, model_id=model_id)
     if ledger.current_model(store) is None:
         promote.run(job, model_id, reason="first model of this workspace")
@@ -133,3 +134,14 @@ def _record(job: Job, model_id: str, known: pl.DataFrame, predicted: pl.DataFram
             run_id=job.run_id,
             trained_at=now(),
         )
+
+
+def _record_doubts(job: Job, model_id: str, doubts: pl.DataFrame) -> None:
+    """Appends the labels to check; the same labels and settings train the same model, whose doubts stand already."""
+    if job.store.one("SELECT count(*) FROM label_doubts WHERE model_id = ?", [model_id]):
+        return
+    ranked = doubts.with_row_index("rank", offset=1).with_columns(
+        pl.col("rank").cast(pl.Int32), model_id=pl.lit(model_id), run_id=pl.lit(job.run_id), doubted_at=pl.lit(now())
+    )
+    with job.store.transaction():
+        job.store.append("label_doubts", ranked)

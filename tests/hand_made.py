@@ -124,6 +124,17 @@ def _taxonomy_and_model(store: Store) -> None:
         "policy_id": "p2", "certificate_id": "c2", "kind": "vendor", "key": "bolt", "cause": "its mapping changed",
         "items": 2, "ends": "a new certificate", "run_id": RUN[2], "suspended_at": hour(2),
     })  # fmt: skip
+    doubt = {
+        "vendor": "archive",
+        "category_id": PANS,
+        "suggested_id": KETTLES,
+        "share_label": 0.1,
+        "share_suggested": 0.8,
+    }
+    rows(store, "label_doubts", {**doubt, "model_id": "m1", "rank": 1, "item_id": "x1", "doubted_at": hour(20)},
+         {**doubt, "model_id": "m2", "rank": 1, "item_id": "x1", "doubted_at": hour(60)},
+         {**doubt, "model_id": "m2", "rank": 2, "item_id": "x2", "doubted_at": hour(60)},  # its label is another by now
+    )  # fmt: skip
     for key, split in (("a2", "train"), ("b2", "calibration")):
         vendor = {"a": "acme", "b": "bolt"}[key[0]]
         rows(store, "example_splits", {

@@ -255,6 +255,16 @@ def test_labels_against_a_sure_prediction_are_listed_for_a_person(place):
     listed = parsed(report_job.run(job(workspace, store)))
     assert table(listed, "Labels to check")[1] == ["bolt b2", "Home > Garden > Hoses", "Home > Kitchen > Pans"]
     certify(store, leaf=stratum("leaf"))
+    listed = parsed(report_job.run(job(workspace, store)))
+    assert table(listed, "Labels to check")[1][0].startswith("archive x1")
+
+
+def test_labels_that_training_doubts_are_listed_with_what_it_would_expect(place):
+    workspace, store = place
+    page = parsed(report_job.run(job(workspace, store)))
+    assert table(page, "Labels to check")[1][1:] == ["Home > Kitchen > Pans", "Home > Kitchen > Kettles"]
+    assert "1 label that training doubts" in page.body.text()
+    store.execute("DELETE FROM label_doubts")
     assert "Labels to check" not in parsed(report_job.run(job(workspace, store))).body.text()
 
 

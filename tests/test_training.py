@@ -32,23 +32,23 @@ def test_left_out_scores_are_those_of_a_fit_without_the_cluster() -> None:
     rng = np.random.default_rng(0)
     found, target = grams(rng, 30, 12), torch.eye(3, dtype=torch.bool)[torch.arange(30) % 3]
     clusters = [f"c{n // 2}" if n < 10 else f"c{n}" for n in range(30)]
-    scores = ridge.fit(found, target, clusters, 12, seed=1).left_out
+    scores = ridge.fit(found, target, clusters, 12, ridge.Plan(1, left_out=True)).left_out
     for name in ("c0", "c4", "c20"):
         out = np.array([n for n in range(30) if clusters[n] == name])
         rest = np.array([n for n in range(30) if clusters[n] != name])
-        table = ridge.fit(found.take(rest), target[rest], [clusters[n] for n in rest], 12, seed=1).table
+        table = ridge.fit(found.take(rest), target[rest], [clusters[n] for n in rest], 12, ridge.Plan(1)).table
         dense = torch.zeros(len(out), 12)
         taken = found.take(out)
         dense[np.repeat(np.arange(len(out)), taken.lengths()), taken.bucket] = torch.from_numpy(taken.weight)
-        assert torch.allclose(scores[out], dense @ table, atol=1e-4)
+        assert torch.allclose(scores[out].float(), dense @ table, atol=1e-3)  # kept in half precision
 
 
 def test_a_table_too_large_keeps_the_directions_that_matter() -> None:
     rng = np.random.default_rng(1)
     found, target = grams(rng, 60, 20), torch.eye(9, dtype=torch.bool)[torch.arange(60) % 3]  # six classes are empty
     clusters = [str(n) for n in range(60)]
-    whole = ridge.fit(found, target, clusters, 20, seed=1)
-    narrow = ridge.fit(found, target, clusters, 20, seed=1, largest=20 * 4)
+    whole = ridge.fit(found, target, clusters, 20, ridge.Plan(1))
+    narrow = ridge.fit(found, target, clusters, 20, ridge.Plan(1, largest=20 * 4))
     assert whole.basis is None
     assert narrow.table.shape == (20, 4)
     assert torch.allclose(narrow.table @ narrow.basis, whole.table, atol=1e-4)
