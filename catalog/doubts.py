@@ -113,7 +113,7 @@ def doubted(branches: list[LeftOut], target: Tensor) -> Doubts:
 
 def _answers(branches: list[LeftOut], weights: Tensor, target: Tensor, single: Tensor) -> list[tuple[Tensor, ...]]:
     """Per part of the items: probability of the label, that of the likeliest class, and this class."""
-    found = []
+    found: list[tuple[Tensor, ...]] = []
     for part in _parts(len(single)):
         p = _pooled(_logs(branches, single[part]), weights).softmax(1)
         best, likeliest = p.max(1)

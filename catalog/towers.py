@@ -1,7 +1,4 @@
-"""The towers of an encoder: text or pixels in, unit vectors out, each split where fine-tuning stops.
-
-`lower` is frozen and its output can be kept, `upper` is trained; `trained` is the number of blocks in `upper`.
-"""
+"""The towers of an encoder: text or pixels in, unit vectors out; `trained` says how many of the topmost blocks are tuned."""
 
 import torch
 from torch import Tensor, nn
@@ -43,29 +40,19 @@ class BertTower(nn.Module):
             self.width = encoder.output_dim
         self.trained = min(trained, len(self.blocks))
 
-    def lower(self, ids: Tensor) -> Tensor:
-        """Hidden states (b, l, hidden) below the trained blocks."""
-        mask = _attention_mask(ids != self.pad_id)
-        hidden = self.bert.embeddings(input_ids=ids)
-        for block in self.blocks[: len(self.blocks) - self.trained]:
-            hidden = block(hidden, mask)
-        return hidden
-
-    def upper(self, hidden: Tensor, held: Tensor) -> Tensor:
-        """Unit vectors (b, width) of hidden states (b, l, hidden); `held` bool (b, l) is False on padding."""
-        mask = _attention_mask(held)
-        for block in _upper(self.blocks, self.trained):
-            hidden = block(hidden, mask)
-        if self.pooling != "mean":
-            first = hidden[:, 0] if self.pooling == "first" else self.bert.pooler(hidden)
-            return functional.normalize(self.project(first), dim=-1)
-        weight = held.unsqueeze(-1).to(hidden.dtype)
-        mean = (hidden * weight).sum(1) / weight.sum(1).clamp(min=1.0)
-        return functional.normalize(self.project(mean), dim=-1)
-
     def forward(self, ids: Tensor) -> Tensor:
-        """All of the tower."""
-        return self.upper(self.lower(ids), ids != self.pad_id)
+        """Padding is neither attended to nor averaged."""
+        held = ids != self.pad_id
+        mask, hidden = _attention_mask(held), self.bert.embeddings(input_ids=ids)
+        for block in self.blocks:
+            hidden = block(hidden, mask)
+        return functional.normalize(self.project(self._pooled(hidden, held)), dim=-1)
+
+    def _pooled(self, hidden: Tensor, held: Tensor) -> Tensor:
+        if self.pooling != "mean":
+            return hidden[:, 0] if self.pooling == "first" else self.bert.pooler(hidden)
+        weight = held.unsqueeze(-1).to(hidden.dtype)
+        return (hidden * weight).sum(1) / weight.sum(1).clamp(min=1.0)
 
     def depth_groups(self) -> list[list[nn.Parameter]]:
         """Trained parameters by depth, topmost block first, for layer-wise rates."""
@@ -88,17 +75,14 @@ class ClipTextTower(nn.Module):
         self.width = text.transformer.width if text.text_projection is None else text.output_dim
         self.trained = min(trained, len(self.blocks))
 
-    def lower(self, ids: Tensor) -> Tensor:
-        """Hidden states (b, l, hidden) below the trained blocks."""
+    def forward(self, ids: Tensor) -> Tensor:
+        """The last position that is no padding ends the text."""
         place = torch.arange(ids.shape[1], device=ids.device)
         hidden = self.text.token_embedding(ids) + functional.embedding(place, self.text.positional_embedding)
-        return self._through(hidden, self.blocks[: len(self.blocks) - self.trained])
-
-    def upper(self, hidden: Tensor, held: Tensor) -> Tensor:
-        """Unit vectors (b, width) of hidden states (b, l, hidden); the last that is `held` bool (b, l) ends the text."""
-        hidden = self.text.ln_final(self._through(hidden, _upper(self.blocks, self.trained)))
-        vectors = _project(self._pooled(hidden, held), self.text.text_projection)
-        return functional.normalize(vectors, dim=-1)
+        hidden = self.text.ln_final(self._through(hidden))
+        return functional.normalize(
+            _project(self._pooled(hidden, ids != self.pad_id), self.text.text_projection), dim=-1
+        )
 
     def _pooled(self, hidden: Tensor, held: Tensor) -> Tensor:
         if self.pooling != "end":
@@ -107,18 +91,14 @@ class ClipTextTower(nn.Module):
         end = (held.long() * torch.arange(1, held.shape[1] + 1, device=held.device)).argmax(1)
         return hidden.gather(1, end[:, None, None].expand(-1, 1, hidden.shape[2])).squeeze(1)
 
-    def _through(self, hidden: Tensor, blocks: nn.ModuleList) -> Tensor:
+    def _through(self, hidden: Tensor) -> Tensor:
         mask = None
         if self.causal:
             place = torch.arange(hidden.shape[1], device=hidden.device)
             mask = torch.zeros(hidden.shape[1], hidden.shape[1]).masked_fill(place[None] > place[:, None], -1e9)
-        for block in blocks:
+        for block in self.blocks:
             hidden = block(hidden, attn_mask=mask)
         return hidden
-
-    def forward(self, ids: Tensor) -> Tensor:
-        """All of the tower."""
-        return self.upper(self.lower(ids), ids != self.pad_id)
 
     def depth_groups(self) -> list[list[nn.Parameter]]:
         """Trained parameters by depth, the top first, for layer-wise rates."""
@@ -135,22 +115,12 @@ class ClipImageTower(nn.Module):
         self.width = visual.output_dim if visual.proj is not None else visual.transformer.width
         self.trained = min(trained, len(self.blocks))
 
-    def lower(self, pixels: Tensor) -> Tensor:
-        """Hidden states (b, patches + 1, hidden) below the trained blocks."""
+    def forward(self, pixels: Tensor) -> Tensor:
+        """The projection of what the checkpoint pools."""
         hidden = self.visual._embeds(pixels)
-        for block in self.blocks[: len(self.blocks) - self.trained]:
-            hidden = block(hidden)
-        return hidden
-
-    def upper(self, hidden: Tensor) -> Tensor:
-        """Unit vectors (b, width) of hidden states."""
-        for block in _upper(self.blocks, self.trained):
+        for block in self.blocks:
             hidden = block(hidden)
         return functional.normalize(_project(self.visual._pool(hidden)[0], self.visual.proj), dim=-1)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """All of the tower."""
-        return self.upper(self.lower(pixels))
 
     def depth_groups(self) -> list[list[nn.Parameter]]:
         """Trained parameters by depth, the top first, for layer-wise rates."""
@@ -171,23 +141,13 @@ class ConvTower(nn.Module):
         self.width = int(linear[-1].out_features if linear else trunk.num_features)
         self.trained = min(trained, len(trunk.blocks))
 
-    def lower(self, pixels: Tensor) -> Tensor:
-        """Feature maps (b, c, h, w) below the trained blocks."""
+    def forward(self, pixels: Tensor) -> Tensor:
+        """The average over the last feature maps."""
         hidden = self.trunk.bn1(self.trunk.conv_stem(pixels))
-        for block in self.trunk.blocks[: len(self.trunk.blocks) - self.trained]:
-            hidden = block(hidden)
-        return hidden
-
-    def upper(self, hidden: Tensor) -> Tensor:
-        """Unit vectors (b, width) of feature maps."""
-        for block in _upper(self.trunk.blocks, self.trained):
+        for block in self.trunk.blocks:
             hidden = block(hidden)
         hidden = self.trunk.bn2(self.trunk.conv_head(hidden))
         return functional.normalize(self.project(self.trunk.global_pool(hidden)), dim=-1)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """All of the tower."""
-        return self.upper(self.lower(pixels))
 
     def depth_groups(self) -> list[list[nn.Parameter]]:
         """Trained parameters by depth, the top first, for layer-wise rates."""
@@ -196,7 +156,7 @@ class ConvTower(nn.Module):
 
 
 class FrozenTower(nn.Module):
-    """An image tower of any other build, used as it is: what `lower` keeps are the vectors, nothing is trained."""
+    """An image tower of any other build, used as it is: pixels (b, 3, s, s) -> unit vectors (b, width); nothing is trained."""
 
     def __init__(self, visual: nn.Module, size: int) -> None:
         super().__init__()
@@ -204,17 +164,9 @@ class FrozenTower(nn.Module):
         with torch.inference_mode():
             self.width = visual(torch.zeros(1, 3, size, size)).shape[1]
 
-    def lower(self, pixels: Tensor) -> Tensor:
-        """Vectors (b, width) of pixels float32 (b, 3, s, s)."""
-        return self.visual(pixels)
-
-    def upper(self, hidden: Tensor) -> Tensor:
-        """Unit vectors (b, width)."""
-        return functional.normalize(hidden, dim=-1)
-
     def forward(self, pixels: Tensor) -> Tensor:
-        """All of the tower."""
-        return self.upper(self.lower(pixels))
+        """Whatever the network answers, at length 1."""
+        return functional.normalize(self.visual(pixels), dim=-1)
 
     def depth_groups(self) -> list[list[nn.Parameter]]:
         """None."""
@@ -225,13 +177,9 @@ def _attention_mask(held: Tensor) -> Tensor:
     return torch.zeros(held.shape).masked_fill(~held, -1e9)[:, None, None, :]
 
 
-def _upper(blocks: nn.ModuleList, trained: int) -> nn.ModuleList:
-    return blocks[len(blocks) - trained :]
-
-
 def _groups(top: list[nn.Parameter], blocks: nn.ModuleList, trained: int) -> list[list[nn.Parameter]]:
     """What stands above the blocks, then the trained blocks from the topmost down; empty parts are left out."""
-    groups = [top, *(list(block.parameters()) for block in reversed(_upper(blocks, trained)))]
+    groups = [top, *(list(block.parameters()) for block in reversed(blocks[len(blocks) - trained :]))]
     return [group for group in groups if group]
 
 

@@ -86,7 +86,7 @@ def accuracies(encoder: Encoder, settings: TrainingSettings) -> dict[str, float]
         return encode(frame, encoder, words, target, lambda _done, _total: None)
 
     work = training.Work(settings, data(learn), data(stop), lambda *_: None)
-    ngrams = training.fit_ngrams(work, learn["title"].to_list())
+    ngrams, _ = training.fit_ngrams(work, learn["title"].to_list())
     (_, text, _), (_, image, _) = (
         training.fit_modality(work, tower, name) for tower, name in ((encoder.text, "text"), (encoder.image, "image"))
     )
