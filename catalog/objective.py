@@ -16,16 +16,16 @@ class Score:
     accuracy: float
 
 
-def subset_loss(logits: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
+def subset_loss(logits: Tensor, target: Tensor) -> Tensor:
     """-log of the probability of the allowed classes, mean over the items that allow any. target bool (b, classes).
 
-    `smoothing` moves that share of the target evenly to all classes (label smoothing, Szegedy et al. 2016).
+    Labels are not smoothed: at 0.1 pictures filed as many products rightly, but said less of the runners-up, which is
+    what multiplies with the other branches (log-loss of fashion photos with blanked titles 0.387 instead of 0.355).
     """
     allowed = target.any(1)
     log_sum = logits.logsumexp(1)
     inside = logits.masked_fill(~target, -1e9).logsumexp(1)
-    loss = (1.0 - smoothing) * (log_sum - inside) + smoothing * (log_sum - logits.mean(1))
-    return loss[allowed].sum() / allowed.sum().clamp(min=1)
+    return (log_sum - inside)[allowed].sum() / allowed.sum().clamp(min=1)
 
 
 def score_logits(logits: Tensor, target: Tensor) -> Score:

@@ -28,7 +28,6 @@ class TrainingSettings:
     text_rate: float = 1e-4
     image_rate: float = 1e-3
     layer_decay: float = 0.85
-    label_smoothing: float = 0.1
     lexical_min_items: int = 2
     tune_batch: int = 32
     threads: int = 2

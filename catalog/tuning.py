@@ -29,7 +29,6 @@ class Plan:
     head_rate: float
     batch: int
     dropout: float
-    smoothing: float
     seed: int
 
 
@@ -84,7 +83,7 @@ def tune(
             inputs = augmented(learn.inputs.inputs(rows))
             with half_precision():
                 vectors = tower(inputs)
-            loss = subset_loss(branch(vectors.float()), learn.target[torch.from_numpy(rows)], plan.smoothing)
+            loss = subset_loss(branch(vectors.float()), learn.target[torch.from_numpy(rows)])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -68,7 +68,8 @@ def _learned(cell: Cell, around: Surroundings, work: Task) -> tuple[Scores, dict
         }
         both = cell.method in READ_BOTH and cell.set in WITH_IMAGES
         scores, rate = scored(trained, work, without=both)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        facts |= {"int8": trained.int8()} if trained.int8 else {}
     return scores, facts | {"score_items_a_second": rate, "peak_mib": peak}
 
 

@@ -1,6 +1,8 @@
 """Our own model through its public door: train a bundle, then score with what would serve."""
 
+import shutil
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -31,7 +33,32 @@ def ours(lesson: Lesson, settings: TrainingSettings, shown: str = "both") -> Tra
 
     served = Classifier.open(folder, device="cpu", threads=lesson.threads, verify=False)
     told = {"settings": asdict(settings), "report": report.to_dict(), "shown": shown}
-    return Trained(report.classes, lambda frame: served.logits(only(frame, shown), embeddings=kept), told, novelty)
+
+    def int8() -> dict[str, float]:
+        return int8_agreement(folder, only(lesson.stop, shown), lesson.threads)
+
+    return Trained(
+        report.classes, lambda frame: served.logits(only(frame, shown), embeddings=kept), told, novelty, int8
+    )
+
+
+def int8_agreement(folder: Path, frame: pl.DataFrame, threads: int) -> dict[str, float]:
+    """Share of items whose likeliest class stays when one tower, or both, run in int8 and the rest in fp32."""
+    first = _likeliest(folder, frame, threads)
+    found = {}
+    for name, towers in (("text", ("text",)), ("image", ("image",)), ("both", ("text", "image"))):
+        other = folder.with_name(f"{folder.name}-int8-{name}")
+        shutil.copytree(folder, other)
+        for tower in towers:
+            (other / f"{tower}.int8.onnx").replace(other / f"{tower}.onnx")
+        found[name] = float((first == _likeliest(other, frame, threads)).mean())
+        shutil.rmtree(other)
+    return found
+
+
+def _likeliest(folder: Path, frame: pl.DataFrame, threads: int) -> np.ndarray:
+    served = Classifier.open(folder, device="cpu", threads=threads, verify=False)
+    return served.logits(frame, embeddings=MemoryEmbeddings()).argmax(1)
 
 
 def tuned(lesson: Lesson, shown: str = "both") -> Trained:

@@ -27,7 +27,7 @@ def verdicts(measured: Measured, resampled: list[dict[str, Any]], place: Place) 
     """Every requirement that speaks of this split, measured or not."""
     ours = _ours(measured, place)
     found = [*_error(measured, place, ours), *_accuracy(measured, place, ours), *_coverage(measured, place, ours)]
-    found += _calibration(measured, ours)
+    found += [*_calibration(measured, ours), *_int8(measured, place, ours)]
     if place[0] in WITH_IMAGES and place[0] != "fashion44k":
         found += _modalities(measured, place, ours)
     if place in LEAF_ACCURACY:
@@ -116,6 +116,14 @@ def _calibration(measured: Measured, ours: Cell) -> list[Verdict]:
     return [
         _verdict(what, must, aim, figure(measured, ours, name), lower=True, form=".3f")
         for what, name, must, aim in asked
+    ]
+
+
+def _int8(measured: Measured, place: Place, ours: Cell) -> list[Verdict]:
+    towers = ("text", "image", "both") if place[0] in WITH_IMAGES else ("text",)
+    return [
+        _verdict(f"int8 against fp32, {tower}: top-1 agreement", 0.99, 0.999, figure(measured, ours, "int8", tower))
+        for tower in towers
     ]
 
 

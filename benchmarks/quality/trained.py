@@ -32,12 +32,14 @@ class Trained:
     """A method that has learned. `logits` gives (n, classes) of any scale: a temperature is fitted afterwards.
 
     `novelty` (of a frame, at a temperature) is for methods with a score of their own; the others get 1 - probability.
+    `int8`: how often the likeliest class stays in int8, by tower; asked after the clock of the training has stopped.
     """
 
     classes: list[str]
     logits: Callable[[pl.DataFrame], np.ndarray]
     settings: dict[str, Any]
     novelty: Callable[[pl.DataFrame, float], np.ndarray] | None = None
+    int8: Callable[[], dict[str, float]] | None = None
 
 
 def numbered(labels: pl.Series, classes: list[str]) -> np.ndarray:
