@@ -76,13 +76,6 @@ def test_the_loss_of_a_sum_is_minus_log_of_its_probability() -> None:
     assert torch.allclose(subset_loss(logits, target), expected)
 
 
-def test_smoothing_moves_a_share_of_the_target_to_all_classes() -> None:
-    logits, target = torch.tensor([[2.0, 1.0, 0.0]]), torch.tensor([[True, False, False]])
-    spread = torch.tensor([[0.9 + 0.1 / 3, 0.1 / 3, 0.1 / 3]])
-    expected = -(spread * logits.log_softmax(1)).sum()
-    assert torch.allclose(subset_loss(logits, target, 0.1), expected)
-
-
 def fusion() -> Fusion:
     torch.manual_seed(0)
     branches = [LinearBranch(width, 3, dropout=0.0) for width in (4, 6)]
