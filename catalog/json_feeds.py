@@ -9,7 +9,7 @@ from catalog.cells import RAW_CUT, Cell, Record, at, cell_of, checked, named, te
 from catalog.columns import EVERY
 from catalog.errors import FeedRefused
 from catalog.mapping import Mapping
-from catalog.openings import BAD, Lines, open_text, readable
+from catalog.openings import BAD, Lines, decoded, open_text, readable
 
 MAX_VALUE = 16 * 1024 * 1024  # characters of one record, or of what stands beside the records
 _CHUNK = 1024 * 1024
@@ -176,7 +176,7 @@ class _Reader:
                 f"The JSON value at character {self.place:,} is longer than {MAX_VALUE:,} characters.",
                 remedy="Look at that place; perhaps `record` in the mapping does not name the array of products.",
             )
-        chunk = self._text.read(max(_CHUNK, len(self._buffer)))
+        chunk = decoded(self._text.read, max(_CHUNK, len(self._buffer)))
         if self._start:
             chunk, self._start = chunk.removeprefix("\ufeff"), False
         self._buffer += chunk

@@ -68,8 +68,6 @@ class XmlPath:
 def parse_path(path: str) -> XmlPath:
     """Raises ValueError when this is no path."""
     steps = [step for step in _SPLIT.split(path.strip()) if step not in ("", ".", "text()")]
-    if path == "*":
-        return XmlPath((), "")
     last = ""
     if steps and steps[-1].startswith("@"):
         last = steps.pop()[1:].rpartition(":")[2]
