@@ -83,16 +83,27 @@ class _Columns:
     def _cell(self, name: str, path: XmlPath, record: etree._Element, children: dict[str, list]) -> Cell:
         if name == EVERY:
             return self._others(record, children)
-        if not path.steps:
-            found = [record]
-        else:
-            first, rest = path.steps[0], XmlPath(path.steps[1:], path.attribute)
-            near = children.get(first.name, []) if first.name != "*" else list(record.iterchildren("*"))
-            found = [element for start in near if first.fits(start) for element in rest.elements(start)]
+        found = self._found(path, record, children)
         if name in self._each:
             return _pairs(found, self._each[name])
+        if len(found) == 1:
+            return path.value(found[0])
         values = path.values(found)
         return values[0] if len(values) == 1 else values or None
+
+    def _found(self, path: XmlPath, record: etree._Element, children: dict[str, list]) -> list[etree._Element]:
+        """What the path leads to. Its first step is looked up among the children, which every column needs."""
+        if not path.steps:
+            return [record]
+        first = path.steps[0]
+        if first.name == "*":
+            return path.elements(record)
+        near = children.get(first.name, ())
+        found = [child for child in near if first.passes(child)] if first.prefix or first.tests else list(near)
+        if len(path.steps) == 1 or not found:
+            return found
+        rest = XmlPath(path.steps[1:], "")
+        return [element for start in found for element in rest.elements(start)]
 
     def _others(self, record: etree._Element, children: dict[str, list]) -> dict[str, str]:
         found = {f"@{key.rpartition('}')[2]}": value for key, value in record.items() if f"@{key}" not in self._paths}
@@ -125,11 +136,12 @@ def _pairs(found: list[etree._Element], part: Pairs) -> dict[str, str]:
     pairs: dict[str, str] = {}
     name, value, unit = parse_path(part.name), parse_path(part.value), parse_path(part.unit or "@")
     for element in found:
-        names, values = name.values(name.elements(element)), value.values(value.elements(element))
-        if names and values:
-            units = unit.values(unit.elements(element)) if part.unit else []
-            text = " ".join([", ".join(values), *units[:1]])
-            pairs[names[0]] = f"{pairs[names[0]]}, {text}" if names[0] in pairs else text
+        key = next(iter(name.values(name.elements(element))), None)
+        text = ", ".join(value.values(value.elements(element)))
+        if key and text and text not in part.without:
+            measure = next(iter(unit.values(unit.elements(element))), None) if part.unit else None
+            shown = f"{text} {measure}" if measure else text
+            pairs[key] = f"{pairs[key]}, {shown}" if key in pairs else shown
     return pairs
 
 
@@ -180,24 +192,46 @@ def elements(
         )
         try:
             for _, element in parser:
-                found = any(_named(element, steps) for steps in wanted)
+                found = _named(element, wanted)
                 if found:
                     yield element
-                if found or any(_named(element, steps) for steps in unwanted):
+                if found or _named(element, unwanted):
                     source.gap = 0
                     _forget(element)
         except etree.XMLSyntaxError as error:
             raise _malformed(error) from error
 
 
-def _named(element: etree._Element, steps: tuple[Step, ...]) -> bool:
-    here: etree._Element | None = element
-    for step in reversed(steps):
+def _named(element: etree._Element, paths: list[tuple[Step, ...]]) -> bool:
+    for steps in paths:
+        if (
+            steps
+            and steps[-1].fits(element)
+            and (_alone(element, steps) if len(steps) == 1 else _below(element, steps))
+        ):
+            return True
+    return False
+
+
+def _alone(element: etree._Element, steps: tuple[Step, ...]) -> bool:
+    """True when no element of the same name is around it."""
+    name = steps[0].name
+    here = element.getparent()
+    while here is not None and name != "*":
+        if local(here) == name:
+            return False
+        here = here.getparent()
+    return True
+
+
+def _below(element: etree._Element, steps: tuple[Step, ...]) -> bool:
+    """True when the elements around it are those of the steps."""
+    here = element.getparent()
+    for step in steps[-2::-1]:
         if here is None or not step.fits(here):
             return False
         here = here.getparent()
-    alone = len(steps) == 1 and steps[0].name != "*"
-    return not alone or next(element.iterancestors(f"{{*}}{steps[0].name}"), None) is None
+    return True
 
 
 def _forget(element: etree._Element) -> None:
