@@ -174,7 +174,7 @@ def find_columns(header: list[str], mapping: Mapping) -> Columns:
         maps=maps,
         image_separator=mapping.rules.image_separator,
         others=tuple(others),
-        folds=mapping.fold is not None,
+        folds=bool(mapping.fold),
     )
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog import json_feeds, spreadsheets, unpacking, xml_feeds
+from catalog import json_feeds, spreadsheets, unpacking, xml_elements
 from catalog.canonical import canonicalize
 from catalog.errors import FeedRefused
 from catalog.feeds import RawBatch, read_rows
@@ -270,7 +270,7 @@ def test_a_workbook_bomb_is_refused_by_its_directory(tmp_path: Path, monkeypatch
 def test_json_and_xml_are_bounded_between_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_feeds, "MAX_VALUE", 100_000)
     monkeypatch.setattr(json_feeds, "_CHUNK", 1_000)
-    monkeypatch.setattr(xml_feeds, "MAX_GAP", 1_000_000)
+    monkeypatch.setattr(xml_elements, "MAX_GAP", 1_000_000)
     beside = json.dumps({"meta": ["x" * 50] * 5_000, "p": [{"id": 1, "name": "x"}]})
     for content, form in (
         (beside, {**JSON, "record": "p"}),
@@ -346,7 +346,9 @@ PACKINGS = {"plain": bytes, **PACKERS}
     packing=st.sampled_from(sorted(PACKINGS)),
     body=st.binary(max_size=300),
     at=st.integers(0, 10_000),
-    encoding=st.sampled_from([None, "utf-8", "utf-16", "windows-1251", "latin-1", "shift_jis"]),
+    encoding=st.sampled_from(
+        [None, "utf-8", "utf-16", "windows-1251", "utf-16-le", "utf-32", "shift_jis", "gb18030", "hz"]
+    ),
     fold=st.booleans(),
 )
 def test_whatever_bytes_come_every_row_is_accounted_for(tmp_path, kind, packing, body, at, encoding, fold) -> None:
