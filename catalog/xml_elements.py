@@ -1,6 +1,7 @@
 """Elements of an XML file, one after the other in bounded memory. Nothing outside the file is ever opened."""
 
 import codecs
+import io
 import re
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -11,7 +12,7 @@ from xml.parsers import expat
 from lxml import etree
 
 from catalog.errors import FeedRefused
-from catalog.openings import check_beginning
+from catalog.openings import check_beginning, decoded
 from catalog.unpacking import open_plain
 from catalog.xml_paths import Step, local, parse_path
 
@@ -23,16 +24,17 @@ _GIANT = 114  # libxml2's code for limits of depth, of text and of entities
 
 
 class _Bounded:
-    """A file that refuses to be read too far without a record in it."""
+    """A file that refuses to be read too far without a record in it. In a said encoding, it is read as UTF-8."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, encoding: str | None) -> None:
         self._file = file
+        self._text = io.TextIOWrapper(file, encoding=encoding, errors="strict", newline="") if encoding else None
         self._begun = False
         self.gap = 0
 
     def read(self, size: int) -> bytes:
         """Reads on."""
-        chunk = self._file.read(size)
+        chunk = self._read(size)
         if not self._begun:  # blank lines before the declaration are common, and no parser takes them
             chunk, self._begun = chunk.lstrip(b" \t\r\n") or chunk, True
         self.gap += len(chunk)
@@ -43,6 +45,12 @@ class _Bounded:
                 remedy="Correct `record` in the mapping: it must name the element that is one product.",
             )
         return chunk
+
+    def _read(self, size: int) -> bytes:
+        if self._text is None:
+            return self._file.read(size)
+        text = decoded(self._text.read, size)
+        return (text if self._begun else text.removeprefix("\ufeff")).encode("utf-8", errors="replace")
 
 
 def elements(
@@ -57,12 +65,12 @@ def elements(
     unwanted = [parse_path(record).steps for record in dropped or []]
     tags = ["*" if steps[-1].name == "*" else f"{{*}}{steps[-1].name}" for steps in wanted + unwanted if steps]
     with closing(open_plain(path)) as file:
-        source = _Bounded(file)
+        source = _Bounded(file, encoding)
         parser = etree.iterparse(
             source,
             events=("end",),
             tag=tags,
-            encoding=encoding,
+            encoding="utf-8" if encoding else None,
             resolve_entities=False,
             load_dtd=False,
             no_network=True,
