@@ -15,12 +15,12 @@ from catalog import manifest as manifests
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
 from catalog.manifest import Manifest
-from catalog.mapping import EXTENSIONS, FORMATS
+from catalog.mapping import EXTENSIONS, FORMATS, PACKED, feed_suffix
 from catalog.settings import Feeds, Workspace
 
 VENDOR = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 # Feeds by their names, which this version does not read: they are refused aloud, other files are none of ours.
-_FOREIGN = {".json", ".xlsx", ".xls", ".xml", ".zip", ".7z", ".rar", ".bz2", ".xz", ".zst"}
+_FOREIGN = {".7z", ".rar", ".bz2", ".xz", ".ods", ".xlsb", *PACKED}
 _UNFINISHED = {".part", ".tmp", ".filepart", ".crdownload"}
 _DATE = re.compile(
     r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?([0-2]\d|3[01])(?:[-_.T ]?([01]\d|2[0-3])[-_.:]?([0-5]\d)([0-5]\d)?)?(?!\d)"
@@ -34,8 +34,12 @@ Look = dict[Path, os.stat_result]
 
 @dataclass(frozen=True)
 class Part:
-    """One file of a delivery, as it was when it was looked at. stamp: inode, bytes, time of change in ns."""
+    """One file of a delivery: the vendor's name for it, where it stands and what it was when it was looked at.
 
+    stamp: inode, bytes, time of change in ns.
+    """
+
+    name: str
     path: Path
     sha256: str
     bytes: int
@@ -106,13 +110,13 @@ def _look(workspace: Workspace) -> Look:
         unfinished = path.name.startswith(".") or path.suffix.lower() in _UNFINISHED
         if path.parent.name.startswith(".") or unfinished or not (path.is_file() or path.is_symlink()):
             continue
-        if path.name.endswith(manifests.SUFFIX) or _suffix(path.name) in {*EXTENSIONS, *_FOREIGN}:
+        if path.name.endswith(manifests.SUFFIX) or _suffix(path) in {*EXTENSIONS, *_FOREIGN}:
             found[path] = path.lstat()
     return found
 
 
-def _suffix(name: str) -> str:
-    return Path(name.lower().removesuffix(".gz")).suffix
+def _suffix(path: Path) -> str:
+    return feed_suffix(path) or path.suffix.lower()
 
 
 def _deliveries(folder: Path, files: Look, patience: float) -> Iterator[Pending]:
@@ -144,7 +148,7 @@ def _perhaps_named(path: Path, names: dict[str, Path]) -> list[str]:
 def _with_manifest(file: Part, manifest: Manifest, parts: list[Part], patience: float) -> Pending:
     path = parts[0].path if len(manifest.files) == len(parts) == 1 else file.path
     found = _delivery(file.path.parent.name, path, parts or [file], manifest=manifest, manifest_file=file)
-    wrong = manifests.damage(manifest, {part.path.name: (part.bytes, part.sha256) for part in parts})
+    wrong = manifests.damage(manifest, {part.name: (part.bytes, part.sha256) for part in parts})
     if not wrong or found.refusal:
         return found
     said = f"What came is not what {file.path.name} promises: {wrong}."
@@ -196,7 +200,7 @@ def _part(path: Path) -> Part:
     facts = path.lstat()
     content = str(path.readlink()).encode() if path.is_symlink() else None
     sha256 = hashlib.sha256(content).hexdigest() if content is not None else _sha256(path)
-    return Part(path, sha256, facts.st_size, _stamp(facts))
+    return Part(path.name, path, sha256, facts.st_size, _stamp(facts))
 
 
 def _refusal(vendor: str, path: Path) -> tuple[str, str] | None:
@@ -207,11 +211,11 @@ def _refusal(vendor: str, path: Path) -> tuple[str, str] | None:
         )
     if path.is_symlink():
         return "symlink", "The file is a link to elsewhere and is not followed. Deliver the file itself (`cp -L`)."
-    if _suffix(path.name) in _FOREIGN:
+    if _suffix(path) in _FOREIGN:
         known = ", ".join(FORMATS)
         return (
             "unknown_format",
-            f"{_suffix(path.name)} is not read by this version. Known formats: {known}, each also as .gz.",
+            f"{_suffix(path)} is not read by this version. Known formats: {known}, each also as .gz, .zip or .zst.",
         )
     return None
 
@@ -265,7 +269,7 @@ def stage(workspace: Workspace, waiting: Pending) -> list[Path] | None:
 
 
 def _staged(workspace: Workspace, part: Part) -> Path | None:
-    target = staged_path(workspace, part.sha256, part.path.name)
+    target = staged_path(workspace, part)
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -294,10 +298,17 @@ def _copy(path: Path, target: Path) -> str:
     return digest.hexdigest()
 
 
-def staged_path(workspace: Workspace, sha256: str, name: str) -> Path:
-    """Where the copy of a file stands. Nothing of the vendor's name for it is in it but a known extension."""
-    packed = ".gz" if name.lower().endswith(".gz") else ""
-    return workspace.staged / f"{sha256}{_suffix(name)}{packed}"
+def staged_path(workspace: Workspace, part: Part) -> Path:
+    """Where the copy of a file goes. Nothing of the vendor's name for it is in it but a known extension."""
+    name = part.path.name.lower()
+    packed = next((ending for ending in PACKED if name.endswith(ending)), "")
+    return workspace.staged / f"{part.sha256}{feed_suffix(part.path)}{packed}"
+
+
+def kept(workspace: Workspace, folder: Path, part: Part) -> Path | None:
+    """Where the bytes of a file that was looked at before still are; None when they are nowhere."""
+    done = done_path(folder, part.sha256, part.name)
+    return done if done.exists() else next(workspace.staged.glob(f"{part.sha256}.*"), None)
 
 
 def put_away(waiting: Pending) -> None:
@@ -312,7 +323,7 @@ def done_path(folder: Path, sha256: str, name: str) -> Path:
 
 
 def _put_away(part: Part) -> None:
-    target = done_path(part.path.parent, part.sha256, part.path.name)
+    target = done_path(part.path.parent, part.sha256, part.name)
     try:
         if _stamp(part.path.lstat()) != part.stamp:
             return

@@ -1,13 +1,13 @@
 """What people say about deliveries: hold, release, retry, undo. Each word is appended; views and the next run follow it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from catalog.arrivals import NOT_READ_AGAIN
-from catalog.deliveries import VENDOR, Part, Pending, done_path, inbox, put_away, set_sha256, staged_path
+from catalog.deliveries import VENDOR, Part, Pending, inbox, kept, put_away, set_sha256
 from catalog.errors import CatalogError
 from catalog.jobs import Job, now
 from catalog.ledger import open_run
@@ -68,7 +68,7 @@ def _left_over(store: Store, waiting: Pending) -> bool:
         [waiting.vendor, run.run_id, file.sha256],
     )
     known = {(part["name"], part["sha256"]) for part in json.loads(taken or "[]")}
-    return taken is not None and all((p.path.name, p.sha256) in known for p in waiting.parts if p != file)
+    return taken is not None and all((p.name, p.sha256) in known for p in waiting.parts if p != file)
 
 
 def holds(store: Store) -> dict[tuple[str, str | None], tuple[str, datetime]]:
@@ -82,7 +82,7 @@ def holds(store: Store) -> dict[tuple[str, str | None], tuple[str, datetime]]:
 
 def on_hold(waiting: Pending, held: dict[tuple[str, str | None], tuple[str, datetime]]) -> tuple[str, datetime] | None:
     """Who told this delivery to wait, and when; None when nobody did."""
-    names = {None, waiting.path.name, *(part.path.name for part in waiting.parts)}
+    names = {None, waiting.path.name, *(part.name for part in waiting.parts)}
     return next((said for (vendor, name), said in held.items() if vendor == waiting.vendor and name in names), None)
 
 
@@ -107,12 +107,9 @@ def _again(workspace: Workspace, row: dict[str, Any]) -> Pending:
     )
 
 
-def _kept(workspace: Workspace, folder: Path, part: dict[str, Any]) -> Part:
-    """Where the bytes of a file are found: in its staged copy, which `stage` sees by itself, else in done/."""
-    # the name decides the format, so it stays in the path even though the file is no longer there
-    done = done_path(folder, part["sha256"], part["name"])
-    there = staged_path(workspace, part["sha256"], part["name"]).exists()
-    return Part(folder / part["name"] if there else done, part["sha256"], part["bytes"], (0, 0, 0))
+def _kept(workspace: Workspace, folder: Path, known: dict[str, Any]) -> Part:
+    part = Part(known["name"], folder / known["name"], known["sha256"], known["bytes"], (0, 0, 0))
+    return replace(part, path=kept(workspace, folder, part) or part.path)
 
 
 def find(store: Store, named: str) -> dict[str, Any]:
@@ -214,17 +211,16 @@ def _require_newest(store: Store, row: dict[str, Any], word: str) -> None:
 
 
 def _require_copies(workspace: Workspace, row: dict[str, Any]) -> None:
-    found = _again(workspace, row)
-    for part in found.parts:
-        if not (part.path.exists() or staged_path(workspace, part.sha256, part.path.name).exists()):
-            raise CatalogError(
-                f"There is no copy of {part.path.name} any more.", remedy=f"Deliver it again to feeds/{row['vendor']}/."
-            )
-    if not found.parts:
+    if row["parts"] is None:
         raise CatalogError(
             f"{row['file_name']} was read by an older version, which kept no list of its files.",
             remedy=f"Move it from feeds/{row['vendor']}/done/ back to feeds/{row['vendor']}/.",
         )
+    for part in _again(workspace, row).parts:
+        if kept(workspace, Path(row["folder"]), part) is None:
+            raise CatalogError(
+                f"There is no copy of {part.name} any more.", remedy=f"Deliver it again to feeds/{row['vendor']}/."
+            )
 
 
 def _say(job: Job, delivery_id: str, word: str, by: By) -> None:

@@ -92,18 +92,18 @@ def _rows(job: Job, waiting: Pending, staged: list[Path], mapping: Mapping) -> I
             rows += sum(frame.height for frame in frames)
             last = max([last, *(int(frame["line"].max() or 0) for frame in frames if frame.height)])
             yield RawBatch(*(frame.with_columns(pl.col("line") + offset) for frame in frames)) if offset else batch
-        promised = waiting.manifest.rows_of(part.path.name) if waiting.manifest else None
+        promised = waiting.manifest.rows_of(part.name) if waiting.manifest else None
         if promised not in (None, rows):
             raise FeedRefused(
                 "manifest_rows",
-                f"{part.path.name} has {rows:,} rows, its manifest promises {promised:,}.",
+                f"{part.name} has {rows:,} rows, its manifest promises {promised:,}.",
                 remedy="Ask the vendor to send it again; if the file is whole, the mapping may read it wrongly.",
             )
         offset += last
 
 
 def _delivery(job: Job, waiting: Pending, mapping: Mapping | None) -> Delivery:
-    parts = [{"name": part.path.name, "sha256": part.sha256, "bytes": part.bytes} for part in waiting.parts]
+    parts = [{"name": part.name, "sha256": part.sha256, "bytes": part.bytes} for part in waiting.parts]
     said = waiting.manifest
     marked = {"sha256": waiting.manifest_file.sha256} if waiting.manifest_file else {}
     return Delivery(
