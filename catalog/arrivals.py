@@ -6,6 +6,7 @@ with the feed and a repeated id is found wherever in the file it stands.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -19,24 +20,32 @@ _ARRIVED = """CREATE OR REPLACE TEMP TABLE arrived (
     line BIGINT, vendor VARCHAR, item_id VARCHAR, row_hash VARCHAR, input_hash VARCHAR, title VARCHAR,
     description VARCHAR, brand VARCHAR, price DECIMAL(18, 4), currency VARCHAR, gtin VARCHAR, product_id VARCHAR,
     vendor_category VARCHAR, attributes VARCHAR, image VARCHAR, image_hash VARCHAR, image_status VARCHAR,
-    flags VARCHAR[], price_text VARCHAR, raw VARCHAR, category_id VARCHAR, who VARCHAR, decided_at TIMESTAMPTZ)"""
+    flags VARCHAR[], price_text VARCHAR, raw VARCHAR, category_id VARCHAR, who VARCHAR, decided_at TIMESTAMPTZ,
+    action VARCHAR)"""
 _TURNED_AWAY = """CREATE OR REPLACE TEMP TABLE turned_away (
     line BIGINT, vendor VARCHAR, item_id VARCHAR, rule VARCHAR, detail VARCHAR, raw VARCHAR)"""
 
-# One row per row of the delivery. verdict: new, changed, unchanged (against the vendor's latest sighting of the item),
-# duplicate, or differing: several rows with this id say different things, and none is believed.
+# One row per row of the delivery. verdict: new, changed, unchanged (against what is live: an item that comes back is new),
+# deleted, duplicate, or differing: several rows with this id say different things, and none is believed.
 # Which row stays depends on line numbers alone, never on the order in which threads see them.
 _JUDGED = """CREATE OR REPLACE TEMP TABLE judged AS
-WITH ranked AS (
+WITH undone AS (SELECT delivery_id FROM delivery_orders WHERE word = 'undo'),
+ranked AS (
     SELECT
-        line, item_id, row_hash, line = max(line) OVER item AS stays,
+        line, item_id, row_hash, action, line = max(line) OVER item AS stays,
         min((row_hash, category_id)) OVER item <> max((row_hash, category_id)) OVER item AS differing
     FROM arrived WHERE vendor = $1
     WINDOW item AS (PARTITION BY item_id)
 ),
+standing AS (
+    SELECT delivery_id, delivery_no, max(delivery_no) FILTER (kind = 'full') OVER () AS last_full
+    FROM deliveries WHERE vendor = $1 AND status = 'accepted' AND delivery_id NOT IN (FROM undone)
+),
 known AS (
-    SELECT item_id, arg_max(row_hash, delivery_no) AS row_hash
-    FROM sightings WHERE vendor = $1 AND status <> 'duplicate' GROUP BY item_id
+    SELECT s.item_id, arg_max(s.row_hash, s.delivery_no) AS row_hash
+    FROM sightings s JOIN standing d USING (delivery_id)
+    WHERE s.vendor = $1 AND s.status <> 'duplicate' AND s.delivery_no >= coalesce(d.last_full, s.delivery_no)
+    GROUP BY s.item_id HAVING arg_max(s.status, s.delivery_no) <> 'deleted'
 ),
 kept AS (SELECT item_id, row_hash FROM items WHERE vendor = $1)
 SELECT
@@ -44,6 +53,7 @@ SELECT
     CASE
         WHEN r.differing AND $2 THEN 'differing'
         WHEN NOT r.stays THEN 'duplicate'
+        WHEN r.action = 'delete' THEN 'deleted'
         WHEN k.row_hash IS NULL THEN 'new'
         WHEN k.row_hash = r.row_hash THEN 'unchanged'
         ELSE 'changed'
@@ -55,12 +65,14 @@ _NEXT = """SELECT a.*, j.verdict, j.unseen FROM arrived a JOIN judged j USING (l
 WHERE a.line > ? AND a.vendor = ? ORDER BY a.line LIMIT ?"""
 _NEXT_TURNED_AWAY = "SELECT * FROM turned_away WHERE line > ? AND vendor = ? ORDER BY line LIMIT ?"
 
-_NOT_ITEM_COLUMNS = ("line", "price_text", "raw", "category_id", "who", "decided_at", "verdict", "unseen")
+# Refused for what they are, not for how they were read: only other files help.
+NOT_READ_AGAIN = frozenset({"symlink", "bad_vendor_name", "bad_manifest", "manifest_mismatch"})
+_NOT_ITEM_COLUMNS = ("line", "price_text", "raw", "category_id", "who", "decided_at", "action", "verdict", "unseen")
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One accepted file of one vendor, about to be written."""
+    """One delivery of one vendor, about to be written. parts, manifest: JSON; origin: the one it was read again from."""
 
     vendor: str
     run_id: str
@@ -70,6 +82,10 @@ class Delivery:
     kind: str
     mapping_hash: str
     folder: Path
+    dated: datetime | None = None
+    parts: str | None = None
+    manifest: str | None = None
+    origin: str | None = None
 
 
 def collect(store: Store, found: Iterable[Canonical]) -> None:
@@ -97,15 +113,16 @@ def vendors(store: Store) -> list[str]:
 def judge(store: Store, vendor: str, *, duplicates: str) -> int:
     """Compares a vendor's collected rows with each other and with what is known; returns how many items they make."""
     store.execute(_JUDGED, [vendor, duplicates == "quarantine"])
-    return store.one("SELECT count(*) FROM judged WHERE verdict NOT IN ('duplicate', 'differing')")
+    return store.one("SELECT count(*) FROM judged WHERE verdict IN ('new', 'changed', 'unchanged')")
 
 
 def last_full(store: Store, vendor: str) -> int | None:
     """Items in the vendor's latest accepted full delivery; None when there was none."""
     return store.one(
         """SELECT count(s.item_id) FROM deliveries d LEFT JOIN sightings s
-           ON s.delivery_id = d.delivery_id AND s.status <> 'duplicate'
+           ON s.delivery_id = d.delivery_id AND s.status NOT IN ('duplicate', 'deleted')
            WHERE d.vendor = $1 AND d.status = 'accepted' AND d.kind = 'full'
+             AND d.delivery_id NOT IN (SELECT delivery_id FROM delivery_orders WHERE word = 'undo')
            GROUP BY d.delivery_no ORDER BY d.delivery_no DESC LIMIT 1""",
         [vendor],
     )
@@ -123,16 +140,29 @@ def shrunk(store: Store, delivery: Delivery, items: int, allowed: float) -> tupl
         return None
     return "shrunk", (
         f"The file has {items:,} items, the last full delivery had {before:,}: {1 - items / before:.0%} fewer, and less "
-        f"than {allowed:.0%} are allowed. {stays} If the file is right, write `max_drop = 1.0` under [rules] of "
-        f"vendors/{delivery.vendor}.toml and deliver it again."
+        f"than {allowed:.0%} are allowed (max_drop). {stays}"
     )
+
+
+def taken_back(store: Store, delivery: Delivery) -> tuple[str, str] | None:
+    """(code, sentence) when a person undid a delivery of these bytes, read under the same form."""
+    found = store.query(
+        """SELECT o.who, o.said_at FROM deliveries d JOIN delivery_orders o USING (delivery_id)
+           WHERE o.word = 'undo' AND d.vendor = ? AND d.sha256 = ? AND d.mapping_hash = ? ORDER BY o.seq DESC LIMIT 1""",
+        [delivery.vendor, delivery.sha256, delivery.mapping_hash],
+    )
+    if not found.height:
+        return None
+    who, when = found.row(0)
+    return "undone_before", f"{who} undid a delivery of this very file on {when:%Y-%m-%d %H:%M}; it is not taken again."
 
 
 def latest(store: Store, vendor: str, *, labels: bool) -> tuple[str, str, int] | None:
     """(sha256, mapping hash, rows) of the vendor's latest accepted feed, or label file."""
     found = store.query(
         """SELECT sha256, mapping_hash, rows_in FROM deliveries
-           WHERE vendor = ? AND status = 'accepted' AND (kind = 'labels') = ? ORDER BY delivery_no DESC LIMIT 1""",
+           WHERE vendor = ? AND status = 'accepted' AND (kind = 'labels') = ?
+             AND delivery_id NOT IN (SELECT delivery_id FROM delivery_orders WHERE word = 'undo') ORDER BY delivery_no DESC LIMIT 1""",
         [vendor, labels],
     )
     return found.row(0) if found.height else None
@@ -160,12 +190,25 @@ def record(
         rows_in=rows,
         status=status,
         reason=why[0] if why else None,
-        sentence=why[1] if why else None,
+        sentence=f"{why[1]} {_what_to_run(status, why[0], delivery_id)}".strip() if why else None,
         mapping_hash=delivery.mapping_hash,
         folder=str(delivery.folder),
         received_at=now(),
+        dated=delivery.dated,
+        parts=delivery.parts,
+        manifest=delivery.manifest,
+        origin=delivery.origin,
     )
     return delivery_id
+
+
+def _what_to_run(status: str, reason: str, delivery_id: str) -> str:
+    """The command for the person who reads the sentence in the morning."""
+    if status == "held":
+        return f"If it is right: catalog feeds release {delivery_id} --by NAME"
+    if status == "refused" and reason not in NOT_READ_AGAIN:
+        return f"To have it read again then: catalog feeds retry {delivery_id} --by NAME"
+    return ""
 
 
 def write(store: Store, delivery: Delivery, *, batch_rows: int) -> str:
@@ -196,7 +239,9 @@ def _append(store: Store, part: pl.DataFrame, number: int, marks: dict[str, pl.E
     fresh = part.filter(pl.col("verdict").is_in(["new", "changed"]), "unseen")
     store.append("items", fresh.drop(_NOT_ITEM_COLUMNS).with_columns(**marks, created_at=pl.lit(now())))
     seen = part.filter(pl.col("verdict") != "differing")
-    sightings = seen.select("vendor", "line", "item_id", "row_hash", "input_hash", status="verdict")
+    stays = pl.col("action").is_null()
+    hashes = (pl.when(stays).then(name).alias(name) for name in ("row_hash", "input_hash"))
+    sightings = seen.select("vendor", "line", "item_id", *hashes, status="verdict")
     store.append(
         "sightings", sightings.with_columns(delivery_id=marks["delivery_id"], delivery_no=pl.lit(number, pl.Int32))
     )

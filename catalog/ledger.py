@@ -21,7 +21,7 @@ class OpenRun:
 
     run_id: str
     state_key: str
-    plan: frozenset[tuple[str, str, str]]
+    plan: frozenset[tuple[str, ...]]
     finished_stages: frozenset[str]
 
 
@@ -115,10 +115,14 @@ def state_key(store: Store, settings: Settings) -> str:
         if model and is_foreign(store, model)
         else []
     )
+    # Set once only, so that a workspace without them keeps its key.
+    undone = store.one("SELECT max(seq) FROM delivery_orders WHERE word = 'undo'")
+    schedules = store.one("SELECT max(seq) FROM schedules")
     return digest(
         model,
         store.one("SELECT taxonomy_version FROM taxonomies ORDER BY seq DESC LIMIT 1"),
         store.one("SELECT max(seq) FROM decisions"),
         settings.routing_hash,
         *imported,
+        *([undone, schedules] if undone or schedules else []),
     )

@@ -31,7 +31,8 @@ TEXT_COLUMNS = ("title", "description", "brand", "vendor_category")
 FACT_COLUMNS = ("item_id", "price", "currency", "gtin", "product_id", "image")
 LABEL_COLUMNS = ("vendor", "category_id", "category_path", "labelled_by", "labelled_at", "delivered_at")
 Format = Literal["csv", "tsv", "jsonl", "json", "parquet", "xlsx", "xls", "xml"]
-COLUMNS = FACT_COLUMNS + TEXT_COLUMNS + LABEL_COLUMNS
+ACTION = "action"
+COLUMNS = (*FACT_COLUMNS, *TEXT_COLUMNS, *LABEL_COLUMNS, ACTION)
 ATTRIBUTES = "attributes"
 FORMATS: tuple[Format, ...] = get_args(Format)
 EXTENSIONS: dict[str, Format] = {
@@ -61,10 +62,21 @@ class Rules(Part):
     image_separator: str = Field(default="", max_length=5)
 
 
+class Actions(Part):
+    """What the vendor's words in the action column mean; an empty cell is an upsert, any other word quarantines its row."""
+
+    delete: tuple[str, ...] = ("delete", "deleted", "del", "d", "remove", "removed", "discontinue", "discontinued")
+    upsert: tuple[str, ...] = (
+        *("upsert", "add", "added", "new", "insert", "create", "a", "i", "n", "c"),
+        *("update", "updated", "change", "changed", "modify", "replace", "u", "m", "active"),
+    )
+
+
 class Delivery(Part):
     """What a file of this vendor is, and how often one is due."""
 
     kind: Literal["full", "delta"] = "full"
+    actions: Actions = Actions()
     expected_every: str | None = Field(default=None, pattern=r"^[1-9]\d*[hd]$")
 
     @property
@@ -222,6 +234,15 @@ def load_mapping(file: Path | None, feed: Path) -> Mapping:
         raise CatalogError(f"{file}: {_problems(error)}.", remedy="Correct or remove that key.") from error
     except ValueError as error:
         raise CatalogError(f"{file}: {error}.", remedy="Correct or remove that key.") from error
+
+
+def of_kind(mapping: Mapping, kind: str | None) -> Mapping:
+    """The same form for a delivery of another kind; itself when `kind` is None."""
+    if kind in (None, mapping.delivery.kind):
+        return mapping
+    given = mapping.model_dump(exclude_unset=True)
+    given["delivery"] = {**given.get("delivery", {}), "kind": kind}
+    return Mapping.model_validate(given)
 
 
 def _problems(error: ValidationError) -> str:

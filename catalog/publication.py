@@ -16,6 +16,7 @@ from catalog.store import Store, quoted
 STORAGE_VERSION = "v1.5.0"  # readable by DuckDB 1.5 clients and later
 COPIED = ("runs", "run_ends", "stages", "models", "promotions", "certificates", "policies", "taxonomies", "suspensions")
 OUTCOMES = ("placed", "placed_at_parent", "review", "decided", "duplicate", "quarantine")
+SETTLED = (*OUTCOMES, "withdrawn")  # rows that end an item end as nothing else
 LIVE_VERSIONS = """
     -- One row per live item: the version that stands.
     CREATE TABLE items AS
@@ -31,8 +32,8 @@ FRESHNESS_GRAIN = "One row: which run published this file, when, and what served
 # Each finds what must not be there; the first row names an example.
 CHECKS = {
     "rows of a run do not add up": f"""
-        SELECT run_id || ' ' || vendor || ': ' || rows_in || ' rows in, ' || ({" + ".join(OUTCOMES)}) || ' settled'
-        FROM run_summary WHERE rows_in <> {" + ".join(OUTCOMES)}""",
+        SELECT run_id || ' ' || vendor || ': ' || rows_in || ' rows in, ' || ({" + ".join(SETTLED)}) || ' settled'
+        FROM run_summary WHERE rows_in <> {" + ".join(SETTLED)}""",
     "an item stands in two categories": """
         SELECT vendor || ' ' || item_id FROM current_category GROUP BY vendor, item_id HAVING count(*) > 1""",
     "an item waits twice in the backlog": """

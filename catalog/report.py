@@ -168,7 +168,7 @@ def _lists(store: Store, run_id: str) -> dict[str, list[dict[str, Any]]]:
             "SELECT * FROM delivery_runs WHERE run_id = ? AND status IN ('refused', 'held') ORDER BY vendor, delivery_no",
             run_id,
         ),
-        "fresh": listed("SELECT * FROM vendor_freshness ORDER BY last_accepted_at NULLS FIRST, vendor"),
+        "fresh": listed("SELECT * FROM vendor_freshness ORDER BY late DESC, last_accepted_at NULLS FIRST, vendor"),
     }
 
 

@@ -63,6 +63,15 @@ class Feeds(_Section):
     max_drop: float = Field(0.6, gt=0, le=1, description="A full delivery this share smaller than the last is held.")
     max_structural: float = Field(0.01, gt=0, le=1, description="Share of ragged rows above which a feed is refused.")
     batch_rows: int = Field(20_000, ge=1)
+    settle_seconds: float = Field(1.0, ge=0, le=600, description="A file younger than this is looked at twice.")
+    manifest_patience: str = Field(
+        "1h", pattern=r"^\d+[smhd]$", description="How long what a manifest promises may be incomplete."
+    )
+
+    @property
+    def patience(self) -> int:
+        """`manifest_patience` in seconds."""
+        return int(self.manifest_patience[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[self.manifest_patience[-1]]
 
 
 class Review(_Section):

@@ -6,10 +6,10 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from catalog.publication import OUTCOMES
+from catalog.publication import OUTCOMES, SETTLED
 from catalog.store import Store
 
-APART = ("refused", "held", "repeated", "gone")
+APART = ("withdrawn", "refused", "held", "repeated", "undone", "gone")
 TOTAL = "total"
 _WIDTH = 160
 
@@ -17,8 +17,8 @@ _WIDTH = 160
 def counts(store: Store, run_id: str) -> pl.DataFrame:
     """One row per vendor of the run and a last row `total`.
 
-    Columns vendor, rows_in, one per outcome, refused, held, repeated, gone (rows), files_refused, files_held (files),
-    balanced (rows_in equals the sum of the outcomes). Empty when the run took no delivery.
+    Columns vendor, rows_in, one per outcome, withdrawn, refused, held, repeated, undone (rows), gone (items),
+    files_refused, files_held (files), balanced (rows_in equals the sum of the outcomes and withdrawn). Empty when the run took no delivery.
     """
     numbers = ("rows_in", *OUTCOMES, *APART, "files_refused", "files_held")
     found = store.query(
@@ -26,11 +26,11 @@ def counts(store: Store, run_id: str) -> pl.DataFrame:
     ).cast(dict.fromkeys(numbers, pl.Int64))
     if found.height > 1:
         found = pl.concat([found, found.select(pl.lit(TOTAL).alias("vendor"), pl.sum(*numbers))])
-    return found.with_columns((pl.col("rows_in") == pl.sum_horizontal(*OUTCOMES)).alias("balanced"))
+    return found.with_columns((pl.col("rows_in") == pl.sum_horizontal(*SETTLED)).alias("balanced"))
 
 
 def table(frame: pl.DataFrame) -> Table:
-    """The counts as a table for the terminal; columns without any row are left out of the four kept apart."""
+    """The counts as a table for the terminal; columns without any row are left out of those kept apart."""
     shown = [name for name in ("rows_in", *OUTCOMES, *APART) if name not in APART or frame[name].sum()]
     result = Table(box=None, pad_edge=False, header_style="bold")
     result.add_column("vendor")
@@ -56,7 +56,8 @@ def run_table(store: Store, run_id: str) -> str:
     Console(file=lines, width=_WIDTH, color_system=None).print(table(frame))
     drawn = "\n".join(line.rstrip() for line in lines.getvalue().splitlines())
     wrong = frame.filter(~pl.col("balanced") & (pl.col("vendor") != TOTAL))["vendor"].to_list()
-    verdict = f"The counts of {', '.join(wrong)} do NOT balance." if wrong else f"rows in = {' + '.join(OUTCOMES)}"
+    parts = SETTLED if frame["withdrawn"].sum() else OUTCOMES
+    verdict = f"The counts of {', '.join(wrong)} do NOT balance." if wrong else f"rows in = {' + '.join(parts)}"
     return "\n".join([drawn, verdict, *_kept_out(frame)])
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines import cli_feeds
+
 if TYPE_CHECKING:
     from pipelines.session import Session
 
@@ -25,6 +27,7 @@ review_app = typer.Typer(no_args_is_help=True, help="Sheets for reviewers.")
 runs_app = typer.Typer(no_args_is_help=True, help="What ran.")
 models_app = typer.Typer(help="What can serve; alone it lists.")
 predictions_app = typer.Typer(no_args_is_help=True, help="Answers of other classifiers.")
+app.add_typer(cli_feeds.app, name="feeds")
 app.add_typer(taxonomy_app, name="taxonomy")
 app.add_typer(labels_app, name="labels")
 app.add_typer(review_app, name="review")
@@ -243,11 +246,10 @@ def predictions_import(
 
 
 def _step(workspace: Path, name: str) -> None:
-    from catalog.deliveries import pending
     from pipelines import nightly
 
     with _session(workspace) as session:
-        found = pending(session.workspace)
+        found = nightly.to_take(session)
         run_id, _ = nightly.begin(session, found)
         if run_id is None:
             typer.echo("Nothing to do: no new delivery, decision, model or setting since the last run.")
@@ -294,14 +296,15 @@ def nightly_command(
 
     with _session(workspace) as session:
         night = nightly.run(session, vendor=vendor)
-        if night.run_id is None:
-            typer.echo("Nothing to do: no new delivery, decision, model or setting since the last run.")
-            return
-        typer.echo(summary.run_table(session.store, night.run_id))
+        nothing = "Nothing to do: no new delivery, decision, model or setting since the last run."
+        typer.echo(summary.run_table(session.store, night.run_id) if night.run_id else nothing)
         allowed = session.settings.feeds.max_refused
-    if night.refused > allowed:
+    for line in night.late:
+        typer.echo(line)
+    if night.refused + len(night.late) > allowed:
         typer.echo(
-            f"{night.refused} feeds were refused or held, {allowed} are allowed. See: catalog runs show {night.run_id}",
+            f"{night.refused} feeds were refused or held and {len(night.late)} vendors are late, {allowed} are allowed. "
+            "See: catalog feeds list",
             err=True,
         )
         raise typer.Exit(65)

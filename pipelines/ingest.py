@@ -1,29 +1,33 @@
 """Reads what vendors delivered into items, sightings and rejects.  `catalog ingest`"""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
 
 from catalog import arrivals
+from catalog.actions import with_actions
 from catalog.arrivals import Delivery
-from catalog.canonical import Canonical, canonicalize
 from catalog.deliveries import Pending, put_away, stage
 from catalog.errors import CatalogError, FeedRefused
-from catalog.feeds import read_rows
+from catalog.feeds import RawBatch, read_rows
 from catalog.jobs import Counts, Job
-from catalog.mapping import Mapping, load_mapping
+from catalog.mapping import Mapping, load_mapping, of_kind
 from catalog.pictures import Pictures
 
 
 def run(job: Job, pending: list[Pending]) -> Counts:
-    """Takes the waiting files one by one, each in a transaction of its own; a file that cannot be read stops no other.
+    """Takes the waiting deliveries one by one, each in a transaction of its own; one that cannot be read stops no other.
 
-    Returns how many files were accepted, refused, held and repeated. Repeating it in the same run changes nothing.
+    Returns how many were accepted, refused, held and repeated. Repeating it in the same run changes nothing.
     """
     counts: Counter[str] = Counter()
     for number, waiting in enumerate(pending):
         job.progress("ingest", number, len(pending))
         status = _taken_before(job, waiting) or _take(job, waiting)
-        if status != "unfinished":
+        if status != "unfinished" and waiting.origin is None:
             put_away(waiting)
         counts[status] += 1
         job.event("delivery", vendor=waiting.vendor, file=waiting.path.name, status=status)
@@ -32,10 +36,11 @@ def run(job: Job, pending: list[Pending]) -> Counts:
 
 
 def _taken_before(job: Job, waiting: Pending) -> str | None:
-    """What this very run already made of the file before it was killed."""
+    """What this very run already made of the delivery before it was killed."""
     return job.store.one(
-        "SELECT status FROM deliveries WHERE run_id = ? AND vendor = ? AND file_name = ? AND sha256 = ?",
-        [job.run_id, waiting.vendor, waiting.path.name, waiting.sha256],
+        "SELECT status FROM deliveries WHERE run_id = ? AND vendor = ? AND file_name = ? AND sha256 = ? "
+        "AND origin IS NOT DISTINCT FROM ?",
+        [job.run_id, waiting.vendor, waiting.path.name, waiting.sha256, waiting.origin],
     )
 
 
@@ -56,26 +61,51 @@ def _take(job: Job, waiting: Pending) -> str:
         arrivals.record(job.store, delivery, "repeated", rows=last[2], why=why)
         return "repeated"
     pictures = Pictures(waiting.path.parent)
-    batches = read_rows(staged, mapping, job.settings.feeds)
+    batches = _rows(job, waiting, staged, mapping)
     try:
-        arrivals.collect(job.store, _canonical(batches, waiting.vendor, mapping, pictures))
+        arrivals.collect(job.store, (with_actions(batch, waiting.vendor, mapping, pictures) for batch in batches))
     except FeedRefused as refused:
         return _refuse(job, delivery, refused, arrivals.rows_read(job.store, waiting.vendor))
-    return _accept_or_hold(job, delivery, mapping)
+    return _accept_or_hold(job, delivery, mapping, released=waiting.released)
 
 
 def _mapping(job: Job, waiting: Pending) -> Mapping:
+    """The vendor's form for this delivery; a manifest knows better whether it is a full one."""
+    first = waiting.parts[0].path
     try:
-        return load_mapping(job.workspace.vendors / f"{waiting.vendor}.toml", waiting.path)
+        mapping = load_mapping(job.workspace.vendors / f"{waiting.vendor}.toml", first)
     except CatalogError as error:
         raise FeedRefused("bad_mapping", error.message, remedy=error.remedy) from error
+    return of_kind(mapping, waiting.manifest.kind if waiting.manifest else None)
 
 
-def _canonical(batches: Iterator, vendor: str, mapping: Mapping, pictures: Pictures) -> Iterator[Canonical]:
-    return (canonicalize(batch, vendor, mapping, pictures) for batch in batches)
+def _rows(job: Job, waiting: Pending, staged: list[Path], mapping: Mapping) -> Iterator[RawBatch]:
+    """The rows of all files, one after the other; lines count on, so that each row of a delivery has its own.
+
+    Raises FeedRefused when a file has another number of rows than its manifest promises.
+    """
+    offset = 0
+    for part, path in zip(waiting.parts, staged, strict=True):
+        rows, last = 0, 0
+        for batch in read_rows(path, mapping, job.settings.feeds):
+            frames = (batch.rows, batch.rejects)
+            rows += sum(frame.height for frame in frames)
+            last = max([last, *(int(frame["line"].max() or 0) for frame in frames if frame.height)])
+            yield RawBatch(*(frame.with_columns(pl.col("line") + offset) for frame in frames)) if offset else batch
+        promised = waiting.manifest.rows_of(part.name) if waiting.manifest else None
+        if promised not in (None, rows):
+            raise FeedRefused(
+                "manifest_rows",
+                f"{part.name} has {rows:,} rows, its manifest promises {promised:,}.",
+                remedy="Ask the vendor to send it again; if the file is whole, the mapping may read it wrongly.",
+            )
+        offset += last
 
 
 def _delivery(job: Job, waiting: Pending, mapping: Mapping | None) -> Delivery:
+    parts = [{"name": part.name, "sha256": part.sha256, "bytes": part.bytes} for part in waiting.parts]
+    said = waiting.manifest
+    marked = {"sha256": waiting.manifest_file.sha256} if waiting.manifest_file else {}
     return Delivery(
         vendor=waiting.vendor,
         run_id=job.run_id,
@@ -85,24 +115,29 @@ def _delivery(job: Job, waiting: Pending, mapping: Mapping | None) -> Delivery:
         kind=mapping.delivery.kind if mapping else "full",
         mapping_hash=mapping.hash if mapping else "",
         folder=waiting.path.parent,
+        dated=waiting.dated,
+        parts=json.dumps(parts),
+        manifest=json.dumps({**said.model_dump(mode="json", exclude_none=True), **marked}) if said else None,
+        origin=waiting.origin,
     )
 
 
 def _refuse(job: Job, delivery: Delivery, refused: FeedRefused, rows: int | None) -> str:
-    again = f"To have it read again, put feeds/{delivery.vendor}/done/{delivery.sha256[:12]}_{delivery.file_name} back."
-    why = (refused.reason, f"{refused} {again}")
-    arrivals.record(job.store, delivery, "refused", rows=rows, why=why)
+    arrivals.record(job.store, delivery, "refused", rows=rows, why=(refused.reason, str(refused)))
     return "refused"
 
 
-def _accept_or_hold(job: Job, delivery: Delivery, mapping: Mapping) -> str:
+def _accept_or_hold(job: Job, delivery: Delivery, mapping: Mapping, *, released: bool) -> str:
     items = arrivals.judge(job.store, delivery.vendor, duplicates=mapping.rules.duplicates)
-    allowed = mapping.rules.max_drop or job.settings.feeds.max_drop
-    shrunk = arrivals.shrunk(job.store, delivery, items, allowed)
+    doubt = None
+    if not released:
+        allowed = mapping.rules.max_drop or job.settings.feeds.max_drop
+        undone = arrivals.taken_back(job.store, delivery) if delivery.origin is None else None
+        doubt = undone or arrivals.shrunk(job.store, delivery, items, allowed)
     with job.store.transaction():
-        if shrunk:
+        if doubt:
             rows = arrivals.rows_read(job.store, delivery.vendor)
-            arrivals.record(job.store, delivery, "held", rows=rows, why=shrunk)
+            arrivals.record(job.store, delivery, "held", rows=rows, why=doubt)
         else:
             arrivals.write(job.store, delivery, batch_rows=job.settings.feeds.batch_rows)
-    return "held" if shrunk else "accepted"
+    return "held" if doubt else "accepted"

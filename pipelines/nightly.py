@@ -6,10 +6,10 @@ finished by starting it once more, and a night without anything new does nothing
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from catalog import ledger
-from catalog.deliveries import Pending, pending
+from catalog import held, lateness, ledger
+from catalog.deliveries import Pending
 from catalog.jobs import Job, digest, end_run, stage, start_run
 from pipelines import certify, classify, ingest, publish, report, review, route
 from pipelines.session import Session
@@ -32,11 +32,12 @@ COUNTS = {
 
 @dataclass(frozen=True)
 class Night:
-    """How a night ended. `run_id` is None when there was nothing to do."""
+    """How a night ended. `run_id` is None when there was nothing to do. refused: files, held ones too; late: a line each."""
 
     run_id: str | None
     refused: int = 0
     resumed: bool = False
+    late: tuple[str, ...] = ()
 
 
 def run(session: Session, *, vendor: str | None = None) -> Night:
@@ -45,9 +46,20 @@ def run(session: Session, *, vendor: str | None = None) -> Night:
     Changed circumstances (another model, taxonomy, decision or target) end an open run as superseded; the new run
     takes its deliveries over, so that no accepted row is without an outcome.
     """
+    lateness.note_schedules(session.store, session.workspace)
+    night = _runs(session, vendor)
+    return replace(night, late=tuple(lateness.late_vendors(session.store, vendor)))
+
+
+def to_take(session: Session) -> list[Pending]:
+    """What waits for this workspace's next run."""
+    return held.to_take(session.store, session.workspace, session.settings.feeds)
+
+
+def _runs(session: Session, vendor: str | None) -> Night:
     night = Night(None)
     for _ in range(2):
-        found = [p for p in pending(session.workspace) if vendor in (None, p.vendor)]
+        found = [p for p in to_take(session) if vendor in (None, p.vendor)]
         run_id, resumed = begin(session, found)
         if run_id is None:
             return night
@@ -76,7 +88,7 @@ def begin(session: Session, found: list[Pending]) -> tuple[str | None, bool]:
 
 def _start(session: Session, found: list[Pending], state: str, left: str | None) -> str:
     store = session.store
-    plan = [[p.vendor, p.path.name, p.sha256] for p in found]
+    plan = [list(p.key) for p in found]
     with store.transaction():
         run_id = start_run(
             store,
@@ -97,7 +109,7 @@ def _finish(session: Session, run_id: str, found: list[Pending]) -> None:
     open_run = ledger.open_run(session.store)
     done = open_run.finished_stages if open_run else frozenset()
     plan = open_run.plan if open_run else frozenset()
-    planned = [p for p in found if (p.vendor, p.path.name, p.sha256) in plan]
+    planned = [p for p in found if p.key in plan]
     for name in STAGES:
         if name not in done:
             step(session, name, run_id, planned)

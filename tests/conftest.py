@@ -30,6 +30,7 @@ batch_rows = 25
 
 [feeds]
 batch_rows = 60
+settle_seconds = 0
 """
 SHELVES = {
     "Home > Kitchen > Mugs": "mug cup coffee handle ceramic espresso",

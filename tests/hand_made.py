@@ -1,7 +1,7 @@
 """A small workspace made row by row, whose every answer is known.
 
 Taxonomy: Home > Kitchen > Kettles | Pans, Home > Garden > Hoses, Toys > Puzzles. Three vendors:
-acme delivers everything each time, bolt only changes, archive is a label file.
+acme delivers everything each time, bolt only changes, archive is a label file. A fourth, cobalt, never delivered.
 
 run 1 nightly     acme 1 (full): a1 kettle placed, a1 again (duplicate), a2 and a3 review, a4 at Kitchen, a line refused
                   bolt 1 (delta): b1 puzzle placed, b2 hose decided by a label
@@ -167,6 +167,8 @@ def _runs_and_deliveries(store: Store) -> None:
         "delivery_id": "acme-1", "vendor": "acme", "line": 7, "item_id": "a9", "rule": "title_missing",
         "detail": "title is empty", "raw": "a9;;<script>alert(1)</script>", "run_id": RUN[1],
     })  # fmt: skip
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    rows(store, "schedules", {"seq": 1, "vendor": "cobalt", "seconds": 86_400, "noted_at": long_ago})
     # rows of a refused file were looked at too; they are in nobody's quarantine
     rows(store, "rejects", {"delivery_id": "bolt-2", "vendor": "bolt", "line": 2, "rule": "ragged", "run_id": RUN[4]})
 

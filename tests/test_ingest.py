@@ -42,7 +42,7 @@ class Shop:
         (self.workspace.vendors / f"{vendor}.toml").write_text(text, encoding="utf-8")
 
     def job(self) -> Job:
-        return Job(self.workspace, self.settings, self.store, start_run(self.store, "nightly", "k" * 8))
+        return Job(self.workspace, self.settings, self.store, start_run(self.store, "nightly", "k" * 8, plan="[]"))
 
     def night(self) -> dict[str, int]:
         return ingest.run(self.job(), pending(self.workspace))
@@ -203,7 +203,7 @@ def test_a_refused_file_stops_no_other_and_may_come_again(shop: Shop) -> None:
         "SELECT reason, sentence, delivery_no FROM deliveries WHERE vendor = 'acme'"
     )
     assert reason == "broken_gzip" and number is None
-    assert "send it again" in sentence and "done/" in sentence
+    assert "send it again" in sentence and "catalog feeds retry" in sentence
     shop.deliver(broken, name="a.csv.gz")
     assert shop.night() == {"refused": 1}
     assert shop.rows("SELECT count(DISTINCT delivery_id) FROM deliveries WHERE vendor = 'acme'") == [(2,)]
@@ -400,18 +400,20 @@ def test_a_file_taken_away_before_its_turn_is_left_alone(shop: Shop) -> None:
 NIGHT = """
 import sys
 from pathlib import Path
-from catalog.deliveries import pending
-from catalog.jobs import Job
+from catalog import held, ledger
+from catalog.jobs import Job, start_run
 from catalog.settings import Feeds, Settings, Workspace
 from catalog.store import Store
 from pipelines import ingest
-workspace = Workspace(Path(sys.argv[1]))
+workspace, settings = Workspace(Path(sys.argv[1])), Settings(feeds=Feeds(batch_rows=7, settle_seconds=0))
 with Store.open(workspace.work_db) as store:
+    left = ledger.open_run(store)
+    run = left.run_id if left else start_run(store, "nightly", "k" * 8, plan="[]")
     store.stage = "ingest"
-    ingest.run(Job(workspace, Settings(feeds=Feeds(batch_rows=7)), store, "the-run"), pending(workspace))
+    ingest.run(Job(workspace, settings, store, run), held.to_take(store, workspace, settings.feeds))
 """
 FACTS = {
-    "deliveries": "* EXCLUDE (received_at, folder)",
+    "deliveries": "* EXCLUDE (received_at, dated, folder)",
     "items": "* EXCLUDE (created_at)",
     "sightings": "*",
     "rejects": "*",
@@ -433,6 +435,13 @@ def delivered(root: Path) -> Path:
     made.deliver(feed(*many(10), ",no id,,,", "0001,Lamp 1,Lumo,1.50,"), name="a_2026-01-01.csv")
     made.deliver(feed(*many(12, start=1)), name="a_2026-01-02.csv")
     made.deliver(b"\x1f\x8bbroken", name="c.csv.gz", vendor="bolt")
+    made.mapping('[delivery]\nkind = "delta"\n', vendor="cobalt")
+    made.deliver("item_id,title,action\n1,Lamp,\n2,Mug,\n", name="d_2026-01-01.csv", vendor="cobalt")
+    made.deliver("item_id,title,action\n1,,delete\n", name="d_2026-01-02.csv", vendor="cobalt")
+    for name in ("e.csv", "f.csv"):
+        made.deliver(feed(f"{name},Lamp,,1,"), name=name, vendor="dune")
+    both = {"files": [{"name": "e.csv"}, {"name": "f.csv"}], "delivered_at": "2026-01-03T00:00:00"}
+    made.deliver(json.dumps(both), name="both.manifest.json", vendor="dune")
     made.store.close()
     return root
 

@@ -1,6 +1,7 @@
 """Every view against a workspace whose answers are known (hand_made.py)."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hand_made import HOSES, KETTLES, KITCHEN, PANS, PUZZLES, RUN, hand_made, hour, rows
@@ -340,11 +341,60 @@ def test_category_counts_add_up_the_tree(store):
 
 def test_vendor_freshness_shows_who_is_behind(store):
     assert answer(
-        store, "SELECT vendor, live, last_accepted_at, last_status, last_reason FROM vendor_freshness ORDER BY 1"
+        store, "SELECT vendor, live, last_accepted_at, last_status, last_reason, late FROM vendor_freshness ORDER BY 1"
     ) == [
-        ("acme", 3, hour(32), "accepted", None),
-        ("bolt", 2, hour(11), "held", "shrunk"),
+        ("acme", 3, hour(32), "accepted", None, False),
+        ("bolt", 2, hour(11), "held", "shrunk", False),
+        ("cobalt", 0, None, None, None, True),
     ]
+
+
+def test_late_is_who_sent_nothing_good_in_time(store):
+    first = datetime(2020, 1, 1, tzinfo=UTC)
+    assert answer(store, "SELECT * FROM late_vendors") == [("cobalt", first + timedelta(hours=22.8), None, None, 0)]
+    now = datetime.now(UTC)
+    for seq, (vendor, status, age) in enumerate([("acme", "repeated", 1), ("cobalt", "refused", 1), ("bolt", "accepted", 25)]):
+        rows(store, "schedules", {"seq": 2 + seq, "vendor": vendor, "seconds": 86_400, "noted_at": first})
+        rows(store, "deliveries", {"delivery_id": f"{vendor}-9", "vendor": vendor, "run_id": RUN[4], "kind": "full",
+                                   "status": status, "received_at": now - timedelta(hours=age)})  # fmt: skip
+    # what repeats the last file came in time, what is refused did not come
+    assert answer(store, "SELECT vendor FROM late_vendors ORDER BY 1") == [("bolt",), ("cobalt",)]
+    rows(store, "schedules", {"seq": 9, "vendor": "cobalt", "seconds": None, "noted_at": first})
+    assert answer(store, "SELECT vendor FROM late_vendors") == [("bolt",)]
+
+
+def test_rows_that_end_an_item_balance_too(store):
+    """One night: acme 3 (full) brings a7 and keeps a1, acme 4 (full) comes without a7, acme 5 (delta) deletes a1."""
+    seen = {3: [("a1", "unchanged"), ("a7", "new")], 4: [("a1", "unchanged")], 5: [("a1", "deleted")]}
+    for number, named in seen.items():
+        rows(store, "deliveries", {"delivery_id": f"acme-{number}", "vendor": "acme", "delivery_no": number, "run_id": RUN[4],
+                                   "kind": "delta" if number == 5 else "full", "rows_in": len(named), "status": "accepted",
+                                   "received_at": hour(60 + number)})  # fmt: skip
+        for line, (item, status) in enumerate(named):
+            rows(store, "sightings", {"vendor": "acme", "item_id": item, "row_hash": "row-a1-2", "input_hash": "in-a1",
+                                      "delivery_id": f"acme-{number}", "delivery_no": number, "line": line,
+                                      "status": status})  # fmt: skip
+    numbers = "rows_in, placed, review, decided, withdrawn, gone"
+    sql = f"SELECT {numbers} FROM run_summary WHERE vendor = 'acme' AND run_id = '{RUN[4]}'"
+    # acme 2 gave 3 rows (a1 placed, a2 decided, a5 review); a3 and a4 went with it, a2 and a5 with acme 3
+    assert answer(store, sql) == [(7, 3, 1, 1, 2, 6)]
+    assert answer(store, "SELECT count(*) FROM live_items WHERE vendor = 'acme'") == [(0,)]
+    rows(store, "delivery_orders", {"seq": 1, "delivery_id": "acme-5", "word": "undo", "who": "anna", "said_at": hour(70)})
+    assert answer(store, "SELECT item_id FROM live_items WHERE vendor = 'acme'") == [("a1",)]
+    rows(store, "delivery_orders", {"seq": 2, "delivery_id": "acme-4", "word": "undo", "who": "anna", "said_at": hour(71)})
+    assert answer(store, "SELECT item_id FROM live_items WHERE vendor = 'acme' ORDER BY 1") == [("a1",), ("a7",)]
+    # what was settled in that night stays settled: a7 was withdrawn then
+    assert answer(store, sql + " AND undone = 2") == [(5, 2, 1, 1, 1, 4)]
+
+
+def test_an_item_that_came_with_an_undone_delivery_has_left(store):
+    rows(store, "delivery_orders", {"seq": 1, "delivery_id": "acme-2", "word": "undo", "who": "anna", "said_at": hour(70)})
+    live = "SELECT item_id, row_hash FROM live_items WHERE vendor = 'acme' ORDER BY 1"
+    assert answer(store, live) == [(f"a{n}", f"row-a{n}-1") for n in (1, 2, 3, 4)]
+    assert answer(store, "SELECT count(*) FROM departures") == [(0,)]
+    rows(store, "routes", {"run_id": RUN[4], "vendor": "acme", "item_id": "a5", "outcome": "placed", "category_id": PANS,
+                           "seq": 20, "routed_at": hour(42)})  # fmt: skip
+    assert answer(store, "SELECT valid_to FROM category_history WHERE item_id = 'a5'") == [(hour(70),)]
 
 
 def test_run_log(store):

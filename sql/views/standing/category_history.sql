@@ -1,6 +1,6 @@
 -- One row per stretch of time in which an item stood in one category.
 -- previous_id: the category it stood in before, however long ago
--- valid_to: when it left, was withdrawn by its vendor or lost its category; NULL while it stands
+-- valid_to: when it left, was withdrawn by its vendor, lost its category or its delivery was undone; NULL while it stands
 CREATE OR REPLACE VIEW category_history AS
 WITH steps AS (
     SELECT
@@ -11,7 +11,12 @@ WITH steps AS (
 stretches AS (
     SELECT *, lead(routed_at) OVER (PARTITION BY vendor, item_id ORDER BY seq) AS next_at FROM steps WHERE arrives
 ),
-gone AS (SELECT vendor, item_id, max(gone_at) AS gone_at FROM departures ANTI JOIN live_items USING (vendor, item_id) GROUP BY ALL)
+left_at AS (
+    SELECT vendor, item_id, gone_at FROM departures
+    UNION ALL
+    SELECT s.vendor, s.item_id, d.undone_at FROM sightings s JOIN delivery_runs d USING (delivery_id) WHERE d.status = 'undone'
+),
+gone AS (SELECT vendor, item_id, max(gone_at) AS gone_at FROM left_at ANTI JOIN live_items USING (vendor, item_id) GROUP BY ALL)
 SELECT
     s.vendor, s.item_id, s.category_id, lag(s.category_id) OVER (PARTITION BY s.vendor, s.item_id ORDER BY s.seq) AS previous_id,
     s.outcome, s.decided_by, s.reason, s.model_id, s.run_id, s.routed_at AS valid_from,

@@ -1,14 +1,28 @@
--- One row per item and full delivery that came without it though it was live just before.
+-- One row per item and delivery that withdrew it: a full one that came without it, or one that deleted it, though it was
+-- live just before.
 CREATE OR REPLACE VIEW departures AS
 WITH accepted AS (SELECT * FROM delivery_runs WHERE status = 'accepted'),
-next_full AS (
-    SELECT a.delivery_id, arg_min(f.delivery_id, f.delivery_no) AS next_id
-    FROM accepted a JOIN accepted f ON f.vendor = a.vendor AND f.kind = 'full' AND f.delivery_no > a.delivery_no
+fulls AS (
+    SELECT a.delivery_id, arg_min(f.delivery_id, f.delivery_no) AS full_id, min(f.delivery_no) AS full_no
+    FROM accepted a LEFT JOIN accepted f ON f.vendor = a.vendor AND f.kind = 'full' AND f.delivery_no > a.delivery_no
     GROUP BY a.delivery_id
 ),
-expected AS (SELECT DISTINCT s.vendor, s.item_id, n.next_id FROM sightings s JOIN next_full n USING (delivery_id))
-SELECT e.vendor, e.item_id, e.next_id AS delivery_id, d.run_id, d.received_at AS gone_at
-FROM expected e JOIN accepted d ON d.delivery_id = e.next_id
-WHERE NOT EXISTS (
-    SELECT 1 FROM sightings s WHERE s.delivery_id = e.next_id AND s.vendor = e.vendor AND s.item_id = e.item_id
-);
+-- one row per item and delivery that named it, with the next one that did, and the next full one
+named AS (
+    SELECT s.vendor, s.item_id, s.delivery_no, s.status, f.full_id, f.full_no, s.delivery_id
+    FROM sightings s JOIN fulls f USING (delivery_id)
+    WHERE s.status <> 'duplicate'
+),
+steps AS (
+    SELECT
+        *, lead(delivery_no) OVER item AS next_no, lead(delivery_id) OVER item AS next_id, lead(status) OVER item AS next_status
+    FROM named
+    WINDOW item AS (PARTITION BY vendor, item_id ORDER BY delivery_no)
+),
+withdrawn AS (
+    SELECT vendor, item_id, CASE WHEN full_no < coalesce(next_no, full_no + 1) THEN full_id ELSE next_id END AS delivery_id
+    FROM steps
+    WHERE status <> 'deleted' AND (full_no < coalesce(next_no, full_no + 1) OR next_status = 'deleted')
+)
+SELECT w.vendor, w.item_id, w.delivery_id, d.run_id, d.received_at AS gone_at
+FROM withdrawn w JOIN accepted d USING (delivery_id);

@@ -1,4 +1,5 @@
--- One row per live item: the version seen last. An item is live until a full delivery of its vendor comes without it.
+-- One row per live item: the version seen last. An item is live until a full delivery of its vendor comes without it, or
+-- a delivery deletes it.
 -- row_hash: names the version, with vendor and item_id, in items
 -- product_id: shared by items that are one product (same GTIN or variant parent)
 -- status: how the row stood to what was known: new, changed, unchanged or duplicate
@@ -6,11 +7,17 @@
 CREATE OR REPLACE VIEW live_items AS
 WITH accepted AS (
     SELECT delivery_id, kind, received_at, max(delivery_no) FILTER (kind = 'full') OVER (PARTITION BY vendor) AS last_full
-    FROM deliveries WHERE status = 'accepted'
+    FROM delivery_runs WHERE status = 'accepted'
+),
+last_seen AS (
+    SELECT
+        s.*, a.received_at, bool_or(a.kind <> 'labels') OVER (PARTITION BY s.vendor, s.item_id) AS delivered
+    FROM sightings s JOIN accepted a USING (delivery_id)
+    WHERE s.delivery_no >= coalesce(a.last_full, s.delivery_no)
+    QUALIFY row_number() OVER (PARTITION BY s.vendor, s.item_id ORDER BY s.delivery_no DESC, s.line DESC) = 1
 )
 SELECT
     s.vendor, s.item_id, s.row_hash, s.input_hash, i.product_id, s.delivery_id, s.delivery_no, s.line, s.status,
-    bool_or(a.kind <> 'labels') OVER (PARTITION BY s.vendor, s.item_id) AS delivered, a.received_at AS seen_at
-FROM sightings s JOIN accepted a USING (delivery_id) LEFT JOIN items i USING (vendor, item_id, row_hash)
-WHERE s.delivery_no >= coalesce(a.last_full, s.delivery_no)
-QUALIFY row_number() OVER (PARTITION BY s.vendor, s.item_id ORDER BY s.delivery_no DESC, s.line DESC) = 1;
+    s.delivered, s.received_at AS seen_at
+FROM last_seen s LEFT JOIN items i USING (vendor, item_id, row_hash)
+WHERE s.status <> 'deleted';

@@ -3,11 +3,12 @@ CREATE OR REPLACE VIEW run_counts AS
 WITH accepted AS (SELECT * FROM delivery_runs WHERE status = 'accepted'),
 settled AS (SELECT vendor, item_id, run_id, arg_max(outcome, seq) AS outcome FROM routes GROUP BY vendor, item_id, run_id),
 spans AS (SELECT *, lead(run_id) OVER (PARTITION BY vendor, item_id ORDER BY run_id) AS next_run FROM settled),
-outcomes AS (
+seen AS (
     SELECT
-        a.run_id, a.vendor,
+        a.run_id, a.vendor, a.delivery_no, s.item_id,
         CASE
             WHEN s.status = 'duplicate' THEN 'duplicate'
+            WHEN s.status = 'deleted' THEN 'withdrawn'
             -- a row of a label file is decided by that label, whatever stood before
             WHEN a.kind = 'labels' AND o.run_id IS DISTINCT FROM a.run_id THEN 'decided'
             ELSE o.outcome
@@ -17,6 +18,19 @@ outcomes AS (
     LEFT JOIN spans o ON o.vendor = s.vendor AND o.item_id = s.item_id
         AND o.run_id <= a.run_id AND (o.next_run IS NULL OR o.next_run > a.run_id)
 ),
+-- a later file of the same run withdrew the item before anything was settled; also when that file was undone since
+overtaken AS (
+    SELECT DISTINCT s.run_id, s.vendor, s.item_id
+    FROM seen s
+    JOIN delivery_runs f ON f.vendor = s.vendor AND f.run_id = s.run_id
+        AND f.delivery_no > s.delivery_no AND f.status IN ('accepted', 'undone')
+    LEFT JOIN sightings t ON t.delivery_id = f.delivery_id AND t.item_id = s.item_id AND t.status <> 'duplicate'
+    WHERE s.outcome IS NULL AND (t.status = 'deleted' OR (f.kind = 'full' AND t.status IS NULL))
+),
+outcomes AS (
+    SELECT s.run_id, s.vendor, CASE WHEN o.item_id IS NULL THEN s.outcome ELSE coalesce(s.outcome, 'withdrawn') END AS outcome
+    FROM seen s LEFT JOIN overtaken o USING (run_id, vendor, item_id)
+),
 rows_settled AS (
     SELECT
         run_id, vendor,
@@ -24,19 +38,21 @@ rows_settled AS (
         count(*) FILTER (outcome = 'placed_at_parent') AS placed_at_parent,
         count(*) FILTER (outcome = 'review') AS review,
         count(*) FILTER (outcome = 'decided') AS decided,
-        count(*) FILTER (outcome = 'duplicate') AS duplicate
+        count(*) FILTER (outcome = 'duplicate') AS duplicate,
+        count(*) FILTER (outcome = 'withdrawn') AS withdrawn
     FROM outcomes GROUP BY run_id, vendor
 ),
 refused_rows AS (
     SELECT a.run_id, a.vendor, count(*) AS quarantine FROM rejects r JOIN accepted a USING (delivery_id) GROUP BY ALL
 ),
-withdrawn AS (SELECT run_id, vendor, count(*) AS gone FROM departures GROUP BY run_id, vendor),
+gone AS (SELECT run_id, vendor, count(*) AS gone FROM departures GROUP BY run_id, vendor),
 files AS (
     SELECT
         run_id, vendor, coalesce(sum(rows_in) FILTER (status = 'accepted'), 0)::BIGINT AS rows_in,
         coalesce(sum(rows_in) FILTER (status = 'refused'), 0)::BIGINT AS refused,
         coalesce(sum(rows_in) FILTER (status = 'held'), 0)::BIGINT AS held,
         coalesce(sum(rows_in) FILTER (status = 'repeated'), 0)::BIGINT AS repeated,
+        coalesce(sum(rows_in) FILTER (status = 'undone'), 0)::BIGINT AS undone,
         count(*) FILTER (status = 'accepted') AS files,
         count(*) FILTER (status = 'refused') AS files_refused,
         count(*) FILTER (status = 'held') AS files_held,
@@ -46,9 +62,10 @@ files AS (
 SELECT
     f.run_id, f.vendor, f.rows_in, coalesce(s.placed, 0) AS placed, coalesce(s.placed_at_parent, 0) AS placed_at_parent,
     coalesce(s.review, 0) AS review, coalesce(s.decided, 0) AS decided, coalesce(s.duplicate, 0) AS duplicate,
-    coalesce(q.quarantine, 0) AS quarantine, f.refused, f.held, f.repeated, coalesce(w.gone, 0) AS gone,
+    coalesce(q.quarantine, 0) AS quarantine, coalesce(s.withdrawn, 0) AS withdrawn, f.refused, f.held, f.repeated,
+    f.undone, coalesce(w.gone, 0) AS gone,
     f.files, f.files_refused, f.files_held, f.files_repeated
 FROM files f
 LEFT JOIN rows_settled s USING (run_id, vendor)
 LEFT JOIN refused_rows q USING (run_id, vendor)
-LEFT JOIN withdrawn w USING (run_id, vendor);
+LEFT JOIN gone w USING (run_id, vendor);
