@@ -4,7 +4,7 @@ from pathlib import Path
 
 from catalog.jobs import Job
 from catalog.taxonomies import save_taxonomy
-from catalog.taxonomy import read_taxonomy
+from catalog.taxonomy_files import read_taxonomy
 
 
 def run(job: Job, file: Path) -> str:
