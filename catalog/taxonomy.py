@@ -102,7 +102,8 @@ def from_paths(paths: Iterable[str], ids: Iterable[str] | None = None) -> Taxono
     wanted = [normal_path(path) for path in paths]
     named = dict(zip(wanted, ids, strict=True)) if ids is not None else {}
     every: dict[str, str] = {}  # path -> its parent's
-    for path in wanted:
+    for deepest in wanted:
+        path = deepest
         while path and path not in every:
             every[path] = path.rpartition(SEPARATOR)[0]
             path = every[path]

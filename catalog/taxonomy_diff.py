@@ -3,9 +3,11 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, fields
 from difflib import SequenceMatcher
 from functools import cached_property
+
+import polars as pl
 
 from catalog.taxonomy import Taxonomy
 
@@ -177,11 +179,15 @@ def _merges(match: _Match) -> None:
 
 
 def _alike(match: _Match) -> None:
-    """The best pairs of similar names, or of inner nodes with the same children, below one parent."""
+    """The best pairs below one parent: similar names, a name that only gained or lost words, or the same children."""
     for old, new in match.families():
         gone, fresh = match.gone(old), match.fresh(new)
         few = len(gone) * len(fresh) <= _MOST_PAIRS
-        pairs = [(_likeness(a, b, match), a, b) for a in gone for b in fresh if few or a.words & b.words]
+        near = [(a, b) for a in gone for b in fresh if few or a.words & b.words]
+        longer = [(a.key, b.key) for a, b in near if a.words < b.words or b.words < a.words]
+        times = Counter(key for pair in longer for key in pair)
+        alone = {pair for pair in longer if times[pair[0]] == times[pair[1]] == 1}
+        pairs = [(max(_likeness(a, b, match), SIMILAR * ((a.key, b.key) in alone)), a, b) for a, b in near]
         for sure, a, b in sorted(pairs, key=lambda pair: (-pair[0], pair[1].path, pair[2].path)):
             if sure >= SIMILAR and a.key not in match.to and b.key not in match.taken:
                 match.join(a, b, sure)
@@ -189,7 +195,9 @@ def _alike(match: _Match) -> None:
 
 def _likeness(old: _Node, new: _Node, match: _Match) -> float:
     names = SequenceMatcher(None, old.name.casefold(), new.name.casefold(), autojunk=False).ratio()
-    below = [{n.name.casefold() for n in tree.children[key]} for tree, key in ((match.old, old.key), (match.new, new.key))]
+    below = [
+        {n.name.casefold() for n in tree.children[key]} for tree, key in ((match.old, old.key), (match.new, new.key))
+    ]
     shared = len(below[0] & below[1])
     return max(names, shared / len(below[0] | below[1]) if shared > 1 else 0.0)
 
@@ -241,6 +249,13 @@ def _nearest(match: _Match, node: _Node) -> str:
 def _added(match: _Match) -> Iterable[Change]:
     free = (node for key, node in match.new.nodes.items() if key not in match.taken)
     return (Change("added", "", "", node.key, node.path, 1.0, "") for node in free)
+
+
+def table(changes: list[Change]) -> str:
+    """Every change as a row of a CSV, unchanged categories too."""
+    return pl.DataFrame(
+        [astuple(change) for change in changes], schema=[column.name for column in fields(Change)], orient="row"
+    ).write_csv()
 
 
 def text(changes: list[Change]) -> str:

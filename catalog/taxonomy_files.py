@@ -53,24 +53,29 @@ def read_taxonomy(file: Path, form: str | None = None) -> Taxonomy:
 def form_of(text: str) -> str:
     """Which of FORMS a text is; `parents` where nothing else fits, whose reader then says what it misses."""
     start = text.lstrip()[:1]
-    if start == "<":
+    if start == "<" or (start in ("{", "[") and re.search(r'"(Childs|Code)"', text[:100_000])):
         return "gpc"
     if start in ("{", "["):
-        return "gpc" if re.search(r'"(Childs|Code)"', text[:100_000]) else "shopify"
+        return "shopify"
+    return _form_of_lines(text)
+
+
+def _form_of_lines(text: str) -> str:
     lines = [line for line in islice(io.StringIO(text), _SAMPLE) if line.strip()]
     content = [line for line in lines if not line.startswith("#")]
     if content and _ids_before_paths(content):
         return "shopify" if "://" in content[0] else "google"
     if len(content) < len(lines):
         return "google"
-    if content and _only_paths(content):
-        return "paths"
+    return "paths" if content and _only_paths(content) else _form_of_table(content)
+
+
+def _form_of_table(content: Sequence[str]) -> str:
     header = _header(content[0]) if content else {}
     if len(_levels(header)) > 1:
         return "gpc"
-    if _column(header, PATH) is not None and _column(header, PARENT) is None:
-        return "labelled"
-    return "parents"
+    paths = _column(header, PATH) is not None and _column(header, PARENT) is None
+    return "labelled" if paths else "parents"
 
 
 def _text(file: Path) -> str:

@@ -14,7 +14,18 @@ _KEY = ("code", "category_id", "id", "gid")
 _NAME = ("title", "name", "text", "label")
 _NOTE = ("scope_note", "definition", "description")
 _PARENT = ("parent_id", "parentid", "parent")
-_BELOW = ("schema", "verticals", "segments", "families", "classes", "bricks", "categories", "children", "childs", "nodes")
+_BELOW = (
+    "schema",
+    "verticals",
+    "segments",
+    "families",
+    "classes",
+    "bricks",
+    "categories",
+    "children",
+    "childs",
+    "nodes",
+)
 _DEEPEST = 4  # a level number beyond it names attributes of a brick and their values, not categories
 _TAGS = ("segment", "family", "class", "brick", "category", "node")
 
@@ -27,7 +38,9 @@ def json_nodes(text: str, file: Path) -> list[Node]:
     try:
         found = list(_walk(json.loads(text), ""))
     except (ValueError, RecursionError) as error:
-        raise CatalogError(f"{file} is not a JSON file that can be read: {error}.", remedy="Get the file again.") from error
+        raise CatalogError(
+            f"{file} is not a JSON file that can be read: {error}.", remedy="Get the file again."
+        ) from error
     return [Node(number, *facts) for number, facts in enumerate(found, start=1)]
 
 
@@ -82,4 +95,10 @@ def _elements(root: Any) -> Iterator[Node]:
             above = next((up for up in element.iterancestors() if up.get("code")), None)
             parent = "" if above is None else str(above.get("code"))
             name = " ".join(str(element.get("text") or element.get("title") or element.get("name") or "").split())
-            yield Node(int(element.sourceline or 0), str(element.get("code")), parent, name, str(element.get("definition") or ""))
+            yield Node(
+                int(element.sourceline or 0),
+                str(element.get("code")),
+                parent,
+                name,
+                str(element.get("definition") or ""),
+            )

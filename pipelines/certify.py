@@ -5,6 +5,7 @@ import json
 import polars as pl
 
 from catalog import examples, grounds, ledger, shortage
+from catalog.category_moves import Translation
 from catalog.certificate import Terms, certify
 from catalog.jobs import Job, digest, now
 from catalog.policy import Policy
@@ -27,15 +28,19 @@ def run(job: Job, *, model_id: str | None = None) -> Policy | None:
     if not found.height:
         return _issue(job, model_id)
     body, certificate_id = found.row(0)
-    return _suspend(job, Policy.from_dict(json.loads(body)), certificate_id)
+    return _adapt(job, Policy.from_dict(json.loads(body)), certificate_id)
 
 
-def _suspend(job: Job, policy: Policy, certificate_id: str) -> Policy:
-    """The same policy where its grounds still hold; else one that leaves out what they carried, written down."""
+def _adapt(job: Job, standing: Policy, certificate_id: str) -> Policy:
+    """The standing policy where it is still what its certificate gives; else that, in today's departments and without
+    what lost its grounds, written down."""
     store = job.store
+    earned = store.one("SELECT body FROM policies WHERE certificate_id = ? ORDER BY seq LIMIT 1", [certificate_id])
+    translation = Translation.from_version(store, grounds.certified_under(store, certificate_id))
+    policy = grounds.translated(Policy.from_dict(json.loads(earned)), translation)
     left, found = grounds.standing(store, job.workspace.vendors, latest_taxonomy(store), policy, certificate_id)
-    if left.policy_id == policy.policy_id:
-        return policy
+    if left.policy_id == standing.policy_id:
+        return standing
     facts = {"policy_id": left.policy_id, "certificate_id": certificate_id, "run_id": job.run_id}
     with store.transaction():
         _append_policy(job, left, certificate_id)
@@ -80,6 +85,7 @@ def _issue(job: Job, model_id: str) -> Policy:
             calibration_hash=labels,
             attempt=attempt,
             body=json.dumps(certificate.to_dict()),
+            taxonomy_version=taxonomy.version,
             issued_at=now(),
         )
         store.append("grounds", rests_on.with_columns(certificate_id=pl.lit(certificate_id)))

@@ -1,16 +1,15 @@
 """The command `catalog`: each command opens the workspace, calls one job and says what happened."""
 
-import contextlib
 import sys
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from pipelines.session import Session
+from pipelines.cli_taxonomy import taxonomy_app
+from pipelines.command import CURRENT, Here
+from pipelines.command import session as _session
 
 app = typer.Typer(
     name="catalog",
@@ -19,7 +18,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-taxonomy_app = typer.Typer(no_args_is_help=True, help="The category hierarchy.")
 labels_app = typer.Typer(no_args_is_help=True, help="Products that already have a category.")
 review_app = typer.Typer(no_args_is_help=True, help="Sheets for reviewers.")
 runs_app = typer.Typer(no_args_is_help=True, help="What ran.")
@@ -32,9 +30,7 @@ app.add_typer(runs_app, name="runs")
 app.add_typer(models_app, name="models")
 app.add_typer(predictions_app, name="predictions")
 
-Here = Annotated[Path, typer.Option("--workspace", "-w", help="The workspace folder.", envvar="FEEDSHELF_WORKSPACE")]
 Limit = Annotated[int | None, typer.Option(help="At most this many rows, to try things out.", min=1)]
-CURRENT = Path()
 
 
 class Output(StrEnum):
@@ -55,15 +51,6 @@ def common(
     if log_format not in ("plain", "json"):
         raise typer.BadParameter("use plain or json", param_hint="--log-format")
     logs.configure("json" if log_format == "json" else "plain")
-
-
-@contextlib.contextmanager
-def _session(workspace: Path) -> "Iterator[Session]":
-    from pipelines.session import opened
-    from pipelines.terminal import progress
-
-    with progress() as show, opened(workspace, progress=show) as session:
-        yield session
 
 
 @app.command()
@@ -103,15 +90,6 @@ def status(workspace: Here = CURRENT) -> None:
     from pipelines import workspace as job
 
     typer.echo(job.status(workspace))
-
-
-@taxonomy_app.command("import")
-def taxonomy_import(file: Path, workspace: Here = CURRENT) -> None:
-    """Imports a hierarchy: Google's text format, a CSV of id and parent, or the paths of a labelled file."""
-    from pipelines import taxonomy
-
-    with _session(workspace) as session, session.single("taxonomy", str(file)) as job:
-        typer.echo(taxonomy.run(job, file))
 
 
 @labels_app.command("import")

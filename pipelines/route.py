@@ -3,6 +3,7 @@
 import polars as pl
 
 from catalog import ledger, routing
+from catalog.category_moves import model_translation
 from catalog.jobs import Job, digest, now
 from catalog.taxonomies import latest_taxonomy
 
@@ -15,6 +16,8 @@ TODO = """
                d.input_hash AS decided_input_hash, p.model_id,
                r.category_id AS standing_category, r.outcome AS standing_outcome,
                r.certified_precision AS standing_certified_precision, r.confidence AS standing_probability, r.route_key,
+               CASE WHEN d.verdict = 'retired' THEN d.note
+                    WHEN d.verdict IS NULL AND r.reason = 'category_retired' AND r.outcome = 'review' THEN r.sentence END AS returned,
                hash(l.input_hash, d.decision_id, p.model_id, $policy)::VARCHAR AS key_now
         FROM live_items l
         LEFT JOIN standing_decisions d USING (vendor, item_id)
@@ -63,6 +66,7 @@ def run(job: Job, *, limit: int | None = None) -> int:
         todo = todo.head(limit)
     if not todo.height:
         return 0
+    todo = model_translation(store, model).predictions(todo)
     settled = routing.route(todo, policy, taxonomy).select(
         *ROUTE_COLUMNS,
         pl.col("key_now").alias("route_key"),
