@@ -72,7 +72,7 @@ def migrate(job: Job, moves: CategoryMap, old: Taxonomy, new: Taxonomy) -> Count
 
 def _targets(moves: CategoryMap, old: Taxonomy, new: Taxonomy) -> pl.DataFrame:
     """One row per old category that does not simply keep its id: category_id, new_id (null: review), words."""
-    rows = []
+    rows = list[tuple[str, str | None, str]]()
     for key, move in moves.moves.items():
         if move.target is None:
             rows.append((key, None, moves.sentence(key, old, new)))

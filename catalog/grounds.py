@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
+from catalog import ledger
 from catalog.category_moves import Translation, image_of
 from catalog.errors import CatalogError
 from catalog.inputs import TEXT_FIELDS
@@ -93,7 +94,7 @@ def standing(
 ) -> tuple[Policy, pl.DataFrame]:
     """The policy with what lost its grounds left out, and one row per suspension: kind, key, cause, ends, items."""
     before = store.query("SELECT kind, key, hash FROM grounds WHERE certificate_id = ?", [certificate_id])
-    version = certified_under(store, certificate_id)
+    version = ledger.certified_under(store, certificate_id)
     translation = Translation.from_version(store, version)
     now = grounds(folder, before.filter(kind="vendor")["key"], taxonomy)
     if version is not None and version != taxonomy.version:
@@ -110,15 +111,6 @@ def standing(
         departments = _uncarried(taxonomy, carried, departments)
     left = replace(policy, suspended_vendors=vendors, suspended_departments=departments)
     return left, found.with_columns(pl.Series("items", items, pl.Int64))
-
-
-def certified_under(store: Store, certificate_id: str) -> str | None:
-    """The version of the hierarchy a certificate was earned under: its own, else that of its model."""
-    return store.one(
-        "SELECT coalesce(c.taxonomy_version, m.taxonomy_version) FROM certificates c LEFT JOIN models m USING (model_id) "
-        "WHERE c.certificate_id = ? LIMIT 1",
-        [certificate_id],
-    )
 
 
 def _uncarried(taxonomy: Taxonomy, carried: dict[str, str], lost_ids: frozenset[str]) -> frozenset[str]:

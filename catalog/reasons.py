@@ -49,6 +49,7 @@ def sentences(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.Expr:
         ),
         "no_content": pl.lit("There is neither text nor a picture to judge by."),
         "unseen_kind": pl.format("It is unlike anything the model was trained on. The nearest category is {}.", first),
+        "vendor_category_conflict": pl.concat_str("vendor_conflict", pl.lit(" "), best),
         "department_not_certified": pl.format(
             "{} is not placed automatically: too many of its products were wrong. The best guess is {}.",
             department, first,

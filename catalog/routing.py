@@ -32,6 +32,7 @@ OPTIONAL: dict[str, Any] = {
     "cluster": pl.String,
     "returned": pl.String,
     "lost_leaf": pl.String,
+    "vendor_conflict": pl.String,
 }
 PREDICTION: dict[str, Any] = {
     "leaf_id": pl.String,
@@ -74,6 +75,7 @@ PRIORITY = (
     "no_certificate",
     "no_content",
     "unseen_kind",
+    "vendor_category_conflict",
     "department_not_certified",
     *WITHHELD,
     "no_text",
@@ -89,6 +91,7 @@ def route(frame: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFra
     One row per item: vendor, item_id, row_hash, input_hash, product_id, decided_category, decided_verdict,
     standing_category, standing_outcome and the prediction columns (null without a prediction). Optional: title, cluster,
     returned (why the category it stood in is none any more, in words), lost_leaf (the same of the model's best guess),
+    vendor_conflict (what the vendor's own category says against the best guess, in words),
     standing_probability, standing_certified_precision, decided_source ("label", "rule", else a person) and
     decided_input_hash (the content a decision was made on; without it a decision never counts as contradicted).
 
@@ -305,6 +308,7 @@ def _with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         "no_certificate": pl.lit(not certificate),
         "no_content": ~pl.col("has_text").fill_null(True) & ~pl.col("has_image").fill_null(True),
         "unseen_kind": novelty,
+        "vendor_category_conflict": pl.col("vendor_conflict").is_not_null(),
         "department_not_certified": pl.col("blocked"),
         **{code: pl.col("withheld") == code for code in WITHHELD},
         "no_text": unsure & ~pl.col("has_text").fill_null(True),

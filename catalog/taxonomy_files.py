@@ -107,7 +107,7 @@ def _from_lines(text: str, file: Path, *, with_ids: bool) -> Taxonomy:
         raise CatalogError(f"{file} holds no category.", remedy="Give a taxonomy file with at least one category.")
     if not with_ids or not _ids_before_paths([line for _, line in lines[:_SAMPLE]]):
         return from_paths(line for _, line in lines)
-    problems, ids, paths = Problems(file), {}, {}
+    problems, ids, paths = Problems(file), dict[str, int](), dict[str, int]()
     for number, line in lines:
         match = _ID_AND_PATH.match(line)
         if not match:

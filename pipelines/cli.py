@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli_taxonomy import taxonomy_app
+from pipelines.cli_vendor_categories import vendor_categories
 from pipelines.command import CURRENT, Here
 from pipelines.command import session as _session
 
@@ -22,6 +23,7 @@ labels_app = typer.Typer(no_args_is_help=True, help="Products that already have 
 review_app = typer.Typer(no_args_is_help=True, help="Sheets for reviewers.")
 runs_app = typer.Typer(no_args_is_help=True, help="What ran.")
 models_app = typer.Typer(help="What can serve; alone it lists.")
+vendor_app = typer.Typer(no_args_is_help=True, help="What one vendor delivers.")
 predictions_app = typer.Typer(no_args_is_help=True, help="Answers of other classifiers.")
 app.add_typer(taxonomy_app, name="taxonomy")
 app.add_typer(labels_app, name="labels")
@@ -29,6 +31,8 @@ app.add_typer(review_app, name="review")
 app.add_typer(runs_app, name="runs")
 app.add_typer(models_app, name="models")
 app.add_typer(predictions_app, name="predictions")
+app.add_typer(vendor_app, name="vendor")
+vendor_app.command("categories")(vendor_categories)
 
 Limit = Annotated[int | None, typer.Option(help="At most this many rows, to try things out.", min=1)]
 

@@ -6,6 +6,7 @@ from catalog import ledger, routing
 from catalog.category_moves import model_translation
 from catalog.jobs import Job, digest, now
 from catalog.taxonomies import latest_taxonomy
+from catalog.vendor_categories import with_conflicts
 
 # One row per live item whose outcome may have changed: its content, its decision, the model, the policy or the
 # taxonomy is not what its latest route was settled with. Members of one product are settled together.
@@ -26,7 +27,8 @@ TODO = """
     ), changed AS (
         SELECT * FROM now_at WHERE route_key IS DISTINCT FROM key_now
     )
-    SELECT n.*, p.* EXCLUDE (input_hash, model_id, run_id, predicted_at, provider, stage), i.title, i.gtin, i.image_hash
+    SELECT n.*, p.* EXCLUDE (input_hash, model_id, run_id, predicted_at, provider, stage), i.title, i.gtin, i.image_hash,
+           i.vendor_category
     FROM now_at n
     JOIN items i USING (vendor, item_id, row_hash)
     LEFT JOIN predictions p ON p.input_hash = n.input_hash AND p.model_id = n.model_id
@@ -67,6 +69,8 @@ def run(job: Job, *, limit: int | None = None) -> int:
     if not todo.height:
         return 0
     todo = model_translation(store, model).predictions(todo)
+    held = ledger.vendor_category_rules(store, model, job.settings)
+    todo = with_conflicts(todo, held, taxonomy)
     settled = routing.route(todo, policy, taxonomy).select(
         *ROUTE_COLUMNS,
         pl.col("key_now").alias("route_key"),
