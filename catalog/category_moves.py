@@ -175,6 +175,8 @@ class Translation:
         parts = {"top_ids": ("top_log_odds",), "chain_ids": ("chain_mass", "chain_log_odds")}
         frame = frame.with_columns(lost_leaf=words, leaf_id=self.ids(pl.col("leaf_id"))).with_row_index("_at")
         for ids, values in parts.items():
+            if ids not in frame.columns:
+                continue
             present = [ids, *(value for value in values if value in frame.columns)]
             long = frame.select("_at", *present).explode(present, empty_as_null=False, keep_nulls=False)
             long = (
