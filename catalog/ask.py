@@ -39,6 +39,11 @@ def ask(workspace: Workspace, query: str | None = None, output: Output = "table"
     return _table(shown, found.height)
 
 
+def shown(frame: pl.DataFrame, rows: int | None = None) -> str:
+    """A frame as the table that answers are shown in; `rows` cuts it."""
+    return _table(frame if rows is None else frame.head(rows), frame.height)
+
+
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:
     """Lists and structs as JSON text, which CSV has no other place for."""
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]

@@ -261,7 +261,7 @@ def outcome(decision: Decision, history: Sequence[Standing]) -> str:
     if any(past.who == ADJUDICATION for past in unseen):
         return "conflict"
     last = unseen[-1] if unseen else None
-    if last is None or last.verdict == "unsure" or (last.verdict, last.category_id) == meant:
+    if last is None or last.verdict in ("unsure", "retired") or (last.verdict, last.category_id) == meant:
         return "applied"
     return "applied" if last.who == decision.who != ANONYMOUS else "conflict"
 

@@ -27,7 +27,9 @@ _DATE = re.compile(
 )
 _CHUNK = 1024 * 1024
 _BACK = "Then move the files back (`mv`) from the folder done/ beside them."
-_SENT_AGAIN = "Ask the vendor to send it again, or if the files are right, move them back from done/ (`mv`) without the manifest."
+_SENT_AGAIN = (
+    "Ask the vendor to send it again, or if the files are right, move them back from done/ (`mv`) without the manifest."
+)
 Stamp = tuple[int, int, int]
 Look = dict[Path, os.stat_result]
 

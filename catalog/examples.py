@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from catalog import metrics, shortage
+from catalog.category_moves import model_translation
 from catalog.clusters import assert_no_leak, assign_splits, look_alike_clusters
 from catalog.errors import CatalogError
 from catalog.jobs import digest
@@ -60,9 +61,9 @@ def sample(store: Store, model_id: str, split: str) -> pl.DataFrame:
     """The items of one split of a model's examples, with their truth and the prediction that is served for them.
 
     An item without a prediction (imported answers may leave some out) stays, with nulls: it is a product that was not
-    placed, and the same labels must stay the same set whichever model is certified on them.
+    placed, and the same labels must stay the same set whichever model is certified on them. All ids are today's.
     """
-    return store.query(
+    found = store.query(
         """SELECT s.vendor, s.item_id, s.cluster, d.category_id, p.* EXCLUDE (run_id, predicted_at, provider)
            FROM example_splits s
            JOIN standing_decisions d ON d.vendor = s.vendor AND d.item_id = s.item_id AND d.verdict = 'category'
@@ -70,6 +71,7 @@ def sample(store: Store, model_id: str, split: str) -> pl.DataFrame:
            WHERE s.model_id = ? AND s.split = ? ORDER BY s.vendor, s.item_id""",
         [model_id, split],
     )
+    return model_translation(store, model_id).predictions(found).drop("lost_leaf")
 
 
 def stated_dates(store: Store) -> tuple[datetime | None, datetime | None]:
@@ -79,7 +81,8 @@ def stated_dates(store: Store) -> tuple[datetime | None, datetime | None]:
     """
     found = store.query(
         """SELECT min(decided_at), max(decided_at) FROM standing_decisions d LEFT JOIN runs r USING (run_id)
-           WHERE d.verdict = 'category' AND (d.source <> 'label' OR d.decided_at < r.started_at)"""
+           WHERE d.verdict = 'category' AND coalesce(d.import_id, '') NOT IN (SELECT map_id FROM category_map WHERE map_id IS NOT NULL)
+             AND (d.source <> 'label' OR d.decided_at < r.started_at)"""
     )
     first, last = found.row(0)
     return first, last

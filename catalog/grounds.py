@@ -12,6 +12,8 @@ from pathlib import Path
 
 import polars as pl
 
+from catalog import ledger
+from catalog.category_moves import Translation, image_of
 from catalog.errors import CatalogError
 from catalog.inputs import TEXT_FIELDS
 from catalog.jobs import digest
@@ -92,11 +94,41 @@ def standing(
 ) -> tuple[Policy, pl.DataFrame]:
     """The policy with what lost its grounds left out, and one row per suspension: kind, key, cause, ends, items."""
     before = store.query("SELECT kind, key, hash FROM grounds WHERE certificate_id = ?", [certificate_id])
-    found = lost(before, grounds(folder, before.filter(kind="vendor")["key"], taxonomy))
+    version = ledger.certified_under(store, certificate_id)
+    translation = Translation.from_version(store, version)
+    now = grounds(folder, before.filter(kind="vendor")["key"], taxonomy)
+    if version is not None and version != taxonomy.version:
+        carried = image_of(store, version, translation, taxonomy)
+        trees = before.filter(pl.col("kind") == "department", pl.col("key").is_in(list(carried)))
+        now = pl.concat([now.filter(pl.col("kind") != "department"), trees])
+    found = lost(before, now)
     items = [
         store.one(AFFECTED[kind], {"key": key, "model": policy.model_id})
         for kind, key in found.select("kind", "key").rows()
     ]
     vendors, departments = (frozenset(found.filter(kind=kind)["key"]) for kind in ("vendor", "department"))
+    if version is not None and version != taxonomy.version:
+        departments = _uncarried(taxonomy, carried, departments)
     left = replace(policy, suspended_vendors=vendors, suspended_departments=departments)
     return left, found.with_columns(pl.Series("items", items, pl.Int64))
+
+
+def _uncarried(taxonomy: Taxonomy, carried: dict[str, str], lost_ids: frozenset[str]) -> frozenset[str]:
+    """Today's departments that no department of the certificate vouches for; lost ones that still have their id, too."""
+    today = frozenset(taxonomy.nodes.filter(level=1)["category_id"])
+    return (today - frozenset(carried.values())) | (lost_ids - today)
+
+
+def translated(policy: Policy, translation: Translation) -> Policy:
+    """The policy with the departments it names in today's ids; one that is gone is dropped: nothing is placed there."""
+
+    def named(ids: Iterable[str]) -> dict[str, str]:
+        return {key: now for key in ids if (now := translation.now(key)) is not None}
+
+    return replace(
+        policy,
+        review_departments=frozenset(named(policy.review_departments).values()),
+        parent_review_departments=frozenset(named(policy.parent_review_departments).values()),
+        leaf_groups={now: policy.leaf_groups[key] for key, now in named(policy.leaf_groups).items()},
+        parent_groups={now: policy.parent_groups[key] for key, now in named(policy.parent_groups).items()},
+    )

@@ -159,7 +159,8 @@ def undo(job: Job, named: str, by: By, *, with_later: bool = False) -> list[str]
     _require(row, "undo")
     if row["kind"] == "labels":
         raise CatalogError(
-            f"{row['file_name']} is a label file.", remedy="Correct what it said by importing labels anew, or in review."
+            f"{row['file_name']} is a label file.",
+            remedy="Correct what it said by importing labels anew, or in review.",
         )
     later = job.store.query(_LATER, {"id": row["delivery_id"]})["delivery_id"].to_list()
     if later and not with_later:
@@ -194,7 +195,9 @@ def _require_first_word(store: Store, row: dict[str, Any]) -> None:
         went = {"release": "released it", "retry": "had it read again"}[word]
         raise CatalogError(
             f"{who} {went} on {when:%Y-%m-%d %H:%M}.",
-            remedy=f"It became delivery {became}; see: catalog feeds list" if became else "It is taken by: catalog nightly",
+            remedy=f"It became delivery {became}; see: catalog feeds list"
+            if became
+            else "It is taken by: catalog nightly",
         )
 
 

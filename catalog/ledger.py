@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
+from catalog.category_moves import Translation
 from catalog.certificate import Certificate
 from catalog.errors import CatalogError
 from catalog.jobs import digest
 from catalog.policy import Policy
 from catalog.settings import Settings, Workspace
 from catalog.store import Store
+from catalog.vendor_categories import certified_rules
 
 FOREIGN = "foreign"
 
@@ -104,6 +108,25 @@ def certificate(store: Store, model_id: str, settings: Settings) -> Certificate 
         [model_id, settings.routing_hash],
     )
     return Certificate.from_dict(json.loads(body)) if body else None
+
+
+def vendor_category_rules(store: Store, model_id: str | None, settings: Settings) -> pl.DataFrame:
+    """The mappings of vendors' categories that the certificate of the model's policy was earned with, in today's ids."""
+    certificate_id = store.one(
+        "SELECT certificate_id FROM policies WHERE model_id = ? AND settings_hash = ? ORDER BY seq DESC LIMIT 1",
+        [model_id, settings.routing_hash],
+    )
+    translation = Translation.from_version(store, certified_under(store, certificate_id))
+    return certified_rules(store, certificate_id, translation)
+
+
+def certified_under(store: Store, certificate_id: str | None) -> str | None:
+    """The version of the hierarchy a certificate was earned under: its own, else that of its model."""
+    return store.one(
+        "SELECT coalesce(c.taxonomy_version, m.taxonomy_version) FROM certificates c LEFT JOIN models m USING (model_id) "
+        "WHERE c.certificate_id = ? LIMIT 1",
+        [certificate_id],
+    )
 
 
 def state_key(store: Store, settings: Settings) -> str:

@@ -128,10 +128,13 @@ class Policy:
 
 
 def admitted(columns: list[str], novelty_threshold: float | None) -> pl.Expr:
-    """Bool per row: there is a prediction, something it was made from, and it is not of a kind nobody trained."""
+    """Bool per row: there is a prediction, something it was made from, nothing that the vendor's own category says
+    against it, and it is not of a kind nobody trained."""
     fit = pl.col("leaf_id").is_not_null() & pl.col("log_odds").is_not_null()
     if "has_text" in columns and "has_image" in columns:
         fit &= pl.col("has_text").fill_null(True) | pl.col("has_image").fill_null(True)
+    if "vendor_conflict" in columns:
+        fit &= pl.col("vendor_conflict").is_null()
     if novelty_threshold is not None and "novelty" in columns:
         fit &= (pl.col("novelty") <= novelty_threshold).fill_null(True)
     return fit

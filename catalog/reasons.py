@@ -28,7 +28,10 @@ def sentences(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.Expr:
     texts = {
         # Control items must be answered in full and blindly: no candidate, no hint why they are shown.
         "control": pl.lit("Please choose the category."),
-        "category_retired": pl.format("It was decided as {}, which the current taxonomy no longer has.", "decided_category"),
+        "category_retired": pl.coalesce(
+            "returned", pl.format("It was decided as {}, which the current taxonomy no longer has.", "decided_category")
+        ),
+        "guess_retired": pl.format("The best guess was {}.", "lost_leaf"),
         "contradicts_decision": pl.format(
             "It was decided as {}; its content has changed since, and the model is now sure of {}.",
             decided, pl.coalesce(named(pl.col("proposed")), first),
@@ -46,6 +49,7 @@ def sentences(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.Expr:
         ),
         "no_content": pl.lit("There is neither text nor a picture to judge by."),
         "unseen_kind": pl.format("It is unlike anything the model was trained on. The nearest category is {}.", first),
+        "vendor_category_conflict": pl.concat_str("vendor_conflict", pl.lit(" "), best),
         "department_not_certified": pl.format(
             "{} is not placed automatically: too many of its products were wrong. The best guess is {}.",
             department, first,

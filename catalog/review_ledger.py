@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from catalog.category_moves import Translation, translation_from
 from catalog.decisions import ADJUDICATION, Decision, Offered, Standing
 from catalog.jobs import Job, digest, now
 from catalog.store import Store
@@ -51,10 +52,26 @@ def workspace_id(store: Store) -> str:
 
 
 def offered(store: Store, tokens: Iterable[str]) -> dict[str, Offered]:
-    """The exported row of each token this workspace has written. Tokens of elsewhere are absent."""
+    """The exported row of each token this workspace has written. Tokens of elsewhere are absent.
+
+    What a row offered is in today's ids, whichever version of the hierarchy it was written under.
+    """
     with store.frame("returned", pl.DataFrame({"token": sorted(set(tokens))}, schema={"token": pl.String})):
         rows = store.query(OFFERED).iter_rows(named=True)
-    return {row["token"]: Offered(**{**row, "candidates": tuple(row["candidates"] or ())}) for row in rows}
+    known: dict[object, Translation] = {}
+    found = {}
+    for row in rows:
+        moment = row["exported_at"]
+        if moment not in known:
+            known[moment] = translation_from(store, moment)
+        today = [_today(category, known[moment]) for category in (*(row["candidates"] or ()), row["parent_id"])]
+        found[row["token"]] = Offered(**{**row, "candidates": tuple(today[:-1]), "parent_id": today[-1]})
+    return found
+
+
+def _today(category: str | None, translation: Translation) -> str | None:
+    """What a sheet offered, in today's ids; in words where it is gone, so that it never means what now has its id."""
+    return category if category is None else translation.lost.get(category) or translation.now(category)
 
 
 def history(store: Store, items: Iterable[Item]) -> defaultdict[Item, list[Standing]]:

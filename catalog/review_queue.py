@@ -37,20 +37,21 @@ STARTING = "no_certificate"  # the reason of every item while the model has earn
 NEUTRAL = "In which category does this product belong?"
 
 # One row per live item whose standing route waits for a person, and per audit or control item nobody answered yet.
-# What a reviewer settled since the item was last routed, or found unfit as it is, is not asked again. `unsure` is, and
-# so is `none` once there is another taxonomy.
+# What a reviewer settled since the item was last routed, or found unfit as it is, is not asked again. `unsure` is, so is what stood
+# at a retired category, and `none` once there is another taxonomy.
 WAITING = """
     SELECT r.vendor, r.item_id, r.input_hash, i.title, i.image, r.reason, r.sentence, r.parent_id, r.group_id,
-           coalesce(p.top_ids, []) AS candidates, r.outcome = 'placed_at_parent' AS low, coalesce(r.queued_at, r.routed_at) AS queued_at,
+           coalesce(categories_now(p.top_ids, m.now), []) AS candidates, r.outcome = 'placed_at_parent' AS low, coalesce(r.queued_at, r.routed_at) AS queued_at,
            coalesce(r.control, false) OR (coalesce(r.audit, false) AND r.outcome = 'placed') AS blind
     FROM standing_routes r
     JOIN live_items l ON l.vendor = r.vendor AND l.item_id = r.item_id AND l.input_hash = r.input_hash
     JOIN items i ON i.vendor = l.vendor AND i.item_id = l.item_id AND i.row_hash = l.row_hash
     LEFT JOIN predictions p ON p.input_hash = r.input_hash AND p.model_id = r.model_id
+    LEFT JOIN model_categories_now m ON m.model_id = r.model_id
     LEFT JOIN standing_decisions d
         ON d.vendor = r.vendor AND d.item_id = r.item_id AND d.input_hash = r.input_hash AND d.source <> 'label'
     WHERE (awaits_person(r.outcome) OR (r.outcome = 'placed' AND (r.audit OR r.control)))
-      AND (d.verdict IS NULL OR d.verdict = 'unsure'
+      AND (d.verdict IS NULL OR d.verdict IN ('unsure', 'retired')
            OR (d.verdict = 'none' AND d.taxonomy_version <> r.taxonomy_version)
            OR (d.verdict = 'category' AND awaits_person(r.outcome) AND d.decided_at < r.routed_at))
       AND (? IS NULL OR r.vendor = ?)

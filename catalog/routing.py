@@ -30,6 +30,9 @@ OPTIONAL: dict[str, Any] = {
     "standing_certified_precision": pl.Float64,
     "title": pl.String,
     "cluster": pl.String,
+    "returned": pl.String,
+    "lost_leaf": pl.String,
+    "vendor_conflict": pl.String,
 }
 PREDICTION: dict[str, Any] = {
     "leaf_id": pl.String,
@@ -66,11 +69,13 @@ PRIORITY = (
     "category_retired",
     "contradicts_decision",
     *OPEN_VERDICTS.values(),
+    "guess_retired",
     "no_prediction",
     "product_conflict",
     "no_certificate",
     "no_content",
     "unseen_kind",
+    "vendor_category_conflict",
     "department_not_certified",
     *WITHHELD,
     "no_text",
@@ -85,6 +90,8 @@ def route(frame: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFra
 
     One row per item: vendor, item_id, row_hash, input_hash, product_id, decided_category, decided_verdict,
     standing_category, standing_outcome and the prediction columns (null without a prediction). Optional: title, cluster,
+    returned (why the category it stood in is none any more, in words), lost_leaf (the same of the model's best guess),
+    vendor_conflict (what the vendor's own category says against the best guess, in words),
     standing_probability, standing_certified_precision, decided_source ("label", "rule", else a person) and
     decided_input_hash (the content a decision was made on; without it a decision never counts as contradicted).
 
@@ -157,7 +164,7 @@ def _with_decisions(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     verdict = pl.col("decided_verdict")
     work = work.with_columns(
         decided=category.is_in(known).fill_null(False),
-        retired=(~category.is_in(known)).fill_null(False),
+        retired=(~category.is_in(known)).fill_null(False) | (verdict == "retired").fill_null(False),
         settled=(category.is_null() & verdict.is_in(list(SETTLED))).fill_null(False),
         open_reason=pl.when(category.is_null()).then(
             verdict.replace_strict(OPEN_VERDICTS, default=None, return_dtype=pl.String)
@@ -292,14 +299,16 @@ def _with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     unsure = pl.col("leaf_id").is_not_null() & ~pl.col("at_leaf")
     holds = {
         "control": pl.col("control"),
-        "category_retired": pl.col("retired"),
+        "category_retired": pl.col("retired") | pl.col("returned").is_not_null(),
         "contradicts_decision": pl.col("contradicted"),
         **{code: pl.col("open_reason") == code for code in OPEN_VERDICTS.values()},
-        "no_prediction": pl.col("leaf_id").is_null(),
+        "guess_retired": pl.col("lost_leaf").is_not_null(),
+        "no_prediction": pl.col("leaf_id").is_null() & pl.col("lost_leaf").is_null(),
         "product_conflict": pl.col("conflict"),
         "no_certificate": pl.lit(not certificate),
         "no_content": ~pl.col("has_text").fill_null(True) & ~pl.col("has_image").fill_null(True),
         "unseen_kind": novelty,
+        "vendor_category_conflict": pl.col("vendor_conflict").is_not_null(),
         "department_not_certified": pl.col("blocked"),
         **{code: pl.col("withheld") == code for code in WITHHELD},
         "no_text": unsure & ~pl.col("has_text").fill_null(True),

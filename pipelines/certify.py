@@ -4,7 +4,8 @@ import json
 
 import polars as pl
 
-from catalog import examples, grounds, ledger, shortage
+from catalog import examples, grounds, ledger, shortage, vendor_categories
+from catalog.category_moves import Translation
 from catalog.certificate import Terms, certify
 from catalog.jobs import Job, digest, now
 from catalog.policy import Policy
@@ -27,15 +28,21 @@ def run(job: Job, *, model_id: str | None = None) -> Policy | None:
     if not found.height:
         return _issue(job, model_id)
     body, certificate_id = found.row(0)
-    return _suspend(job, Policy.from_dict(json.loads(body)), certificate_id)
+    return _adapt(job, Policy.from_dict(json.loads(body)), certificate_id)
 
 
-def _suspend(job: Job, policy: Policy, certificate_id: str) -> Policy:
-    """The same policy where its grounds still hold; else one that leaves out what they carried, written down."""
+def _adapt(job: Job, standing: Policy, certificate_id: str) -> Policy:
+    """The standing policy where it is still what its certificate gives; else that, in today's departments and without
+    what lost its grounds, written down."""
     store = job.store
+    earned = store.one(
+        "SELECT body FROM policies WHERE certificate_id = ? AND body IS NOT NULL ORDER BY seq LIMIT 1", [certificate_id]
+    )
+    translation = Translation.from_version(store, ledger.certified_under(store, certificate_id))
+    policy = grounds.translated(Policy.from_dict(json.loads(earned)), translation)
     left, found = grounds.standing(store, job.workspace.vendors, latest_taxonomy(store), policy, certificate_id)
-    if left.policy_id == policy.policy_id:
-        return policy
+    if left.policy_id == standing.policy_id:
+        return standing
     facts = {"policy_id": left.policy_id, "certificate_id": certificate_id, "run_id": job.run_id}
     with store.transaction():
         _append_policy(job, left, certificate_id)
@@ -57,9 +64,16 @@ def _issue(job: Job, model_id: str) -> Policy:
         issued_at=now().isoformat(),
     )
     taxonomy = latest_taxonomy(store)
+    # What sends items to review is decided before any calibration label is looked at, and is part of what is certified.
+    taught = vendor_categories.learn(store.query(vendor_categories.TAUGHT, [model_id]), taxonomy)
+    held = vendor_categories.rules(taught, store.query(vendor_categories.SAID))
+    before, after = (
+        vendor_categories.with_conflicts(vendor_categories.with_vendor_category(store, part), held, taxonomy)
+        for part in (examples.sample(store, model_id, "temperature"), calibration)
+    )
     certificate = certify(
-        examples.sample(store, model_id, "temperature"),
-        calibration,
+        before,
+        after,
         taxonomy,
         target=routing.target,
         delta=routing.delta,
@@ -80,9 +94,11 @@ def _issue(job: Job, model_id: str) -> Policy:
             calibration_hash=labels,
             attempt=attempt,
             body=json.dumps(certificate.to_dict()),
+            taxonomy_version=taxonomy.version,
             issued_at=now(),
         )
         store.append("grounds", rests_on.with_columns(certificate_id=pl.lit(certificate_id)))
+        store.append("vendor_category_rules", held.with_columns(certificate_id=pl.lit(certificate_id)))
         _append_policy(job, policy, certificate_id)
     return policy
 

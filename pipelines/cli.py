@@ -1,18 +1,17 @@
 """The command `catalog`: each command opens the workspace, calls one job and says what happened."""
 
-import contextlib
 import sys
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pipelines import cli_feeds
-
-if TYPE_CHECKING:
-    from pipelines.session import Session
+from pipelines.cli_taxonomy import taxonomy_app
+from pipelines.cli_vendor_categories import vendor_categories
+from pipelines.command import CURRENT, Here
+from pipelines.command import session as _session
 
 app = typer.Typer(
     name="catalog",
@@ -21,11 +20,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-taxonomy_app = typer.Typer(no_args_is_help=True, help="The category hierarchy.")
 labels_app = typer.Typer(no_args_is_help=True, help="Products that already have a category.")
 review_app = typer.Typer(no_args_is_help=True, help="Sheets for reviewers.")
 runs_app = typer.Typer(no_args_is_help=True, help="What ran.")
 models_app = typer.Typer(help="What can serve; alone it lists.")
+vendor_app = typer.Typer(no_args_is_help=True, help="What one vendor delivers.")
 predictions_app = typer.Typer(no_args_is_help=True, help="Answers of other classifiers.")
 app.add_typer(cli_feeds.app, name="feeds")
 app.add_typer(taxonomy_app, name="taxonomy")
@@ -34,10 +33,10 @@ app.add_typer(review_app, name="review")
 app.add_typer(runs_app, name="runs")
 app.add_typer(models_app, name="models")
 app.add_typer(predictions_app, name="predictions")
+app.add_typer(vendor_app, name="vendor")
+vendor_app.command("categories")(vendor_categories)
 
-Here = Annotated[Path, typer.Option("--workspace", "-w", help="The workspace folder.", envvar="FEEDSHELF_WORKSPACE")]
 Limit = Annotated[int | None, typer.Option(help="At most this many rows, to try things out.", min=1)]
-CURRENT = Path()
 
 
 class Output(StrEnum):
@@ -58,15 +57,6 @@ def common(
     if log_format not in ("plain", "json"):
         raise typer.BadParameter("use plain or json", param_hint="--log-format")
     logs.configure("json" if log_format == "json" else "plain")
-
-
-@contextlib.contextmanager
-def _session(workspace: Path) -> "Iterator[Session]":
-    from pipelines.session import opened
-    from pipelines.terminal import progress
-
-    with progress() as show, opened(workspace, progress=show) as session:
-        yield session
 
 
 @app.command()
@@ -106,15 +96,6 @@ def status(workspace: Here = CURRENT) -> None:
     from pipelines import workspace as job
 
     typer.echo(job.status(workspace))
-
-
-@taxonomy_app.command("import")
-def taxonomy_import(file: Path, workspace: Here = CURRENT) -> None:
-    """Imports a hierarchy: Google's text format, a CSV of id and parent, or the paths of a labelled file."""
-    from pipelines import taxonomy
-
-    with _session(workspace) as session, session.single("taxonomy", str(file)) as job:
-        typer.echo(taxonomy.run(job, file))
 
 
 @labels_app.command("import")

@@ -1,16 +1,15 @@
 """The commands `catalog feeds ...`: what waits, what was held or refused, and what a person says about it."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipelines.command import CURRENT, Here
+
 app = typer.Typer(no_args_is_help=True, help="Deliveries: what waits, and what was held, refused or wrongly accepted.")
 
-Here = Annotated[Path, typer.Option("--workspace", "-w", help="The workspace folder.", envvar="FEEDSHELF_WORKSPACE")]
 Who = Annotated[str, typer.Option("--by", help="Your name: it is kept with what you say.")]
 Note = Annotated[str | None, typer.Option(help="Why, in a few words.")]
-CURRENT = Path()
 
 
 @app.command("list")

@@ -3,6 +3,7 @@
 import polars as pl
 
 from catalog import examples, ledger
+from catalog.category_moves import model_translation
 from catalog.classifier import Classifier, ParquetEmbeddings
 from catalog.comparison import Comparison, compare, table
 from catalog.errors import CatalogError
@@ -80,7 +81,12 @@ def _held_out(job: Job, models: list[str]) -> pl.DataFrame:
 
 
 def _answers(job: Job, model_id: str, held_out: pl.DataFrame) -> pl.DataFrame:
-    """One row per input with an answer: those kept, and those our own bundle gives now."""
+    """One row per input with an answer, in today's ids: those kept, and those our own bundle gives now."""
+    found = _in_its_own_ids(job, model_id, held_out)
+    return model_translation(job.store, model_id).predictions(found).select(ANSWER)
+
+
+def _in_its_own_ids(job: Job, model_id: str, held_out: pl.DataFrame) -> pl.DataFrame:
     inputs = held_out.unique("input_hash", maintain_order=True)
     with job.store.frame("asked", inputs.select("input_hash")):
         kept = job.store.query(

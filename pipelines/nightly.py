@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from catalog import held, lateness, ledger
 from catalog.deliveries import Pending
 from catalog.jobs import Job, digest, end_run, stage, start_run
-from pipelines import certify, classify, ingest, publish, report, review, route
+from pipelines import certify, classify, ingest, publish, report, review, route, vendor_categories
 from pipelines.session import Session
 
 # Review sheets come before publishing, so that the published backlog names the token each row has in its sheet.
@@ -127,7 +127,7 @@ def step(session: Session, name: str, run_id: str, planned: list[Pending]) -> No
     job = session.job(run_id)
     works: dict[str, Callable[[Job], object]] = {
         "ingest": lambda job: ingest.run(job, planned),
-        "certify": certify.run,
+        "certify": lambda job: (vendor_categories.learn(job), certify.run(job)),
         "classify": classify.run,
         "route": route.run,
         "publish": lambda job: publish.run(job, fence=session.lock.check),

@@ -3,8 +3,10 @@
 import polars as pl
 
 from catalog import ledger, routing
+from catalog.category_moves import model_translation
 from catalog.jobs import Job, digest, now
 from catalog.taxonomies import latest_taxonomy
+from catalog.vendor_categories import with_conflicts
 
 # One row per live item whose outcome may have changed: its content, its decision, the model, the policy or the
 # taxonomy is not what its latest route was settled with. Members of one product are settled together.
@@ -15,6 +17,8 @@ TODO = """
                d.input_hash AS decided_input_hash, p.model_id,
                r.category_id AS standing_category, r.outcome AS standing_outcome,
                r.certified_precision AS standing_certified_precision, r.confidence AS standing_probability, r.route_key,
+               CASE WHEN d.verdict = 'retired' THEN d.note
+                    WHEN d.verdict IS NULL AND r.reason = 'category_retired' AND r.outcome = 'review' THEN r.sentence END AS returned,
                hash(l.input_hash, d.decision_id, p.model_id, $policy)::VARCHAR AS key_now
         FROM live_items l
         LEFT JOIN standing_decisions d USING (vendor, item_id)
@@ -23,7 +27,8 @@ TODO = """
     ), changed AS (
         SELECT * FROM now_at WHERE route_key IS DISTINCT FROM key_now
     )
-    SELECT n.*, p.* EXCLUDE (input_hash, model_id, run_id, predicted_at, provider, stage), i.title, i.gtin, i.image_hash
+    SELECT n.*, p.* EXCLUDE (input_hash, model_id, run_id, predicted_at, provider, stage), i.title, i.gtin, i.image_hash,
+           i.vendor_category
     FROM now_at n
     JOIN items i USING (vendor, item_id, row_hash)
     LEFT JOIN predictions p ON p.input_hash = n.input_hash AND p.model_id = n.model_id
@@ -63,6 +68,9 @@ def run(job: Job, *, limit: int | None = None) -> int:
         todo = todo.head(limit)
     if not todo.height:
         return 0
+    todo = model_translation(store, model).predictions(todo)
+    held = ledger.vendor_category_rules(store, model, job.settings)
+    todo = with_conflicts(todo, held, taxonomy)
     settled = routing.route(todo, policy, taxonomy).select(
         *ROUTE_COLUMNS,
         pl.col("key_now").alias("route_key"),

@@ -111,9 +111,26 @@ def job(workspace: Workspace, store: Store, run: int = 4) -> Job:
 def _taxonomy_and_model(store: Store) -> None:
     taxonomy = from_paths(IDS, IDS.values())
     store.append("categories", taxonomy.nodes.with_columns(taxonomy_version=pl.lit("tax1")))
-    rows(store, "taxonomies", {"taxonomy_version": "tax1", "seq": 1, "imported_at": hour(0)})
+    # The version before had only kettles, under another id and without a department.
+    before = from_paths(["Kettles"], ["k0"])
+    store.append("categories", before.nodes.with_columns(taxonomy_version=pl.lit("tax0")))
+    for seq in (0, 1):
+        rows(store, "taxonomies", {"taxonomy_version": f"tax{seq}", "seq": seq, "imported_at": hour(seq - 1)})
+    rows(
+        store,
+        "category_map",
+        {"import_seq": 1, "old_id": "k0", "new_id": KETTLES, "kind": "moved", "reason": "by hand"},
+    )
+    rows(store, "vendor_category_learned", {
+        "learned_id": "l1", "seq": 1, "vendor": "bolt", "vendor_category": "Garten", "level": 1, "category_id": HOSES,
+        "items": 30, "right_items": 29, "lower_bound": 0.85, "sources": ["label"], "learned_at": hour(2),
+    })  # fmt: skip
+    rows(store, "vendor_category_said", {
+        "seq": 1, "vendor": "bolt", "vendor_category": "Garten", "category_id": HOSES, "taxonomy_version": "tax1",
+        "who": "anna", "said_at": hour(3),
+    })  # fmt: skip
     for n, model in enumerate(("m1", "m2"), start=1):
-        rows(store, "models", {"model_id": model, "taxonomy_version": "tax1", "metrics": json.dumps(METRICS)})
+        rows(store, "models", {"model_id": model, "taxonomy_version": f"tax{n - 1}", "metrics": json.dumps(METRICS)})
         rows(store, "promotions", {"model_id": model, "seq": n, "action": "promote", "promoted_at": hour(n)})
         rows(store, "policies", {"policy_id": f"p{n}", "seq": n, "model_id": model, "certificate_id": f"c{n}"})
         rows(store, "certificates", {

@@ -20,7 +20,8 @@ from catalog.pictures import Pictures
 from catalog.sample import VENDORS, Sample, write_sample
 from catalog.sample.products import gtin13
 from catalog.settings import Feeds
-from catalog.taxonomy import Taxonomy, read_taxonomy
+from catalog.taxonomy import Taxonomy
+from catalog.taxonomy_files import read_taxonomy
 
 HARDNESS = (0.6, 0.97)  # what accuracy by text, by picture and by both must lie between
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import CatalogError
-from catalog.taxonomy import from_paths, read_taxonomy
+from catalog.taxonomy import from_paths
+from catalog.taxonomy_files import read_taxonomy
 
 
 def test_google_text_keeps_its_ids(tmp_path: Path) -> None:

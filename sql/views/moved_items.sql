@@ -6,7 +6,7 @@
 -- from_path: its full path
 -- to_id: the category after
 -- to_path: its full path
--- change: refined (further down the same branch), raised (further up) or moved (elsewhere)
+-- change: refined (further down the same branch), raised (further up), moved (elsewhere) or mapped (the taxonomy changed)
 -- decided_by: model, person, label or rule
 -- reason: why, as one code
 -- run_id: the run that moved it
@@ -16,6 +16,7 @@ SELECT
     h.vendor, h.item_id, p.title, h.previous_id AS from_id, a.path AS from_path, h.category_id AS to_id,
     b.path AS to_path,
     CASE
+        WHEN h.reason = 'category_mapped' THEN 'mapped'
         WHEN starts_with(b.path, a.path || ' > ') THEN 'refined'
         WHEN starts_with(a.path, b.path || ' > ') THEN 'raised'
         ELSE 'moved'

@@ -1,5 +1,6 @@
 -- One row per live item with a prediction: the serving model's, else the youngest one there is.
--- candidates: up to five leaves, the likeliest first
+-- leaf_id: in today's ids; one that is gone keeps its old one
+-- candidates: up to five leaves of today, the likeliest first
 CREATE OR REPLACE VIEW item_predictions AS
 WITH chosen AS (
     SELECT p.input_hash, p.model_id
@@ -9,6 +10,9 @@ WITH chosen AS (
     ) = 1
 )
 SELECT
-    l.vendor, l.item_id, p.model_id, p.leaf_id, p.probability, p.top_ids[1:5] AS candidates, p.novelty,
-    p.image_status, p.provider, p.predicted_at
-FROM live_items l JOIN chosen c USING (input_hash) JOIN predictions p USING (input_hash, model_id);
+    l.vendor, l.item_id, p.model_id, coalesce(m.now[p.leaf_id], p.leaf_id) AS leaf_id, p.probability,
+    categories_now(p.top_ids, m.now)[1:5] AS candidates, p.novelty, p.image_status, p.provider, p.predicted_at
+FROM live_items l
+JOIN chosen c USING (input_hash)
+JOIN predictions p USING (input_hash, model_id)
+LEFT JOIN model_categories_now m USING (model_id);

@@ -1,0 +1,24 @@
+"""What the commands share: the option that names the workspace, and opening it with a progress bar."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pipelines.session import Session
+
+Here = Annotated[Path, typer.Option("--workspace", "-w", help="The workspace folder.", envvar="FEEDSHELF_WORKSPACE")]
+CURRENT = Path()
+
+
+@contextlib.contextmanager
+def session(workspace: Path) -> "Iterator[Session]":
+    """The workspace opened for writing; what takes long shows its progress."""
+    from pipelines.session import opened
+    from pipelines.terminal import progress
+
+    with progress() as show, opened(workspace, progress=show) as found:
+        yield found
