@@ -37,6 +37,7 @@ _TORCH = frozenset(
         "catalog/agreement.py",
         "catalog/objective.py",
         "catalog/cold.py",
+        "catalog/doubts.py",
         "catalog/probe.py",
         "catalog/tuning.py",
         "catalog/mixing.py",
