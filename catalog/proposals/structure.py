@@ -1,0 +1,109 @@
+"""Where the records stand in JSON, and which names they have."""
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_LOOKED_AT = 500  # records whose names are collected
+_DEPTH = 3
+_MOST_NAMES = 1_000
+
+
+def array_names(text: str, record: str) -> list[str]:
+    """Dotted paths of the values in the array a path leads to, in order of first appearance."""
+    return _names(_in_array(text, record))
+
+
+def line_names(text: str) -> list[str]:
+    """Dotted paths of the values in JSON Lines, in order of first appearance."""
+    return _names(_lines(text))
+
+
+def _names(records: Iterator[dict[str, Any]]) -> list[str]:
+    found: dict[str, None] = {}
+    for one in islice(records, _LOOKED_AT):
+        for name in _paths(one, ""):
+            if len(found) < _MOST_NAMES:
+                found.setdefault(name)
+    return list(found)
+
+
+def _lines(text: str) -> Iterator[dict[str, Any]]:
+    for line in text.splitlines():
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict):
+            yield found
+
+
+def _paths(found: dict[str, Any], before: str) -> Iterator[str]:
+    for key, value in found.items():
+        path = f"{before}{key}"
+        if isinstance(value, dict) and path.count(".") < _DEPTH - 1 and "." not in key:
+            yield from _paths(value, f"{path}.")
+        elif not isinstance(value, list) or not any(isinstance(part, dict) for part in value):
+            yield path
+
+
+def arrays(text: str) -> list[tuple[str, int]]:
+    """(dotted path, offset behind the bracket) of every array of objects at the beginning of a JSON text."""
+    found: list[tuple[str, int]] = []
+    keys: list[str | None] = []  # one per open bracket: the key it stands under
+    key: str | None = None
+    last = ""
+    for token in _TOKEN.finditer(text):
+        mark = token[0]
+        if mark == ":":
+            key = last
+        elif mark in "{[":
+            if mark == "{" and text[: token.start()].rstrip()[-1:] == "[":
+                found.append((".".join(k for k in keys if k), token.start()))
+                if len(found) > 20 or token.start() > 300_000:
+                    break
+            keys.append(key)
+            key = None
+        elif mark in "}]":
+            if keys:
+                keys.pop()
+            key = None
+        elif mark[0] == '"':
+            last = _unquoted(mark)
+    return found
+
+
+def _unquoted(token: str) -> str:
+    try:
+        return json.loads(token)
+    except ValueError:
+        return token[1:-1]
+
+
+def array_of_records(text: str) -> str | None:
+    """The path of the array whose objects have the most names; '' when the text itself is it, None when there is none."""
+    best: tuple[float, str] | None = None
+    for path, _ in arrays(text):
+        records = list(islice(_in_array(text, path), 20))
+        names = {name for one in records for name in _paths(one, "")}
+        size = len(names) * (1 + min(5, len(records)))
+        if records and (best is None or size > best[0]):
+            best = (size, path)
+    return best[1] if best else None
+
+
+def _in_array(text: str, record: str) -> Iterator[dict[str, Any]]:
+    start = next((at for path, at in arrays(text) if path == record), None)
+    decoder = json.JSONDecoder()
+    while start is not None:
+        try:
+            found, end = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            return
+        if isinstance(found, dict):
+            yield found
+        rest = re.compile(r"\s*,\s*").match(text, end)
+        start = rest.end() if rest else None
