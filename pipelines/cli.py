@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines import cli_vendor
+
 if TYPE_CHECKING:
     from pipelines.session import Session
 
@@ -31,6 +33,7 @@ app.add_typer(review_app, name="review")
 app.add_typer(runs_app, name="runs")
 app.add_typer(models_app, name="models")
 app.add_typer(predictions_app, name="predictions")
+app.add_typer(cli_vendor.app, name="vendor")
 
 Here = Annotated[Path, typer.Option("--workspace", "-w", help="The workspace folder.", envvar="FEEDSHELF_WORKSPACE")]
 Limit = Annotated[int | None, typer.Option(help="At most this many rows, to try things out.", min=1)]

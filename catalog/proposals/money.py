@@ -9,6 +9,7 @@ from catalog.proposals.sample import Sample
 from catalog.proposals.values import Values
 
 _LONE = re.compile(r"^\D*\d{1,3}([.,])(\d+)\D*$")
+_DOUBTFUL = re.compile(r"^\D*[1-9]\d{0,2}[.,]\d{3}\D*$")  # 1.299: one and a bit, or a thousand
 
 
 def money_rules(choice: Choice, sample: Sample) -> tuple[list[Entry], list[str]]:
@@ -26,7 +27,7 @@ def money_rules(choice: Choice, sample: Sample) -> tuple[list[Entry], list[str]]
 
 def _decimal(column: Values) -> list[Entry]:
     """`price_decimal` where some prices leave doubt (1.299: a thousand?) and the others settle it."""
-    doubtful = [cell for cell in column.looked_at if read_price(cell)[2]]
+    doubtful = [cell for cell in column.looked_at if _DOUBTFUL.match(cell)]
     if not doubtful:
         return []
     marks = {"." : 0, ",": 0}

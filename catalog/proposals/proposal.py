@@ -60,7 +60,7 @@ class Proposal:
             "Read it through, look at what is marked UNSURE, then run "
             f"`catalog vendor check {self.vendor} {self.file}`.",
         ]
-        columns = [_entry(one) for one in _in_order(self.choice)]
+        columns = [entry_of(one) for one in _in_order(self.choice)]
         if "item_id" not in self.choice.chosen:
             columns.insert(0, Entry("item_id", "", f"I DO NOT KNOW. {NO_ID}", off=True))
         if not {"title", "images"} & self.choice.chosen.keys():
@@ -88,7 +88,8 @@ def _in_order(choice: Choice) -> list[Chosen]:
     return sorted(choice.chosen.values(), key=lambda one: _ORDER.index(one.ours))
 
 
-def _entry(one: Chosen) -> Entry:
+def entry_of(one: Chosen) -> Entry:
+    """The line of a chosen column."""
     value = one.theirs if one.ours in ("images", "attributes") else _one_or_all(one.theirs)
     return Entry(one.ours, value, one.why, one.unsure)
 
