@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from catalog.failpoints import reached
-from catalog.mapping import EXTENSIONS, FORMATS
+from catalog.mapping import EXTENSIONS, FORMATS, PACKED, feed_suffix
 from catalog.settings import Workspace
 
 VENDOR = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 # Feeds by their names, which this version does not read: they are refused aloud, other files are none of ours.
-_FOREIGN = {".json", ".xlsx", ".xls", ".xml", ".zip", ".7z", ".rar", ".bz2", ".xz", ".zst"}
+_FOREIGN = {".7z", ".rar", ".bz2", ".xz", ".ods", ".xlsb", *PACKED}
 _UNFINISHED = {".part", ".tmp", ".filepart", ".crdownload"}
 _DATE = re.compile(
     r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?([0-2]\d|3[01])(?:[-_.T ]?([01]\d|2[0-3])[-_.:]?([0-5]\d)([0-5]\d)?)?(?!\d)"
@@ -51,9 +51,11 @@ def _inboxes(workspace: Workspace) -> Iterator[Path]:
 
 def _files(folder: Path) -> Iterator[Pending]:
     for path in folder.iterdir():
-        if path.name.startswith(".") or path.suffix.lower() in _UNFINISHED or not (path.is_file() or path.is_symlink()):
+        if path.name.startswith(".") or path.name.endswith(".manifest.json"):
             continue
-        suffix = Path(path.name.lower().removesuffix(".gz")).suffix
+        if path.suffix.lower() in _UNFINISHED or not (path.is_file() or path.is_symlink()):
+            continue
+        suffix = feed_suffix(path) or path.suffix.lower()
         if suffix in EXTENSIONS or suffix in _FOREIGN:
             yield _waiting(folder.name, path, suffix)
 
@@ -74,7 +76,10 @@ def _refusal(vendor: str, path: Path, suffix: str) -> tuple[str, str] | None:
         return "symlink", "The file is a link to elsewhere and is not followed. Deliver the file itself."
     if suffix in _FOREIGN:
         known = ", ".join(FORMATS)
-        return "unknown_format", f"{suffix} is not read by this version. Known formats: {known}, each also as .gz."
+        return (
+            "unknown_format",
+            f"{suffix} is not read by this version. Known formats: {known}, each also as .gz, .zip or .zst.",
+        )
     return None
 
 
@@ -132,8 +137,8 @@ def _copy(path: Path, target: Path) -> str:
 def staged_path(workspace: Workspace, waiting: Pending) -> Path:
     """Where the copy of a file stands. Nothing of the vendor's name is in it but a known extension."""
     name = waiting.path.name.lower()
-    packed = ".gz" if name.endswith(".gz") else ""
-    return workspace.staged / f"{waiting.sha256}{Path(name.removesuffix('.gz')).suffix}{packed}"
+    packed = next((ending for ending in PACKED if name.endswith(ending)), "")
+    return workspace.staged / f"{waiting.sha256}{feed_suffix(waiting.path)}{packed}"
 
 
 def put_away(waiting: Pending) -> Path:

@@ -1,19 +1,24 @@
 """Reading a vendor's file in bounded pieces: columns found by name, every row either taken or refused with a rule."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from catalog.cells import Cell
 from catalog.errors import FeedRefused
+from catalog.folding import Folder
+from catalog.header import LONGEST_NAME, Columns, find_columns, missing, require_ours
 from catalog.mapping import Mapping
-from catalog.records import Record, open_rows, suggest_dialect
+from catalog.records import HEADERLESS, Record, open_rows, suggest_dialect
 from catalog.settings import Feeds
 
 ATTRIBUTE = "attributes."
+MAX_ATTRIBUTES = 1_000  # of one row that bring their own names
+MAX_SPREAD = 3_000_000  # rows of a batch times names of attributes
 FEW = 5  # ragged rows fewer than this never refuse a feed, however short it is
 RAW_REJECTS = {
     "line": pl.Int64,
@@ -22,103 +27,22 @@ RAW_REJECTS = {
     "detail": pl.String,
     "raw": pl.String,
 }
+_FACTS: dict[str, Any] = {"line": pl.Int64, "raw": pl.String, "nul": pl.Boolean}
 
 
 @dataclass(frozen=True)
 class RawBatch:
-    """Some rows of a file. rows: line, raw, nul (NUL characters were dropped), our columns as delivered text,
-    attributes.<their name>. rejects: line, item_id, rule, detail, raw. Every row read is in exactly one of them."""
+    """Some rows of a file. rows: line, raw, nul (NUL characters were dropped), our columns as delivered text, attributes.<name>, and where pictures are mapped
+    image, the first, and images, all of them; where rows are folded, folded: another row of its product stays.
+    rejects: line, item_id, rule, detail, raw. Every row read is in exactly
+    one of them."""
 
     rows: pl.DataFrame
     rejects: pl.DataFrame
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Where the cells of our columns stand in a row."""
-
-    width: int
-    places: dict[str, list[int]]
-    attributes: dict[str, int]
-
-    @cached_property
-    def needed(self) -> int:
-        """Cells a row must have so that no mapped column is missing."""
-        every = [place for places in self.places.values() for place in places] + list(self.attributes.values())
-        return 1 + max(every)
-
-
-def find_columns(header: list[str], mapping: Mapping) -> Columns:
-    """Finds the mapped columns by name.
-
-    Raises FeedRefused when one is missing or occurs twice. With our own column names only item_id and one of title
-    and image are required. A repeated attribute is kept by position: name, name#2, name#3.
-    """
-    places: dict[str, list[int]] = {}
-    for name, place in _positions(header):
-        places.setdefault(name, []).append(place)
-    if not mapping.explicit:
-        _require_ours(header)
-    found: dict[str, list[int]] = {}
-    for ours, theirs in mapping.wanted.items():
-        if mapping.explicit or theirs[0] in places:
-            found[ours] = [_place(ours, name, places, header) for name in theirs]
-    return Columns(len(header), found, _attribute_places(places, mapping, header))
-
-
-def _positions(header: list[str]) -> Iterator[tuple[str, int]]:
-    return ((name, place) for place, name in enumerate(header))
-
-
-def _attribute_places(places: dict[str, list[int]], mapping: Mapping, header: list[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for name in mapping.attributes:
-        if name not in places:
-            raise _missing("attributes", name, header)
-        for number, place in enumerate(places[name], start=1):
-            found[name if number == 1 else f"{name}#{number}"] = place
-    return found
-
-
-def _place(ours: str, theirs: str, places: dict[str, list[int]], header: list[str]) -> int:
-    name = " ".join(theirs.split())
-    if name not in places:
-        raise _missing(ours, theirs, header)
-    if len(places[name]) > 1:
-        raise FeedRefused(
-            "duplicate_header",
-            f"The column {theirs!r}, mapped to {ours}, occurs {len(places[name])} times in the header.",
-            remedy="Ask the vendor to name it once, or map another column.",
-        )
-    return places[name][0]
-
-
-def _missing(ours: str, theirs: str, header: list[str]) -> FeedRefused:
-    return FeedRefused(
-        "missing_column",
-        f"The file has no column {theirs!r}, which the mapping uses for {ours}. Its columns: {_shown(header)}.",
-        remedy=f'Correct the line `{ours} = "{theirs}"` under [columns] of the vendor\'s mapping, or remove it.',
-    )
-
-
-def _require_ours(header: list[str]) -> None:
-    absent = "item_id" if "item_id" not in header else "" if {"title", "image"} & set(header) else "title"
-    if absent:
-        raise FeedRefused(
-            "missing_column",
-            f"The file has no column {absent!r}. Its columns: {_shown(header)}.",
-            remedy=f"Write a mapping vendors/<vendor>.toml whose [columns] has the line "
-            f'`{absent} = "<their column>"`; every column used is named there.',
-        )
-
-
-def _shown(header: list[str]) -> str:
-    names = ", ".join(header[:30])[:600] or "not listed in this format"
-    return names + (f" and {len(header) - 30} more" if len(header) > 30 else "")
-
-
 def read_rows(path: Path, mapping: Mapping, limits: Feeds) -> Iterator[RawBatch]:
-    """Every row of the file, in pieces of `limits.batch_rows`; nothing is skipped but blank lines.
+    """Every row of the file, in pieces of at most `limits.batch_rows`; nothing is skipped but blank lines.
 
     Raises FeedRefused, possibly after some pieces: take nothing before the last one has come.
     """
@@ -127,22 +51,50 @@ def read_rows(path: Path, mapping: Mapping, limits: Feeds) -> Iterator[RawBatch]
         try:
             columns = find_columns(header, mapping)
             damage = _Damage(limits.max_structural)
-            yield from _batches(records, columns, damage, limits.batch_rows)
+            rows = _judged(records, columns, damage)
+            if mapping.fold:
+                rows = _folded(rows, path, mapping, Folder(mapping.fold, header, columns))
+            yield from _batches(rows, columns, damage, limits.batch_rows)
             damage.judge()
-            if mapping.format == "jsonl" and damage.rows and not damage.ids:
-                # JSON Lines have no header: a wrong name for the id shows only when no row has one.
+            if mapping.format in HEADERLESS and damage.rows and not damage.ids:
+                # JSON and XML have no header: a wrong name for the id shows only when no row has one.
                 if not mapping.explicit:
-                    _require_ours([])
-                raise _missing("item_id", " ".join(mapping.wanted["item_id"]), [])
+                    require_ours([])
+                raise missing("item_id", " ".join(mapping.wanted["item_id"]), [])
         except FeedRefused as refused:
             raise _with_dialect(refused, path, mapping) from None
+
+
+def _judged(records: Iterable[Record], columns: Columns, damage: "_Damage") -> Iterator[Record]:
+    """The rows, those of another shape than the header refused as ragged."""
+    for record in records:
+        detail = None if record.rule else _ragged(record.cells, columns)
+        judged = record._replace(rule="ragged", detail=detail) if detail else record
+        damage.add(judged)
+        yield judged
+
+
+def _ragged(cells: list[Cell], columns: Columns) -> str | None:
+    width = len(cells)
+    if width < columns.needed:
+        return f"{width} cells where the header has {columns.width}: a mapped column is missing"
+    if width > columns.width and any(cell and str(cell).strip() for cell in cells[columns.width :]):
+        return f"{width} cells where the header has {columns.width}"
+    return None
+
+
+def _folded(rows: Iterator[Record], path: Path, mapping: Mapping, folder: Folder) -> Iterator[Record]:
+    _, before = open_rows(path, mapping)
+    with closing(before):
+        folder.survey(before)
+    return folder.folded(rows)
 
 
 def _batches(records: Iterator[Record], columns: Columns, damage: "_Damage", size: int) -> Iterator[RawBatch]:
     batch = _Batch(columns, damage)
     for record in records:
         batch.add(record)
-        if batch.size >= size:
+        if batch.size >= size or batch.wide:
             yield batch.finished()
             batch = _Batch(columns, damage)
     if batch.size:
@@ -169,7 +121,8 @@ class _Damage:
     ids: int = 0
     first: str = ""
 
-    def add(self, record: Record, rule: str | None) -> None:
+    def add(self, record: Record) -> None:
+        rule = record.rule
         self.rows += 1
         if rule == "bad_encoding":
             self.undecodable += 1
@@ -205,55 +158,75 @@ class _Batch:
     damage: _Damage
     good: list[Record] = field(default_factory=list)
     bad: list[tuple[int, str | None, str, str | None, str | None]] = field(default_factory=list)
+    named: list[dict[str, str]] = field(default_factory=list)
+    names: dict[str, None] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         return len(self.good) + len(self.bad)
 
+    @property
+    def wide(self) -> bool:
+        """True when a column for each attribute's name would take too much memory with more rows."""
+        return len(self.names) * len(self.good) > MAX_SPREAD
+
     def add(self, record: Record) -> None:
-        rule, detail = record.rule, record.detail
-        if rule is None:
-            detail = self._ragged(record.cells)
-            rule = "ragged" if detail else None
-        self.damage.add(record, rule)
-        if rule is None:
+        if record.rule is None:
+            record = self._with_attributes(record)
+        if record.rule is None:
             self.good.append(record)
         else:
-            self.bad.append((record.line, self._item_id(record.cells), rule, detail, record.raw))
+            self.bad.append((record.line, self._item_id(record.cells), record.rule, record.detail, record.raw))
 
-    def _ragged(self, cells: list[str | None]) -> str | None:
+    def _with_attributes(self, record: Record) -> Record:
+        """Takes the attributes that bring their own names; too many of them are no product."""
+        found: dict[str, str] = {}
+        for name, text in self.columns.named(record.cells):
+            key = " ".join(name.split())[:LONGEST_NAME]
+            if key and text and text not in (old := found.get(key, "")).split(", "):
+                found[key] = f"{old}, {text}" if old else text
+        if len(found) > MAX_ATTRIBUTES:
+            detail = f"{len(found):,} attributes; {MAX_ATTRIBUTES:,} are the limit"
+            return record._replace(rule="too_many_attributes", detail=detail)
+        self.named.append(found)
+        self.names.update(dict.fromkeys(found))
+        return record
+
+    def _item_id(self, cells: list[Cell]) -> str | None:
         width = len(cells)
-        if width < self.columns.needed:
-            return f"{width} cells where the header has {self.columns.width}: a mapped column is missing"
-        if width > self.columns.width and any(cell and cell.strip() for cell in cells[self.columns.width :]):
-            return f"{width} cells where the header has {self.columns.width}"
-        return None
-
-    def _item_id(self, cells: list[str | None]) -> str | None:
-        found = [cells[place] for place in self.columns.places["item_id"] if place < len(cells)]
-        return " ".join(cell for cell in found if cell) or None
+        short = [[place for place in part if place < width] for part in self.columns.parts["item_id"]]
+        found = [next((str(cells[place]) for place in part if cells[place]), None) for part in short]
+        return " ".join(text for text in found if text) or None
 
     def finished(self) -> RawBatch:
-        cells = [record.cells for record in self.good]
-        values: dict[str, list] = {ours: _column(ours, places, cells) for ours, places in self.columns.places.items()}
+        values: dict[str, list] = {ours: [] for ours in self.columns.parts if ours != "image"}
+        for ours, texts in values.items():
+            texts.extend(self.columns.text(ours, record.cells) for record in self.good)
         self.damage.ids += sum(value is not None for value in values["item_id"])
-        for name, place in self.columns.attributes.items():
-            values[ATTRIBUTE + name] = [row[place] for row in cells]
-        rows = pl.DataFrame(
-            {
-                "line": [record.line for record in self.good],
-                "raw": [record.raw for record in self.good],
-                "nul": [record.nul for record in self.good],
-                **values,
-            },
-            schema={"line": pl.Int64, "raw": pl.String, "nul": pl.Boolean, **dict.fromkeys(values, pl.String)},
-        )
-        return RawBatch(rows, pl.DataFrame(self.bad, schema=RAW_REJECTS, orient="row"))
+        values |= self._attributes()
+        frame = {
+            "line": [record.line for record in self.good],
+            "raw": [record.raw for record in self.good],
+            "nul": [record.nul for record in self.good],
+            **values,
+        }
+        schema = {**_FACTS, **dict.fromkeys(values, pl.String)}
+        if self.columns.folds:
+            frame["folded"] = [record.folded for record in self.good]
+            schema["folded"] = pl.Boolean
+        if "image" in self.columns.parts:
+            images = [self.columns.images(record.cells) for record in self.good]
+            frame |= {"image": [several[0] if several else None for several in images], "images": images}
+            schema |= {"image": pl.String, "images": pl.List(pl.String)}
+        return RawBatch(pl.DataFrame(frame, schema=schema), pl.DataFrame(self.bad, schema=RAW_REJECTS, orient="row"))
 
-
-def _column(ours: str, places: list[int], cells: list[list[str | None]]) -> list[str | None]:
-    if len(places) == 1:
-        return [row[places[0]] for row in cells]
-    if ours == "image":
-        return [next((cell for place in places if (cell := row[place])), None) for row in cells]
-    return [" ".join(cell for place in places if (cell := row[place])) or None for row in cells]
+    def _attributes(self) -> dict[str, list]:
+        """Column -> values: attributes that are columns of theirs, then those that bring their own names."""
+        found: dict[str, list] = {}
+        for name in self.columns.attributes:
+            found[ATTRIBUTE + name] = [self.columns.attribute(name, record.cells) for record in self.good]
+        for name in self.names:
+            texts = [named.get(name) for named in self.named]
+            own = found.get(ATTRIBUTE + name)
+            found[ATTRIBUTE + name] = [a or b for a, b in zip(own, texts, strict=True)] if own else texts
+        return found

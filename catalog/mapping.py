@@ -1,34 +1,38 @@
 """How a vendor's file maps to our columns: the form of vendors/<vendor>.toml."""
 
-import codecs
 import re
 import tomllib
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from catalog.columns import (
+    EVERY,
+    Categories,
+    First,
+    Fold,
+    Packed,
+    Pairs,
+    Part,
+    as_parts,
+    known_encoding,
+    read_columns,
+)
 from catalog.errors import CatalogError
 from catalog.jobs import digest
+from catalog.presets import preset_format, with_preset
+from catalog.unpacking import member_name
+from catalog.xml_paths import parse_path
 
 TEXT_COLUMNS = ("title", "description", "brand", "vendor_category")
 FACT_COLUMNS = ("item_id", "price", "currency", "gtin", "product_id", "image")
 LABEL_COLUMNS = ("vendor", "category_id", "category_path", "labelled_by", "labelled_at", "delivered_at")
-Format = Literal["csv", "tsv", "jsonl", "parquet"]
+Format = Literal["csv", "tsv", "jsonl", "json", "parquet", "xlsx", "xls", "xml"]
 COLUMNS = FACT_COLUMNS + TEXT_COLUMNS + LABEL_COLUMNS
 ATTRIBUTES = "attributes"
-# These decode escapes and half characters, which no database can hold.
-_NO_ENCODINGS = {
-    "utf-7",
-    "unicode-escape",
-    "unicode_escape",
-    "raw-unicode-escape",
-    "raw_unicode_escape",
-    "punycode",
-    "idna",
-}
 FORMATS: tuple[Format, ...] = get_args(Format)
 EXTENSIONS: dict[str, Format] = {
     ".csv": "csv",
@@ -36,24 +40,28 @@ EXTENSIONS: dict[str, Format] = {
     ".txt": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
     ".parquet": "parquet",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".xls": "xls",
+    ".xml": "xml",
+    ".yml": "xml",  # Yandex' market language, which is XML
 }
+PACKED = (".gz", ".zip", ".zst", ".zstd")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Rules(_Part):
+class Rules(Part):
     """What a row of this vendor may look like."""
 
     duplicates: Literal["last", "quarantine"] = "quarantine"
     max_drop: float | None = Field(default=None, gt=0, le=1)
     price_decimal: Literal["auto", ".", ","] = "auto"
     currency: str | None = Field(default=None, pattern="^[A-Z]{3}$")
+    image_separator: str = Field(default="", max_length=5)
 
 
-class Delivery(_Part):
+class Delivery(Part):
     """What a file of this vendor is, and how often one is due."""
 
     kind: Literal["full", "delta"] = "full"
@@ -68,29 +76,32 @@ class Delivery(_Part):
         return timedelta(hours=number) if self.expected_every.endswith("h") else timedelta(days=number)
 
 
-class Mapping(_Part):
+class Mapping(Part):
     """One vendor's form. `columns` is our column -> theirs; empty means that the file uses our own names."""
 
     format: Format
+    preset: str = ""
     encoding: str = "utf-8"
     delimiter: str = Field(default="", max_length=1)
     quote: str = Field(default='"', max_length=1)
     header_row: int = Field(default=1, ge=1)
-    columns: dict[str, str | list[str]] = {}
+    sheet: str | int = 1
+    record: str | list[str] = ""
+    columns: dict[str, Any] = Field(default_factory=dict)
+    fold: Fold | None = None
+    categories: Categories | None = None
     rules: Rules = Rules()
     delivery: Delivery = Delivery()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, given: Any) -> Any:
+        return with_preset(given) if isinstance(given, dict) and given.get("preset") else given
 
     @field_validator("encoding")
     @classmethod
     def _known_encoding(cls, value: str) -> str:
-        try:
-            "".encode(value)
-            name = codecs.lookup(value).name
-        except (LookupError, UnicodeError):
-            name = "utf-7"
-        if name in _NO_ENCODINGS:
-            raise ValueError(f"{value!r} is no encoding of text files; for instance utf-8, utf-16, windows-1251")
-        return name
+        return known_encoding(value)
 
     @field_validator("delimiter")
     @classmethod
@@ -99,18 +110,10 @@ class Mapping(_Part):
             raise ValueError(f"{value!r} cannot separate columns")
         return value
 
-    @field_validator("columns")
+    @field_validator("columns", mode="before")
     @classmethod
-    def _known_columns(cls, value: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
-        if "images" in value:
-            value = {("image" if ours == "images" else ours): theirs for ours, theirs in value.items()}
-        unknown = sorted(value.keys() - {*COLUMNS, ATTRIBUTES})
-        if unknown:
-            raise ValueError(f"unknown column {unknown[0]!r}; known: {', '.join((*COLUMNS, ATTRIBUTES))}")
-        empty = [ours for ours, theirs in value.items() if not theirs or not all(theirs)]
-        if empty:
-            raise ValueError(f"{empty[0]!r} names no column of theirs")
-        return value
+    def _known_columns(cls, value: Any) -> Any:
+        return read_columns(value, (*COLUMNS, ATTRIBUTES)) if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _enough_columns(self) -> "Mapping":
@@ -118,6 +121,9 @@ class Mapping(_Part):
             raise ValueError("[columns] must say which column is item_id")
         if self.columns and not {"title", "image"} & self.columns.keys():
             raise ValueError("[columns] must name a title, an image, or both")
+        if self.format == "xml":
+            for path in (*self.records, *self.names):
+                parse_path(path)
         return self
 
     @property
@@ -130,25 +136,71 @@ class Mapping(_Part):
         """The delimiter in force."""
         return self.delimiter or ("\t" if self.format == "tsv" else ",")
 
+    @property
+    def said_encoding(self) -> str | None:
+        """The encoding when the form names one: an XML file's own declaration holds otherwise."""
+        return self.encoding if "encoding" in self.model_fields_set else None
+
+    @property
+    def records(self) -> list[str]:
+        """The paths of `record`: an element each, of which every occurrence is a row."""
+        return [self.record] if isinstance(self.record, str) else self.record
+
+    @cached_property
+    def parts(self) -> dict[str, list[First]]:
+        """Our column -> its parts, which are joined; of a part the first filled of their columns counts."""
+        if not self.explicit:
+            return {name: [First(first=[name], required=False)] for name in COLUMNS}
+        return {ours: as_parts(theirs) for ours, theirs in self.columns.items() if ours != ATTRIBUTES}
+
     @cached_property
     def wanted(self) -> dict[str, list[str]]:
-        """Our column -> their columns, without the attributes."""
-        given = self.columns if self.explicit else {name: name for name in COLUMNS}
-        return {ours: _several(theirs) for ours, theirs in given.items() if ours != ATTRIBUTES}
+        """Our column -> all their columns that may fill it, without the attributes."""
+        return {ours: [name for part in parts for name in part.first] for ours, parts in self.parts.items()}
+
+    @cached_property
+    def _attributes(self) -> list[str | First | Pairs | Packed]:
+        given = self.columns.get(ATTRIBUTES, [])
+        return list(given) if isinstance(given, list) else [given]
 
     @cached_property
     def attributes(self) -> list[str]:
-        """Their columns that become attributes."""
-        return _several(self.columns.get(ATTRIBUTES, []))
+        """Their columns that become attributes under their own name."""
+        return [name for name in self._attributes if isinstance(name, str) and name != EVERY]
+
+    @cached_property
+    def chosen(self) -> list[First]:
+        """Attributes out of the first filled of several columns."""
+        return [part for part in self._attributes if isinstance(part, First)]
+
+    @property
+    def every_attribute(self) -> bool:
+        """True when every column not mapped otherwise becomes an attribute."""
+        return EVERY in self._attributes
+
+    @cached_property
+    def pairs(self) -> list[Pairs]:
+        """Names and values that stand beside each other."""
+        return [part for part in self._attributes if isinstance(part, Pairs)]
+
+    @cached_property
+    def packed(self) -> list[Packed]:
+        """Columns that hold several names and values in one cell."""
+        return [part for part in self._attributes if isinstance(part, Packed)]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """All their columns, for formats whose rows are asked by name. A list of pairs is asked for by its `each`."""
+        theirs = [name for names in self.wanted.values() for name in names] + self.attributes
+        theirs += [name for part in self.chosen for name in part.first]
+        theirs += [part.each for part in self.pairs if part.each] + [part.packed for part in self.packed]
+        return list(dict.fromkeys(theirs + ([EVERY] if self.every_attribute else [])))
 
     @cached_property
     def hash(self) -> str:
         """Names what decides the content that is read; a change means that the same file may read differently."""
-        return digest(self.model_dump(exclude={"rules": {"max_drop"}, "delivery": {"expected_every"}}))
-
-
-def _several(names: str | list[str]) -> list[str]:
-    return [names] if isinstance(names, str) else list(names)
+        content = self.model_dump(exclude={"rules": {"max_drop"}, "delivery": {"expected_every"}})
+        return digest({**content, "said_encoding": self.format == "xml" and self.said_encoding})
 
 
 def load_mapping(file: Path | None, feed: Path) -> Mapping:
@@ -162,9 +214,9 @@ def load_mapping(file: Path | None, feed: Path) -> Mapping:
         given = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CatalogError(f"{file}: {error}.", remedy="Correct the TOML there; it is read as UTF-8.") from error
-    if "format" not in given:
-        given["format"] = feed_format(feed)
     try:
+        if "format" not in given:
+            given["format"] = preset_format(given.get("preset"), feed) or feed_format(feed)
         return Mapping.model_validate(given)
     except ValidationError as error:
         raise CatalogError(f"{file}: {_problems(error)}.", remedy="Correct or remove that key.") from error
@@ -182,11 +234,20 @@ def _problems(error: ValidationError) -> str:
 
 def feed_format(feed: Path) -> Format:
     """The format a file's name says, compression aside. Raises CatalogError naming the known ones."""
-    name = feed.name.lower().removesuffix(".gz")
-    known = EXTENSIONS.get(Path(name).suffix)
+    known = EXTENSIONS.get(feed_suffix(feed))
     if known is None:
         raise CatalogError(
-            f"{feed.name} has no extension this program reads (known formats: {', '.join(FORMATS)}, each also as .gz).",
+            f"{feed.name} has no extension this program reads (known formats: {', '.join(FORMATS)}, each also as .gz, "
+            ".zip or .zst).",
             remedy='Deliver one of these, or say `format = "csv"` in the vendor\'s mapping if only the name is unusual.',
         )
     return known
+
+
+def feed_suffix(feed: Path) -> str:
+    """The extension of a feed, compression aside: of `feed.zip` that of the file in it. Empty when there is none."""
+    name = feed.name.lower()
+    bare = Path(name).stem if name.endswith(PACKED) else name
+    if Path(bare).suffix in EXTENSIONS or not name.endswith(".zip"):
+        return Path(bare).suffix
+    return Path((member_name(feed) or "").lower()).suffix

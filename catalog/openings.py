@@ -1,59 +1,25 @@
-"""Opening a delivered file: compression checked before any row is taken, text decoded, lines counted and bounded."""
+"""Opening a delivered file as text: decoded, lines counted and bounded."""
 
 import codecs
-import gzip
 import io
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import Any, TextIO
 
+from catalog.cells import RAW_CUT, Record
 from catalog.errors import FeedRefused
+from catalog.unpacking import open_plain
 
 MAX_RECORD = 8 * 1024 * 1024  # characters of one row; a forgotten quote would otherwise swallow the whole file
-MAX_INFLATION = 200  # text compresses 5 to 20 times; a bomb about 1,000 times
-SMALL = 64 * 1024 * 1024  # below this size no inflation does harm
 BAD = "\udcff"  # stands where bytes could not be decoded; no text can contain it
 _CHUNK = 1024 * 1024
-_FOREIGN = {b"PK\x03\x04": "a ZIP or XLSX file", b"PAR1": "a Parquet file", b"\xd0\xcf\x11\xe0": "an XLS file"}
-
-
-def is_gzip(path: Path) -> bool:
-    """True when the content is gzip, whatever the name says."""
-    with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
-
-
-def check_gzip(path: Path) -> None:
-    """Reads a gzip file to its end once: a reader that stops early would lose rows without a word.
-
-    Raises FeedRefused when it is truncated, damaged, followed by something else, or a bomb.
-    """
-    size, plain = path.stat().st_size, 0
-    try:
-        with gzip.open(path, "rb") as file:
-            while chunk := file.read(_CHUNK):
-                plain += len(chunk)
-                if plain > SMALL and plain > MAX_INFLATION * size:
-                    raise FeedRefused(
-                        "gzip_bomb",
-                        f"The file grows to more than {MAX_INFLATION} times its size when unpacked.",
-                        remedy="Ask the vendor to send it uncompressed.",
-                    )
-    except (OSError, EOFError, zlib.error) as error:
-        raise FeedRefused(
-            "broken_gzip",
-            f"The gzip file is truncated or damaged after {plain:,} bytes ({error}).",
-            remedy="Ask the vendor to send it again; nothing of it was taken.",
-        ) from error
-
-
-def open_plain(path: Path) -> BinaryIO:
-    """The file's bytes without compression. Gzip is checked as a whole first."""
-    if not is_gzip(path):
-        return path.open("rb")
-    check_gzip(path)
-    return gzip.open(path, "rb")  # type: ignore[return-value]
+_FOREIGN = {
+    b"PK\x03\x04": "a ZIP or XLSX file",
+    b"PAR1": "a Parquet file",
+    b"\xd0\xcf\x11\xe0": "an XLS file",
+    b"\x1f\x8b": "a second layer of gzip",
+    b"\x28\xb5\x2f\xfd": "a second layer of zstd",
+}
 
 
 def open_text(path: Path, encoding: str) -> TextIO:
@@ -63,14 +29,12 @@ def open_text(path: Path, encoding: str) -> TextIO:
     """
     codecs.register_error("feedshelf.mark", _mark)
     file = open_plain(path)
-    first = file.read(4)
-    file.seek(0)
-    try:
-        _check_beginning(first, encoding)
-    except FeedRefused:
-        file.close()
-        raise
     buffered = io.BufferedReader(file, _CHUNK)  # type: ignore[type-var]
+    try:
+        check_beginning(buffered.peek(4)[:4], encoding)
+    except FeedRefused:
+        buffered.close()
+        raise
     return io.TextIOWrapper(buffered, encoding=encoding, errors="feedshelf.mark", newline="")
 
 
@@ -80,13 +44,14 @@ def _mark(error: UnicodeError) -> tuple[str, int]:
     return BAD, error.end
 
 
-def _check_beginning(first: bytes, encoding: str) -> None:
+def check_beginning(first: bytes, encoding: str) -> None:
+    """Raises FeedRefused when a file of text cannot begin with these four bytes in this encoding."""
     for magic, kind in _FOREIGN.items():
         if first.startswith(magic):
             raise FeedRefused(
                 "unknown_format",
                 f"The content is {kind}, not text.",
-                remedy="Ask the vendor for csv, tsv, jsonl or parquet (plain or .gz), or correct `format` in the mapping.",
+                remedy="Correct `format` in the mapping, or ask the vendor for text (csv, tsv, jsonl, json, xml; plain or packed once).",
             )
     if first[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) and not encoding.startswith(("utf-16", "utf-32")):
         raise FeedRefused(
@@ -163,3 +128,12 @@ def unterminated(line: int) -> FeedRefused:
         remedy='Ask the vendor to correct that row, or write `quote = ""` into the mapping if quotes mean nothing in '
         "this file.",
     )
+
+
+def readable(first: int, cells: list[Any], raw: str, nul: bool) -> Record:
+    """The row that begins at a line, refused as bad_encoding when a byte of it could not be decoded."""
+    if BAD in raw:
+        shown = raw[:RAW_CUT].replace(BAD, "\ufffd")
+        cells = [cell.replace(BAD, "\ufffd") for cell in cells]
+        return Record(first, cells, shown, "bad_encoding", "bytes that the declared encoding does not have")
+    return Record(first, cells, raw[:RAW_CUT], nul=nul)

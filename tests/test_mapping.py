@@ -35,15 +35,20 @@ def test_without_a_form_the_file_uses_our_names(tmp_path: Path) -> None:
         ("a.txt", "tsv"),
         ("a.ndjson.gz", "jsonl"),
         ("a.b.parquet", "parquet"),
+        ("a.xlsx", "xlsx"),
+        ("a.XLS", "xls"),
+        ("a.json.zst", "json"),
+        ("a.xml.zip", "xml"),
+        ("a.yml", "xml"),
     ],
 )
 def test_the_format_follows_from_the_name(name: str, known: str) -> None:
     assert load_mapping(None, Path(name)).format == known
 
 
-@pytest.mark.parametrize("name", ["a.xlsx", "a", "a.gz", "csv"])
+@pytest.mark.parametrize("name", ["a.ods", "a", "a.gz", "csv"])
 def test_an_unknown_format_names_the_known_ones(name: str) -> None:
-    with pytest.raises(CatalogError, match="csv, tsv, jsonl, parquet"):
+    with pytest.raises(CatalogError, match="csv, tsv, jsonl, json, parquet, xlsx, xls, xml"):
         load_mapping(None, Path(name))
 
 
@@ -82,7 +87,7 @@ def test_a_form_may_leave_the_format_to_the_name(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ('formt = "csv"', "formt"),
-        ('format = "xlsx"', "'csv', 'tsv', 'jsonl' or 'parquet'"),
+        ('format = "ods"', "'csv', 'tsv', 'jsonl', 'json', 'parquet', 'xlsx', 'xls' or 'xml'"),
         ('encoding = "latin-99"', "latin-99"),
         ('encoding = "hex"', "no encoding of text"),
         ('encoding = "utf-7"', "no encoding of text"),

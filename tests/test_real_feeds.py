@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from catalog.canonical import canonicalize
-from catalog.errors import CatalogError, FeedRefused
+from catalog.errors import FeedRefused
 from catalog.feeds import read_rows
-from catalog.mapping import Mapping, load_mapping
+from catalog.mapping import Mapping
 from catalog.pictures import Pictures
 from catalog.settings import Feeds
 
@@ -100,9 +100,3 @@ def test_windows_1251_reads_when_declared_and_is_refused_when_not() -> None:
     with pytest.raises(FeedRefused) as caught:
         list(read_rows(path, Mapping.model_validate(form), Feeds()))
     assert caught.value.reason == "bad_encoding" and "windows-1251" in caught.value.remedy
-
-
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.x*")), ids=lambda path: path.name)
-def test_formats_to_come_are_refused_by_name(path: Path) -> None:
-    with pytest.raises(CatalogError, match="jsonl"):
-        load_mapping(None, path)

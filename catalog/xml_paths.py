@@ -1,0 +1,126 @@
+"""Paths from one XML element to others: `name`, `g:price`, `@id`, `shop/offers`, `param[@name='Colour']`, `.`."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from xml.sax.saxutils import escape
+
+from lxml import etree
+
+_STEP = re.compile(r"^(?:([\w.-]+):)?([\w.-]+|\*)((?:\[[^\]]*\])*)$")
+_TEST = re.compile(r"""\[\s*(@?)(?:[\w.-]+:)?([\w.-]+)\s*=\s*(?:'([^']*)'|"([^"]*)")\s*\]""")
+_SPLIT = re.compile(r"/(?![^\[]*\])")
+
+
+@dataclass(frozen=True)
+class Test:
+    """What must hold for an element: an attribute, or the text of a child, equals a value."""
+
+    attribute: bool
+    name: str
+    value: str
+
+    def holds(self, element: etree._Element) -> bool:
+        """True when it holds."""
+        if self.attribute:
+            return attribute(element, self.name) == self.value
+        return any(local(child) == self.name and (child.text or "").strip() == self.value for child in element)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step to child elements. prefix: as written in the file, empty for any."""
+
+    prefix: str
+    name: str
+    tests: tuple[Test, ...]
+
+    def fits(self, element: etree._Element) -> bool:
+        """True when the step may end at this element."""
+        if self.name != "*" and local(element) != self.name:
+            return False
+        if self.prefix and element.prefix != self.prefix:
+            return False
+        return all(test.holds(element) for test in self.tests)
+
+
+@dataclass(frozen=True)
+class XmlPath:
+    """Steps to elements, and the attribute of those that is meant; without one their text is."""
+
+    steps: tuple[Step, ...]
+    attribute: str
+
+    def elements(self, start: etree._Element) -> list[etree._Element]:
+        """The elements the steps lead to, in the order of the file."""
+        found = [start]
+        for step in self.steps:
+            found = [child for element in found for child in element.iterchildren("*") if step.fits(child)]
+        return found
+
+    def values(self, elements: list[etree._Element]) -> list[str]:
+        """The filled texts, or values of the attribute, of these elements."""
+        read = (attribute(e, self.attribute) for e in elements) if self.attribute else (content(e) for e in elements)
+        return [value for value in read if value]
+
+
+@lru_cache(maxsize=1_000)
+def parse_path(path: str) -> XmlPath:
+    """Raises ValueError when this is no path."""
+    steps = [step for step in _SPLIT.split(path.strip()) if step not in ("", ".", "text()")]
+    if path == "*":
+        return XmlPath((), "")
+    last = ""
+    if steps and steps[-1].startswith("@"):
+        last = steps.pop()[1:].rpartition(":")[2]
+    return XmlPath(tuple(_step(step, path) for step in steps), last)
+
+
+def _step(step: str, path: str) -> Step:
+    found = _STEP.match(step)
+    tests = _TEST.findall(found[3]) if found else []
+    if not found or "".join(found[3].split()).count("[") != len(tests):
+        raise ValueError(
+            f"{path!r} is no path: names of elements joined by /, @name for an attribute, "
+            "[@name='value'] or [child='value'] to choose among several"
+        )
+    return Step(found[1] or "", found[2], tuple(Test(bool(at), name, one or two) for at, name, one, two in tests))
+
+
+@lru_cache(maxsize=10_000)
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2]
+
+
+def local(element: etree._Element) -> str:
+    """An element's name without its namespace; empty for comments and the like."""
+    tag = element.tag
+    return _local(tag) if isinstance(tag, str) else ""
+
+
+def attribute(element: etree._Element, name: str) -> str | None:
+    """An attribute by its name without namespace."""
+    value = element.get(name)
+    if value is None:
+        value = next((found for key, found in element.items() if _local(key) == name), None)
+    return value.strip() if value else value
+
+
+def content(element: etree._Element) -> str | None:
+    """The text of an element. Elements inside it stay as markup, which is cleaned later, where words are kept apart."""
+    if not len(element):
+        return (element.text or "").strip() or None
+    text = element.text or ""
+    marked = any(isinstance(child.tag, str) for child in element)
+    parts = [escape(text) if marked else text]
+    for child in element:
+        parts.append(_inner(child))
+    return "".join(parts).strip() or None
+
+
+def _inner(child: etree._Element) -> str:
+    if child.tag is etree.Comment or child.tag is etree.ProcessingInstruction:
+        return child.tail or ""
+    if child.tag is etree.Entity:
+        return (child.text or "") + (child.tail or "")
+    return etree.tostring(child, encoding="unicode", with_tail=True)
