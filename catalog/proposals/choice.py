@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import log2
+from typing import Any
 
 from catalog.proposals.headers import meaning, words
 from catalog.proposals.values import Values
@@ -28,12 +29,13 @@ class Scored:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Their columns for one of ours, why, and what is unsure about it (empty when nothing is)."""
+    """Their columns for one of ours, why, and what is unsure about it (empty when nothing is). preset: it says so."""
 
     ours: str
-    theirs: list[str]
+    theirs: list[Any]
     why: str
     unsure: str = ""
+    preset: bool = False
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Choice:
 
     def taken(self) -> set[str]:
         """Their columns in use."""
-        return {name for one in self.chosen.values() for name in one.theirs}
+        return {name for one in self.chosen.values() for name in one.theirs if isinstance(name, str)}
 
 
 def choose(columns: list[Values]) -> Choice:

@@ -1,8 +1,12 @@
 """The columns of which there may be several: pictures and attributes; and what is known and left out."""
 
+import re
+
 from catalog.mapping import COLUMNS
 from catalog.proposals.choice import Choice, Chosen
-from catalog.proposals.headers import meaning
+from catalog.proposals.form import Entry
+from catalog.proposals.headers import meaning, words
+from catalog.proposals.sample import Sample
 from catalog.proposals.values import Values
 
 MOST_ATTRIBUTES = 12
@@ -67,3 +71,35 @@ def _add_attributes(choice: Choice, columns: list[Values], repeated: list[str]) 
     if found:
         names = [header for _, _, header in found[:MOST_ATTRIBUTES]]
         choice.chosen["attributes"] = Chosen("attributes", names, "describe the product by their names")
+
+
+_NAMES = ("name", "назва", "название", "nombre", "nom", "nome", "bezeichnung", "nazwa", "nazev", "naziv", "attribute")
+_VALUES = ("value", "значення", "значение", "valor", "valeur", "wert", "valore", "wartosc", "hodnota", "vrednost")
+_UNITS = ("unit", "одиниця", "единица", "unidad", "unite", "einheit", "unita", "jednostka", "jednotka", "jedinica")
+
+
+def table_pairs(repeated: list[str], header: list[str]) -> list[dict[str, str]]:
+    """Repeated columns that hold names, values and units of attributes, as equally often as each other."""
+
+    def called(known: tuple[str, ...]) -> list[str]:
+        plain = {"".join(words(one)) for one in known}
+        return [name for name in repeated if any(word in plain for word in words(name))]
+
+    for name in called(_NAMES):
+        for value in called(_VALUES):
+            if value != name and header.count(value) == header.count(name):
+                unit = next((one for one in called(_UNITS) if header.count(one) == header.count(name)), None)
+                return [{"name": name, "value": value, **({"unit": unit} if unit else {})}]
+    return []
+
+
+def image_rules(choice: Choice, sample: Sample) -> list[Entry]:
+    """`image_separator` where cells hold several addresses."""
+    found = choice.chosen.get("images")
+    column = sample.column(found.theirs[0]) if found else None
+    if column is None or column.several_urls < 0.05:
+        return []
+    marks = {mark: sum(bool(re.search(rf"\S\s*{re.escape(mark)}\s*(https?:)?//", c)) for c in column.looked_at) for mark in ",;|\n"}
+    mark = max(marks, key=lambda one: marks[one])
+    why = f"{column.several_urls:.0%} of the cells of {column.header!r} hold several addresses"
+    return [Entry("image_separator", mark, why)]

@@ -49,6 +49,7 @@ class Look:
     encoding: Encoding | None = None
     text: str = ""
     whole: bool = True
+    head: bytes = b""
 
 
 def look(path: Path) -> Look:
@@ -75,7 +76,7 @@ def look(path: Path) -> Look:
         )
     text = _decoded(head, encoding.name, whole=whole)
     kind, why = _kind(path, text, whole=whole)
-    return Look(kind, why, encoding, text, whole)
+    return Look(kind, why, encoding, text, whole, head)
 
 
 def refused(reason: str, message: str, remedy: str) -> FeedRefused:

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from catalog.mapping import Mapping
-from catalog.proposals import dialects, structure
 from catalog.proposals.choice import Choice, Chosen, choose
-from catalog.proposals.extras import add_extras
+from catalog.proposals.drafts import Draft, draft
+from catalog.proposals.extras import add_extras, image_rules, table_pairs
 from catalog.proposals.form import Entry, written
 from catalog.proposals.keys import composite_key
-from catalog.proposals.looks import Look, look, refused
+from catalog.proposals.looks import look
 from catalog.proposals.money import money_rules
 from catalog.proposals.sample import Sample, everything, take
 
@@ -72,7 +72,7 @@ class Proposal:
     @property
     def values(self) -> dict[str, Any]:
         """The form as the mapping is made of it."""
-        columns = {ours: _one_or_all(one.theirs) for ours, one in self.choice.chosen.items()}
+        columns = {ours: _one_or_all(one.theirs) for ours, one in self.choice.chosen.items() if not one.preset}
         rules = {entry.key: entry.value for entry in self.rules if not entry.off}
         top = {entry.key: entry.value for entry in self.settings if not entry.off}
         return {**top, "columns": columns, "rules": rules}
@@ -91,7 +91,7 @@ def _in_order(choice: Choice) -> list[Chosen]:
 def entry_of(one: Chosen) -> Entry:
     """The line of a chosen column."""
     value = one.theirs if one.ours in ("images", "attributes") else _one_or_all(one.theirs)
-    return Entry(one.ours, value, one.why, one.unsure)
+    return Entry(one.ours, value, one.why, one.unsure, off=one.preset)
 
 
 def _one_or_all(names: list[str]) -> str | list[str]:
@@ -104,15 +104,14 @@ def propose(path: Path, vendor: str) -> Proposal:
     Raises FeedRefused saying what the file looks like when no form could read it. A file whose items cannot be told
     apart gives a proposal with something `unknown`.
     """
-    seen = look(path)
-    settings, mapping = _READERS[seen.format](path, seen)
-    sample = take(path, mapping)
-    proposal = Proposal(vendor, path.name, settings, sample, Choice())
-    _fill(proposal)
+    found = draft(path, look(path))
+    sample = take(path, everything(found.reading, found.names))
+    proposal = Proposal(vendor, path.name, found.entries, sample, Choice())
+    _fill(proposal, found)
     return proposal
 
 
-def _fill(proposal: Proposal) -> None:
+def _fill(proposal: Proposal, found: Draft) -> None:
     sample = proposal.sample
     header = proposal.header
     repeated = list(dict.fromkeys(name for name in header if name and header.count(name) > 1))
@@ -120,10 +119,60 @@ def _fill(proposal: Proposal) -> None:
     choice = choose(candidates)
     add_extras(choice, candidates, repeated=repeated)
     proposal.choice = choice
+    _add_pairs(choice, [*found.pairs, *table_pairs(repeated, header)])
+    if found.preset:
+        _by_preset(proposal, found)
     if "item_id" not in choice.chosen:
         _try_composite(proposal)
     proposal.rules, notes = money_rules(choice, sample)
+    if not found.preset:
+        proposal.rules += image_rules(choice, sample)
     proposal.notes += notes + _remarks(proposal)
+
+
+def _add_pairs(choice: Choice, pairs: list[dict[str, str]]) -> None:
+    """Attributes that bring their own names come first: nobody has to list them."""
+    if not pairs:
+        return
+    others = choice.chosen.get("attributes")
+    names: list[Any] = [*pairs, *(others.theirs if others else [])]
+    choice.chosen["attributes"] = Chosen("attributes", names, "names and values stand beside each other in the file")
+
+
+def _by_preset(proposal: Proposal, found: Draft) -> None:
+    """Leaves to the preset what it reads; where the file lacks the preset's id, the preset is not used."""
+    known = {**found.values, "preset": found.preset}
+    mapping = Mapping.model_validate(known)
+    here = {ours: [n for n in names if _spelt(n, proposal.header)] for ours, names in mapping.wanted.items()}
+    if not here.get("item_id"):
+        return
+    proposal.settings.append(Entry("preset", found.preset, "root and record are of this export" if found.pairs or
+        found.values["format"] == "xml" else "the header is of this export"))
+    covered = {("images" if ours == "image" else ours) for ours, names in here.items() if names} | {"attributes"}
+    chosen = proposal.choice.chosen
+    added = {ours: one for ours, one in chosen.items() if ours not in covered and ours in _ADDED_TO_PRESETS}
+    chosen.clear()
+    for ours, names in here.items():
+        if names:
+            one = "images" if ours == "image" else ours
+            chosen[one] = Chosen(one, names, _preset_seen(proposal.sample, names), preset=True)
+    chosen.update(added)
+
+
+_ADDED_TO_PRESETS = ("brand", "gtin", "currency", "availability", "description", "price")
+
+
+def _spelt(name: str, header: list[str]) -> bool:
+    return any(name == one or name.casefold().replace("_", " ") == one.casefold().replace("_", " ") for one in header)
+
+
+def _preset_seen(sample: Sample, names: list[str]) -> str:
+    columns = [column for name in names if (column := sample.column(name))]
+    if not columns:
+        return "by the preset"
+    first = max(columns, key=lambda column: column.fill)
+    rows = len(first.cells)
+    return f"by the preset; {first.distinct:,} different in {len(first.filled):,} filled of {rows:,} rows"
 
 
 def _is_label(name: str, header: list[str]) -> bool:
@@ -160,67 +209,3 @@ def _remarks(proposal: Proposal) -> list[str]:
     if OUR_NAMES <= set(proposal.header):
         said.append("The file uses our own column names; without any form its columns of these names would be read.")
     return said
-
-
-def _csv(path: Path, seen: Look) -> tuple[list[Entry], Mapping]:
-    dialect = dialects.find_dialect(seen.text)
-    if dialect is None or dialect.even < 0.5:
-        raise refused(
-            "structure",
-            f"{path.name} is text, but no delimiter splits it into columns of one width; it begins with "
-            f"{' '.join(seen.text.split())[:60]!r}.",
-            "Ask the vendor for a table with a header: csv, tsv, xlsx, or for jsonl, json or xml.",
-        )
-    header = dialects.find_header(dialect.rows)
-    if header is None or not header.sure:
-        number = header.row if header else 1
-        raise refused(
-            "no_header",
-            f"{path.name} has no line that names its columns; line {number}, which could, looks like the data below it.",
-            "Ask the vendor to send a header, or write one as the first line of the file.",
-        )
-    entries = _dialect_entries(seen, dialect, header)
-    draft = {entry.key: entry.value for entry in entries}
-    return entries, everything(draft, [next(name for name in header.cells if name)])
-
-
-def _dialect_entries(seen: Look, dialect: dialects.Dialect, header: dialects.Header) -> list[Entry]:
-    tab = dialect.delimiter == "\t"
-    entries = [Entry("format", "tsv" if tab else "csv", "delimited text by its content"), _encoding(seen)]
-    if not tab:
-        why = f"{dialect.even:.0%} of the rows then have {dialect.width} columns"
-        entries.append(Entry("delimiter", dialect.delimiter, why, _uneven(dialect)))
-    if dialect.quote != '"':
-        why = "quotes mean nothing here: read as such, rows break" if not dialect.quote else "cells stand in apostrophes"
-        entries.append(Entry("quote", dialect.quote, why))
-    if header.row > 1:
-        above = f", above it stands {header.above[0]!r}" if header.above else ""
-        entries.append(Entry("header_row", header.row, f"the line that names the columns{above}"))
-    return entries
-
-
-def _uneven(dialect: dialects.Dialect) -> str:
-    return "" if dialect.even > 0.98 else "some rows have another width"
-
-
-def _encoding(seen: Look) -> Entry:
-    found = seen.encoding
-    if found is None:
-        raise AssertionError("text has an encoding")
-    return Entry("encoding", found.name, found.why, "" if found.sure else "few letters to judge by")
-
-
-def _jsonl(path: Path, seen: Look) -> tuple[list[Entry], Mapping]:
-    entries = [Entry("format", "jsonl", seen.why), _encoding(seen)]
-    names = structure.line_names(seen.text)
-    return entries, everything({entry.key: entry.value for entry in entries}, names)
-
-
-def _parquet(path: Path, seen: Look) -> tuple[list[Entry], Mapping]:
-    import pyarrow.parquet as pq  # noqa: PLC0415 - only Parquet files pay for it
-
-    entries = [Entry("format", "parquet", seen.why)]
-    return entries, everything({"format": "parquet"}, list(pq.read_schema(path).names))
-
-
-_READERS = {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet}
