@@ -39,7 +39,8 @@ _DAMAGED = """SELECT count(*) AS rows, min(line) AS line, arg_min(item_id, line)
 WHERE regexp_full_match(item_id, '\\d+([.,]\\d+)?[eE]\\+?\\d+|\\d+[.,]0|#(N/A|REF!|VALUE!|NAME\\?)|#{3,}|\\d{12,}0{5,}')"""
 _EXAMPLES = """SELECT vendor_category, count(*) AS rows FROM arrived WHERE vendor_category IS NOT NULL
 GROUP BY vendor_category ORDER BY rows DESC, vendor_category LIMIT 3"""
-_FIRST = "SELECT line, item_id, title, price, currency FROM arrived ORDER BY line LIMIT 3"
+_FIRST = """SELECT line, item_id, title, price, currency FROM arrived JOIN judged USING (line)
+WHERE verdict NOT IN ('duplicate', 'differing') ORDER BY line LIMIT 3"""
 _CURRENCIES = """SELECT string_agg(DISTINCT currency, ', ' ORDER BY currency), min(price), max(price) FROM arrived
 WHERE price IS NOT NULL"""
 _SHOWN = 60

@@ -53,10 +53,10 @@ def changes(before: str, proposal: Proposal) -> Changes:
     gone = [name for name in dict.fromkeys([*known, *used]) if name and name not in now]
     fresh = [name for name in dict.fromkeys(now) if name and name not in known] if kept_header(before) else []
     came = fresh or [name for name in dict.fromkeys(now) if name and name not in used]
-    renamed = _renamed(gone, came)
+    renamed = _renamed(gone, came, _stand_ins(form.get("columns", {}), proposal))
     removed = [name for name in gone if name not in {old for old, _ in renamed}]
     added = [name for name in fresh if name not in {new for _, new in renamed}]
-    after = _edited(before, proposal, form, renamed)
+    after = _edited(before, proposal, form, renamed, [name for name in removed if name in used])
     return Changes(added, removed, renamed, before, after)
 
 
@@ -69,9 +69,20 @@ def _used(section: Any) -> list[str]:
     return [name for value in section for name in _used(value)] if isinstance(section, list) else []
 
 
-def _renamed(gone: list[str], came: list[str]) -> list[tuple[str, str]]:
+def _stand_ins(section: dict[str, Any], proposal: Proposal) -> set[tuple[str, str]]:
+    """(old, new): the form's column for one of ours, and the one the file of today would be given for it."""
+    chosen = proposal.choice.chosen
+    return {
+        (section[ours], one.theirs[0])
+        for ours, one in chosen.items()
+        if isinstance(section.get(ours), str) and len(one.theirs) == 1 and isinstance(one.theirs[0], str)
+    }
+
+
+def _renamed(gone: list[str], came: list[str], stand_ins: set[tuple[str, str]]) -> list[tuple[str, str]]:
     """Pairs of an old and a new name that read alike, or mean the same column of ours, the likest first."""
-    scored = sorted(((_alike(old, new), old, new) for old in gone for new in came), key=lambda one: -one[0])
+    pairs_of = ((old, new) for old in gone for new in came)
+    scored = sorted(((max(_alike(*pair), 0.9 * (pair in stand_ins)), *pair) for pair in pairs_of), key=lambda one: -one[0])
     pairs: list[tuple[str, str]] = []
     for score, old, new in scored:
         if score >= _ALIKE and all(old != one and new != other for one, other in pairs):
@@ -86,10 +97,11 @@ def _alike(old: str, new: str) -> float:
     return max(0.95 * same, difflib.SequenceMatcher(None, " ".join(words(old)), " ".join(words(new))).ratio())
 
 
-def _edited(before: str, proposal: Proposal, form: dict[str, Any], renamed: list[tuple[str, str]]) -> str:
-    """The form with new names and new dialect; columns of ours it lacks are offered as comments."""
-    lines = before.splitlines()
-    lines = [_with_names(one, renamed) for one in lines]
+def _edited(
+    before: str, proposal: Proposal, form: dict[str, Any], renamed: list[tuple[str, str]], gone: list[str]
+) -> str:
+    """The form with new names and new dialect, without columns that are gone; what it lacks is offered as comments."""
+    lines = [one if kept_header(one) else _without(_with_names(one, renamed), gone) for one in before.splitlines()]
     lines = _with_settings(lines, proposal, form)
     lines = _with_offers(lines, proposal, form)
     return "\n".join(lines) + "\n"
@@ -99,6 +111,17 @@ def _with_names(one: str, renamed: list[tuple[str, str]]) -> str:
     for old, new in renamed:
         for written in {literal(old), f"'{old}'"}:
             one = one.replace(written, literal(new))
+    return one
+
+
+def _without(one: str, gone: list[str]) -> str:
+    """A line without columns that are gone: commented out where it says nothing else. The id is left for a person."""
+    for name in gone:
+        said = re.escape(literal(name))
+        if re.match(rf"\s*(?!item_id)\w+\s*=\s*(\[\s*)?{said}\s*(\]\s*)?(#.*)?$", one):
+            return f"# gone from the file: {one.strip()}"
+        if "[" in one or re.match(rf"\s+{said},\s*$", one):
+            one = re.sub(rf"{said}\s*,\s*|,\s*{said}(?=\s*\])", "", one)
     return one
 
 

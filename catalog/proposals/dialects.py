@@ -103,9 +103,14 @@ def _try(lines: list[str], delimiter: str, quote: str) -> Dialect | None:
     width = max(widths, key=lambda size: (widths[size] * (1 if size > 1 else 0.2), size))
     above = next((at for at, row in enumerate(rows) if row.filled > max(1, 0.3 * width)), 0)
     body = rows[above:] if above <= MAX_TITLE_ROWS else rows
-    # A header may be shorter than the rows by the empty cells at their ends.
-    even = (1 + sum(len(row.cells) == width for row in body[1:])) / max(1, len(body) + broken)
+    even = sum(_fits(row, width, len(body[0].cells)) for row in body) / max(1, len(body) + broken)
     return Dialect(delimiter, quote, width, even, rows)
+
+
+def _fits(row: Line, width: int, header: int) -> bool:
+    """Whether a row is as wide as most. The header may be shorter by cells that are empty in every row."""
+    usual = len(row.cells) == width and not any(cell.strip() for cell in row.cells[header:])
+    return usual or len(row.cells) == header
 
 
 def _encloses(lines: list[str], delimiter: str) -> bool:

@@ -68,6 +68,8 @@ def look(path: Path) -> Look:
         return Look("parquet", "the content is Parquet")
     _require_text(path, head)
     encoding = find_encoding(pieces)
+    if not encoding.name.startswith(("utf-16", "utf-32")):
+        _require_no_binary(path, head)
     if not encoding.name:
         raise refused(
             "bad_encoding",
@@ -134,6 +136,9 @@ def _require_text(path: Path, head: bytes) -> None:
             )
     if not head.strip(b"\0 \r\n\t\xef\xbb\xbf"):
         raise refused("empty", f"{path.name} holds nothing but blanks.", "Ask the vendor to send it again.")
+
+
+def _require_no_binary(path: Path, head: bytes) -> None:
     odd = sum(head[:4_000].count(bytes([code])) for code in (*range(1, 9), 14, 15, 16, 17, 18, 19, 20, 127))
     if odd > len(head[:4_000]) / 50:
         raise refused(

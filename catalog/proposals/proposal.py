@@ -65,9 +65,11 @@ class Proposal:
             columns.insert(0, Entry("item_id", "", f"I DO NOT KNOW. {NO_ID}", off=True))
         if not {"title", "images"} & self.choice.chosen.keys():
             columns.insert(1, Entry("title", "", f"I DO NOT KNOW. {NO_TITLE}", off=True))
+        if any(one.preset for one in self.choice.chosen.values()):
+            opening.append("The preset reads the columns below. To read another one, take a line's # away and change it.")
         left = [f"Left out: {name!r} {why}." for name, why in self.choice.left[:12]]
         sections = {"": self.settings, "columns": columns, "rules": self.rules}
-        return written(opening, sections, [*self.notes, *left], self.header)
+        return written(opening, sections, [*self.notes, *left], list(dict.fromkeys(name for name in self.header if name)))
 
     @property
     def values(self) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def _fill(proposal: Proposal, found: Draft) -> None:
     if found.preset:
         _by_preset(proposal, found)
     if "item_id" not in choice.chosen:
-        _try_composite(proposal)
+        _try_gtin(proposal) or _try_composite(proposal)
     proposal.rules, notes = money_rules(choice, sample)
     if not found.preset:
         proposal.rules += image_rules(choice, sample)
@@ -180,6 +182,21 @@ def _is_label(name: str, header: list[str]) -> bool:
     return header and OUR_NAMES <= set(header) and name in ("category_path", "category_id")
 
 
+def _try_gtin(proposal: Proposal) -> bool:
+    """Where nothing else tells items apart, a GTIN that every row has and none shares does."""
+    found = proposal.choice.chosen.get("gtin")
+    column = proposal.sample.column(found.theirs[0]) if found else None
+    if found is None or column is None or column.unique < 1 or column.fill < 1 or len(column.filled) < _FEW:
+        return False
+    why = f"unique in {len(column.filled):,} of {len(column.cells):,} rows, and the file has no number of the vendor's own"
+    unsure = "a product without a bar code could not be delivered; ask the vendor for their article number"
+    proposal.choice.chosen["item_id"] = Chosen("item_id", found.theirs, why, unsure)
+    return True
+
+
+_FEW = 10  # rows below which uniqueness proves nothing
+
+
 def _try_composite(proposal: Proposal) -> None:
     key = composite_key(proposal.sample.columns, proposal.choice)
     if key:
@@ -200,7 +217,7 @@ def _remarks(proposal: Proposal) -> list[str]:
     if sample.broken:
         said.append(f"{sample.broken:,} of {sample.read:,} rows do not have the shape of the header or cannot be read.")
     column = sample.column(found.theirs[0]) if found and len(found.theirs) == 1 else None
-    if column and column.filled and column.unique < 1:
+    if column and column.filled and column.unique < 1 and found and not found.preset:
         again = len(column.filled) - column.distinct
         said.append(
             f"{again:,} rows repeat an id. Where they differ none is believed; "

@@ -46,7 +46,9 @@ def _paths(found: dict[str, Any], before: str) -> Iterator[str]:
         path = f"{before}{key}"
         if isinstance(value, dict) and path.count(".") < _DEPTH - 1 and "." not in key:
             yield from _paths(value, f"{path}.")
-        elif not isinstance(value, list) or not any(isinstance(part, dict) for part in value):
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            yield from (f"{path}.0.{inner}" for inner, one in value[0].items() if not isinstance(one, dict | list))
+        else:
             yield path
 
 
