@@ -62,7 +62,7 @@ def xml_structure(head: bytes, encoding: str | None) -> Structure | None:
     found = seen[path]
     names, pairs = _names(found.elements), _pairs(found.elements)
     inside = tuple(f"{pair['each']}/" for pair in pairs)
-    names = [name for name in names if not name.startswith(inside) and name not in {pair["each"] for pair in pairs}]
+    names = [name for name in names if f"{name}/" not in inside and not name.startswith(inside)]
     why = f"{found.count:,} such elements with {len(names)} kinds of values in the sample"
     return Structure(local(root), _shortest(path, seen), names, pairs, found.count, why)
 
@@ -138,15 +138,21 @@ def _names(elements: list[etree._Element]) -> list[str]:
 
 
 def _pairs(elements: list[etree._Element]) -> list[dict[str, str]]:
-    """Children that repeat within a record and hold a name and a value each."""
+    """Elements that repeat within a record, at most one step down, and hold a name and a value each."""
     found: dict[str, dict[str, str]] = {}
     for element in elements:
-        names = Counter(_spelt(child) for child in element.iterchildren("*"))
+        _add_pairs(element, "", found)
         for child in element.iterchildren("*"):
-            each = _spelt(child)
-            if each not in found and (names[each] > 1 or child.attrib) and (pair := _pair(child)):
-                found[each] = {"each": each, **pair}
+            _add_pairs(child, f"{_spelt(child)}/", found)
     return list(found.values())
+
+
+def _add_pairs(element: etree._Element, before: str, found: dict[str, dict[str, str]]) -> None:
+    names = Counter(_spelt(child) for child in element.iterchildren("*"))
+    for child in element.iterchildren("*"):
+        each = before + _spelt(child)
+        if each not in found and (names[_spelt(child)] > 1 or (child.attrib and not before)) and (pair := _pair(child)):
+            found[each] = {"each": each, **pair}
 
 
 def _pair(element: etree._Element) -> dict[str, str] | None:
