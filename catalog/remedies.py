@@ -39,12 +39,16 @@ RULES = {
         "Double each quote inside a quoted text.",
         '"Pipe 3/4"" steel"',
     ),
-    "bad_json": Remedy("The line is not a JSON object.", "Send one complete JSON object a line.", '{"sku": "AB-10427"}'),
+    "bad_json": Remedy(
+        "The line is not a JSON object.", "Send one complete JSON object a line.", '{"sku": "AB-10427"}'
+    ),
     "bad_encoding": Remedy(
         "The row has characters that cannot be read in the file's encoding.", "Export the whole file as UTF-8."
     ),
     "bad_action": Remedy("The word in the action column is not known.", "Send one of the words agreed on.", "delete"),
-    "bad_vendor": Remedy("The vendor's name has characters other than letters, digits, '.', '_' and '-'.", "Use those only."),
+    "bad_vendor": Remedy(
+        "The vendor's name has characters other than letters, digits, '.', '_' and '-'.", "Use those only."
+    ),
     "missing_category": Remedy("The row has no category.", "Fill the category."),
     "unknown_category": Remedy("The category is not in the list.", "Send a category from the list."),
     "not_assignable": Remedy("Nothing may stand in this category.", "Send one of the categories below it."),
@@ -104,7 +108,9 @@ FLAGS = {
         "The picture cannot be opened.", "Send JPEG, PNG or WebP of at most 20 MB and 50 million pixels."
     ),
     "image_refused": Remedy(
-        "The picture's path leads out of the delivery.", "Send a path relative to the file, or an address.", "images/ab-10427.jpg"
+        "The picture's path leads out of the delivery.",
+        "Send a path relative to the file, or an address.",
+        "images/ab-10427.jpg",
     ),
 }
 

@@ -170,7 +170,9 @@ def _next(found: Checked, vendor: str) -> list[str]:
         words = remedy(worst.code)
         said.append(f"Look at {worst.code} first: {words.problem} To the vendor: {words.send}")
         if worst.code == "duplicate_id":
-            said.append(f'Or write `duplicates = "last"` under [rules] of vendors/{vendor}.toml to believe the last row.')
+            said.append(
+                f'Or write `duplicates = "last"` under [rules] of vendors/{vendor}.toml to believe the last row.'
+            )
     if found.damaged:
         said.append("Ask the vendor to format the column of ids as text: damaged ids cannot be repaired here.")
     if found.counts["titles"] == 0:

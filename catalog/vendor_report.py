@@ -76,7 +76,9 @@ def issues(store: Store, vendor: str) -> Issues:
         )
     row = latest.row(0, named=True)
     found = store.query(_ISSUES, [row["delivery_id"], MOST]).iter_rows()
-    listed = [Issue(line, item_id, code, " ".join((example or "").split())[:_CUT]) for line, item_id, code, example in found]
+    listed = [
+        Issue(line, item_id, code, " ".join((example or "").split())[:_CUT]) for line, item_id, code, example in found
+    ]
     names = ("vendor", "file_name", "status", "sentence", "received_at")
     return Issues(rows=row["rows_in"], issues=listed, **{name: row[name] for name in names})
 

@@ -22,8 +22,12 @@ def propose(
     file: Feed,
     workspace: Here = CURRENT,
     out: Annotated[str | None, typer.Option(help="Another file to write; - prints the form instead.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the form that is there; with --update, change it.")] = False,
-    update: Annotated[bool, typer.Option("--update", help="Compare the form with this file and show what changed.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the form that is there; with --update, change it.")
+    ] = False,
+    update: Annotated[
+        bool, typer.Option("--update", help="Compare the form with this file and show what changed.")
+    ] = False,
 ) -> None:
     """Looks at a sample of a file and writes vendors/VENDOR.toml for a person to check, with its reasons beside each line.
 

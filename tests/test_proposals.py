@@ -111,7 +111,12 @@ OFFERS = "".join(
         ("lines.json", LINES, "productId", "name.en"),
         ("articles.xml", XML.format(encoding="utf-8", rows=ARTICLES), "sku", "texts/name"),
         ("offers.xml", f"<offers>{OFFERS}</offers>", "@id", "name"),
-        ("offers.dat", f"<?xml version='1.0' encoding='iso-8859-2'?><offers>{OFFERS}</offers>".encode("iso-8859-2"), "@id", "name"),
+        (
+            "offers.dat",
+            f"<?xml version='1.0' encoding='iso-8859-2'?><offers>{OFFERS}</offers>".encode("iso-8859-2"),
+            "@id",
+            "name",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) and len(value) < 30 else "",
 )
@@ -163,9 +168,7 @@ def test_names_and_contents_are_weighed_together(tmp_path: Path) -> None:
         "list.csv", ["SKU", "Description", "Price"], lambda n, r: [r["item_id"], r["title"], r["price"]], tmp_path
     )
     assert found["title"] == ["Description"] and "description" not in found
-    found = sheet(
-        "cryptic.csv", ["c1", "c2", "c3"], lambda n, r: [r["item_id"], r["title"], r["gtin"]], tmp_path
-    )
+    found = sheet("cryptic.csv", ["c1", "c2", "c3"], lambda n, r: [r["item_id"], r["title"], r["gtin"]], tmp_path)
     assert (found["item_id"], found["title"], found["gtin"]) == (["c1"], ["c2"], ["c3"])
     found = sheet(
         "variants.csv",
@@ -221,7 +224,10 @@ def test_prices_that_settle_their_decimal_sign_are_declared(tmp_path: Path) -> N
         (b"Dear sirs,\n\nplease find enclosed our offer.\nWith best regards\nJohn\n", "no delimiter"),
         (b"%PDF-1.7 " + bytes(range(256)), "PDF"),
         (bytes(range(256)) * 20, "binary|encoding"),
-        (b"AB-1,red chair,12.90,https://x.example/1.jpg\nAB-2,blue chair,13.90,https://x.example/2.jpg\n", "no line that names"),
+        (
+            b"AB-1,red chair,12.90,https://x.example/1.jpg\nAB-2,blue chair,13.90,https://x.example/2.jpg\n",
+            "no line that names",
+        ),
         (b'{"shop": "x",\n "items": 3}', "without an array"),
         (b"<a><b>1</b></a>", "none of its elements"),
         (b"HTTP/1.1 200 OK\nContent-Type: text/csv\n\nid,name\n1,x\n", "HTTP"),
@@ -288,9 +294,13 @@ def test_a_word_that_belongs_to_something_else_means_little(header: str, ours: s
 @given(st.text(), st.text(max_size=300), st.text(max_size=300))
 def test_every_text_of_a_vendor_stays_inside_its_string(value: str, why: str, unsure: str) -> None:
     value = value.encode("utf-8", errors="replace").decode()  # what a reader can hand on
-    text = line(Entry("title", value, why.encode("utf-8", "replace").decode(), unsure.encode("utf-8", "replace").decode()))
+    text = line(
+        Entry("title", value, why.encode("utf-8", "replace").decode(), unsure.encode("utf-8", "replace").decode())
+    )
     assert tomllib.loads(text) == {"title": value}
-    assert tomllib.loads(written([value], {"": [Entry("a", [value, {value: 1}])]}, [value], [value])) == {"a": [value, {value: 1}]}
+    assert tomllib.loads(written([value], {"": [Entry("a", [value, {value: 1}])]}, [value], [value])) == {
+        "a": [value, {value: 1}]
+    }
     assert tomllib.loads(f"a = {literal(value)}") == {"a": value}
 
 

@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner
 from vendor_files import products, table
 
+from catalog.deliveries import pending
 from catalog.errors import CatalogError, FeedRefused
+from catalog.jobs import Job, start_run
 from catalog.mapping import load_mapping
 from catalog.remedies import FLAGS, RULES, remedy
-from catalog.deliveries import pending
-from catalog.jobs import Job, start_run
 from catalog.settings import Settings, Workspace
 from catalog.store import Store
 from pipelines import ingest, vendor, workspace
@@ -79,7 +79,9 @@ def test_a_changed_header_is_shown_and_the_persons_lines_stay(root: Path) -> Non
     vendor.propose(root, "acme", plain(root))
     form = root / "vendors" / "acme.toml"
     form.write_text(form.read_text() + '\n[delivery]\nexpected_every = "24h"  # agreed in March\n')
-    changed = wrote(root, table(["Item No.", "ProductName", "Price EUR", "Stock", "Brand"], [cells(row) for row in ROWS]))
+    changed = wrote(
+        root, table(["Item No.", "ProductName", "Price EUR", "Stock", "Brand"], [cells(row) for row in ROWS])
+    )
     answer = vendor.update(root, "acme", changed)
     assert "renamed  'Product Name' -> 'ProductName'" in answer.text
     assert "removed  'Colour'" in answer.text and "added    'Stock'" in answer.text
@@ -152,7 +154,9 @@ def test_the_commands_answer_and_exit_as_they_should(root: Path) -> None:
     code, text = ran("check", "acme", str(path))
     assert code == 0 and "accepted      30" in text
     page = wrote(root, "<!DOCTYPE html><html></html>", "page.csv")
-    assert isinstance(CliRunner().invoke(app, ["vendor", "propose", "acme", str(page), "-w", str(root)]).exception, FeedRefused)
+    assert isinstance(
+        CliRunner().invoke(app, ["vendor", "propose", "acme", str(page), "-w", str(root)]).exception, FeedRefused
+    )
 
 
 def night(root: Path, text: str) -> None:
@@ -214,7 +218,15 @@ def test_a_vendor_that_sent_nothing_has_no_list(root: Path) -> None:
 
 
 def test_every_rule_the_program_writes_has_words_for_the_vendor() -> None:
-    known = {*RULE_NAMES.values(), "bad_price", "nothing_to_classify", "duplicate_id", "ragged", "bad_quote", "bad_json"}
+    known = {
+        *RULE_NAMES.values(),
+        "bad_price",
+        "nothing_to_classify",
+        "duplicate_id",
+        "ragged",
+        "bad_quote",
+        "bad_json",
+    }
     assert known <= RULES.keys()
     assert not RULES.keys() & FLAGS.keys()
     assert all(words.problem.endswith(".") and words.send.endswith(".") for words in {**RULES, **FLAGS}.values())

@@ -28,7 +28,10 @@ class Changes:
     def diff(self) -> str:
         """The form's changes as a unified diff; empty when there is none."""
         lines = difflib.unified_diff(
-            self.before.splitlines(keepends=True), self.after.splitlines(keepends=True), "the form now", "the form for this file"
+            self.before.splitlines(keepends=True),
+            self.after.splitlines(keepends=True),
+            "the form now",
+            "the form for this file",
         )
         return "".join(part if part.endswith("\n") else part + "\n" for part in lines)
 
@@ -82,7 +85,9 @@ def _stand_ins(section: dict[str, Any], proposal: Proposal) -> set[tuple[str, st
 def _renamed(gone: list[str], came: list[str], stand_ins: set[tuple[str, str]]) -> list[tuple[str, str]]:
     """Pairs of an old and a new name that read alike, or mean the same column of ours, the likest first."""
     pairs_of = ((old, new) for old in gone for new in came)
-    scored = sorted(((max(_alike(*pair), 0.9 * (pair in stand_ins)), *pair) for pair in pairs_of), key=lambda one: -one[0])
+    scored = sorted(
+        ((max(_alike(*pair), 0.9 * (pair in stand_ins)), *pair) for pair in pairs_of), key=lambda one: -one[0]
+    )
     pairs: list[tuple[str, str]] = []
     for score, old, new in scored:
         if score >= _ALIKE and all(old != one and new != other for one, other in pairs):

@@ -158,9 +158,12 @@ def _product_id(column: Values) -> float:
 def _vendor_category(column: Values) -> float:
     """Names that repeat, or paths; bare numbers say little."""
     repeats = 1 - column.unique if len(column.filled) > 10 else 0.7
-    return (min(1.0, 0.4 + 0.6 * repeats + 0.4 * column.levels)) * (0.4 if column.numbers > 0.8 else 1.0) * (
-        0.5 + 0.5 * column.fill
-    ) * (0.5 if column.distinct == 1 and len(column.filled) > 10 else 1.0)
+    return (
+        (min(1.0, 0.4 + 0.6 * repeats + 0.4 * column.levels))
+        * (0.4 if column.numbers > 0.8 else 1.0)
+        * (0.5 + 0.5 * column.fill)
+        * (0.5 if column.distinct == 1 and len(column.filled) > 10 else 1.0)
+    )
 
 
 _CONTENT: dict[str, Callable[[Values], float]] = {
@@ -181,7 +184,9 @@ def _allowed(one: Scored, choice: Choice, named: list[Values]) -> bool:
     if one.ours == "item_id" and one.name < 0.3:
         column = next(column for column in named if column.header == one.theirs)
         # A unique number may be anything; without a name only codes with letters or a common length pass.
-        return not column.counter and column.unique == 1 and column.fill == 1 and column.codes > 0.98 and column.urls < 0.1
+        return (
+            not column.counter and column.unique == 1 and column.fill == 1 and column.codes > 0.98 and column.urls < 0.1
+        )
     if one.ours == "description" and one.name < 0.5:
         column = next(column for column in named if column.header == one.theirs)
         return "title" in choice.chosen and column.words > 25  # shorter ones are mostly a repetition of the others
@@ -229,8 +234,9 @@ def _id_seen(column: Values) -> str:
 _SEEN: dict[str, Callable[[Values], str]] = {
     "item_id": _id_seen,
     "title": lambda column: f"{column.words:.0f} words on average, {_count(column)}",
-    "description": lambda column: f"{column.words:.0f} words on average, {column.fill:.0%} filled"
-    + (", HTML" if column.markup > 0.3 else ""),
+    "description": lambda column: (
+        f"{column.words:.0f} words on average, {column.fill:.0%} filled" + (", HTML" if column.markup > 0.3 else "")
+    ),
     "brand": _count,
     "price": lambda column: f"{column.readable_prices:.0%} read as prices, like {column.examples[0]!r}",
     "currency": lambda column: f"codes: {', '.join(column.examples)}",

@@ -85,7 +85,9 @@ def _candidates(lines: list[str]) -> list[str]:
     shown = [line for line in lines[:60] if line.strip()]
     found = Counter(mark for line in shown for mark in set(line) if not (mark.isalnum() or mark in _NEVER))
     usual = [mark for mark in DELIMITERS if mark in found]
-    return usual + [m for m, times in found.items() if m not in usual and m != "/" and times >= max(2, 0.9 * len(shown))]
+    return usual + [
+        m for m, times in found.items() if m not in usual and m != "/" and times >= max(2, 0.9 * len(shown))
+    ]
 
 
 def _try(lines: list[str], delimiter: str, quote: str) -> Dialect | None:
@@ -177,7 +179,9 @@ def find_header(rows: list[Line]) -> Header | None:
         return Header(rows[0].number, rows[0].cells, [], sure=False)
     row = rows[first]
     above = [" ".join(cell for cell in one.cells if cell.strip())[:60] for one in rows[:first]]
-    return Header(row.number, [" ".join(cell.split()) for cell in row.cells], above, _unlike_data(row, rows[first + 1 :]))
+    return Header(
+        row.number, [" ".join(cell.split()) for cell in row.cells], above, _unlike_data(row, rows[first + 1 :])
+    )
 
 
 def _may_name(row: Line, usual: float) -> bool:

@@ -154,7 +154,14 @@ def _xml(path: Path, seen: Look) -> Draft:
     said, entries = declared_encoding(seen.head), [Entry("format", "xml", seen.why)]
     encoding = _true_encoding(seen, said)
     if encoding:
-        entries.append(Entry("encoding", encoding, f"declared {said or 'as nothing'}, but its bytes are no such text", "few files do this"))
+        entries.append(
+            Entry(
+                "encoding",
+                encoding,
+                f"declared {said or 'as nothing'}, but its bytes are no such text",
+                "few files do this",
+            )
+        )
     found = xml_structure(seen.head, encoding)
     if found is None or not found.names:
         raise refused(

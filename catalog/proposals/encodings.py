@@ -26,8 +26,8 @@ _LATIN = {
 }
 # Scripts of their own: encodings, first and last letter, the commonest letters (about half of any text).
 _SCRIPTS = {
-    "Cyrillic": ("windows-1251 koi8-u koi8-r cp866 iso-8859-5 mac-cyrillic", "\u0400", "\u052f", "оеаинтрсвлкмі"),  # noqa: RUF001
-    "Greek": ("windows-1253 iso-8859-7", "\u0370", "\u03ff", "αοιετσνηυρκπ"),  # noqa: RUF001
+    "Cyrillic": ("windows-1251 koi8-u koi8-r cp866 iso-8859-5 mac-cyrillic", "\u0400", "\u052f", "оеаинтрсвлкмі"),
+    "Greek": ("windows-1253 iso-8859-7", "\u0370", "\u03ff", "αοιετσνηυρκπ"),
     "Hebrew": ("windows-1255 iso-8859-8", "\u05d0", "\u05ea", "יולהאתמרבנשח"),
     "Arabic": ("windows-1256 iso-8859-6", "\u0600", "\u06ff", "اليمونترب"),
     "Thai": ("cp874", "\u0e00", "\u0e7f", "านรอกเงยลมสว"),
@@ -173,7 +173,7 @@ def _whose(letters: Counter[str], name: str) -> tuple[str, float]:
 def _telling(letters: Counter[str], script: str) -> float:
     """Less than 1 where a script tells itself less apart: by no capitals, or in Greek by words without accents."""
     if script == "Greek":
-        return 0.85 + 0.15 * min(1.0, _share(letters, lambda c: c in "άέήίόύώ") / 0.05)  # noqa: RUF001
+        return 0.85 + 0.15 * min(1.0, _share(letters, lambda c: c in "άέήίόύώ") / 0.05)
     return 1.0 if script == "Cyrillic" else 0.95
 
 

@@ -99,7 +99,10 @@ def image_rules(choice: Choice, sample: Sample) -> list[Entry]:
     column = sample.column(found.theirs[0]) if found else None
     if column is None or column.several_urls < 0.05:
         return []
-    marks = {mark: sum(bool(re.search(rf"\S\s*{re.escape(mark)}\s*(https?:)?//", c)) for c in column.looked_at) for mark in ",;|\n"}
+    marks = {
+        mark: sum(bool(re.search(rf"\S\s*{re.escape(mark)}\s*(https?:)?//", c)) for c in column.looked_at)
+        for mark in ",;|\n"
+    }
     mark = max(marks, key=lambda one: marks[one])
     why = f"{column.several_urls:.0%} of the cells of {column.header!r} hold several addresses"
     return [Entry("image_separator", mark, why)]

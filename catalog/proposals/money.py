@@ -30,7 +30,7 @@ def _decimal(column: Values) -> list[Entry]:
     doubtful = [cell for cell in column.looked_at if _DOUBTFUL.match(cell)]
     if not doubtful:
         return []
-    marks = {"." : 0, ",": 0}
+    marks = {".": 0, ",": 0}
     for cell in column.looked_at:
         if (found := _LONE.match(cell)) and len(found[2]) != 3:
             marks[found[1]] += 1
@@ -38,10 +38,24 @@ def _decimal(column: Values) -> list[Entry]:
             marks[max(",.", key=cell.rfind)] += 1
     mark = max(marks, key=lambda one: marks[one])
     if not marks[mark]:
-        return [Entry("price_decimal", ".", f"is {doubtful[0]!r} one and a bit, or a thousand?", "no price settles it", off=True)]
+        return [
+            Entry(
+                "price_decimal",
+                ".",
+                f"is {doubtful[0]!r} one and a bit, or a thousand?",
+                "no price settles it",
+                off=True,
+            )
+        ]
     if min(marks.values()):
         return [Entry("price_decimal", mark, "most prices are written so", "others are not")]
-    return [Entry("price_decimal", mark, f"prices with other than three decimals are written so; {doubtful[0]!r} alone leaves doubt")]
+    return [
+        Entry(
+            "price_decimal",
+            mark,
+            f"prices with other than three decimals are written so; {doubtful[0]!r} alone leaves doubt",
+        )
+    ]
 
 
 def _unreadable(column: Values, choice: Choice) -> list[str]:

@@ -13,7 +13,10 @@ _HEADERS: dict[str, list[list[str]]] = {
         ["ID", "Type", "SKU", "Name", "Published"],
         ["Type", "SKU", "Name", "Catalog visibility"],
     ],
-    "magento2": [["sku", "attribute_set_code", "product_type", "product_websites"], ["sku", "store_view_code", "product_type"]],
+    "magento2": [
+        ["sku", "attribute_set_code", "product_type", "product_websites"],
+        ["sku", "store_view_code", "product_type"],
+    ],
     "google": [
         ["id", "title", "description", "link", "image_link"],
         ["id", "title", "description", "link", "image link"],

@@ -66,10 +66,14 @@ class Proposal:
         if not {"title", "images"} & self.choice.chosen.keys():
             columns.insert(1, Entry("title", "", f"I DO NOT KNOW. {NO_TITLE}", off=True))
         if any(one.preset for one in self.choice.chosen.values()):
-            opening.append("The preset reads the columns below. To read another one, take a line's # away and change it.")
+            opening.append(
+                "The preset reads the columns below. To read another one, take a line's # away and change it."
+            )
         left = [f"Left out: {name!r} {why}." for name, why in self.choice.left[:12]]
         sections = {"": self.settings, "columns": columns, "rules": self.rules}
-        return written(opening, sections, [*self.notes, *left], list(dict.fromkeys(name for name in self.header if name)))
+        return written(
+            opening, sections, [*self.notes, *left], list(dict.fromkeys(name for name in self.header if name))
+        )
 
     @property
     def values(self) -> dict[str, Any]:
@@ -148,8 +152,15 @@ def _by_preset(proposal: Proposal, found: Draft) -> None:
     here = {ours: [n for n in names if _spelt(n, proposal.header)] for ours, names in mapping.wanted.items()}
     if not here.get("item_id"):
         return
-    proposal.settings.append(Entry("preset", found.preset, "root and record are of this export" if found.pairs or
-        found.values["format"] == "xml" else "the header is of this export"))
+    proposal.settings.append(
+        Entry(
+            "preset",
+            found.preset,
+            "root and record are of this export"
+            if found.pairs or found.values["format"] == "xml"
+            else "the header is of this export",
+        )
+    )
     covered = {("images" if ours == "image" else ours) for ours, names in here.items() if names} | {"attributes"}
     chosen = proposal.choice.chosen
     added = {ours: one for ours, one in chosen.items() if ours not in covered and ours in _ADDED_TO_PRESETS}
@@ -179,7 +190,7 @@ def _preset_seen(sample: Sample, names: list[str]) -> str:
 
 def _is_label(name: str, header: list[str]) -> bool:
     """In a file with our own names these columns are labels, which a model must not read as input."""
-    return header and OUR_NAMES <= set(header) and name in ("category_path", "category_id")
+    return header and set(header) >= OUR_NAMES and name in ("category_path", "category_id")
 
 
 def _try_gtin(proposal: Proposal) -> bool:
@@ -223,6 +234,6 @@ def _remarks(proposal: Proposal) -> list[str]:
             f"{again:,} rows repeat an id. Where they differ none is believed; "
             'with `duplicates = "last"` under [rules] the last one is.'
         )
-    if OUR_NAMES <= set(proposal.header):
+    if set(proposal.header) >= OUR_NAMES:
         said.append("The file uses our own column names; without any form its columns of these names would be read.")
     return said
