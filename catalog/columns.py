@@ -39,12 +39,14 @@ class Pairs(Part):
 
     In tables `name` and `value` are columns: `{n}` stands for 1, 2, 3 ..., and a column that occurs several times is
     paired with the other by order. In XML and JSON `each` is the path of what repeats, the others are paths from there.
+    `without` lists values that say nothing.
     """
 
     name: str = ""
     value: str
     unit: str = ""
     each: str = ""
+    without: list[str] = Field(default_factory=list)
     required: bool = True
 
     @model_validator(mode="after")
@@ -85,7 +87,7 @@ class Categories(Part):
     record: list[str]
     id: list[str]
     name: list[str]
-    parent: list[str] = []
+    parent: list[str] = Field(default_factory=list)
     links: Links | None = None
 
 

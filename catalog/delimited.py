@@ -9,7 +9,7 @@ from typing import Any
 from catalog.cells import MAX_CELL, MAX_COLUMNS, RAW_CUT, Record, Rows, giant_cell
 from catalog.errors import FeedRefused
 from catalog.mapping import Mapping
-from catalog.openings import BAD, Lines, open_text, readable, unterminated
+from catalog.openings import BAD, Lines, decoded, open_text, readable, unterminated
 
 _SAMPLE_ROWS = 500
 
@@ -82,7 +82,7 @@ def _misquoted(lines: Lines, first: int, error: csv.Error) -> Record:
 def suggest_dialect(path: Path, mapping: Mapping) -> str:
     """The mapping lines under which the beginning of the file has rows of one width, or nothing when none do."""
     with open_text(path, mapping.encoding) as text:
-        sample = text.read(400_000).replace("\0", "").splitlines(keepends=True)[mapping.header_row - 1 :]
+        sample = decoded(text.read, 400_000).replace("\0", "").splitlines(keepends=True)[mapping.header_row - 1 :]
     candidates = [(delimiter, quote) for quote in ('"', "") for delimiter in ",;\t|~"]
     fits = {dialect: _fit(sample, *dialect) for dialect in candidates}
     best = max(fits, key=lambda dialect: fits[dialect])

@@ -199,9 +199,8 @@ class _Batch:
         return " ".join(text for text in found if text) or None
 
     def finished(self) -> RawBatch:
-        values: dict[str, list] = {ours: [] for ours in self.columns.parts if ours != "image"}
-        for ours, texts in values.items():
-            texts.extend(self.columns.text(ours, record.cells) for record in self.good)
+        cells = [record.cells for record in self.good]
+        values: dict[str, list] = {o: self.columns.texts(o, cells) for o in self.columns.parts if o != "image"}
         self.damage.ids += sum(value is not None for value in values["item_id"])
         values |= self._attributes()
         frame = {
@@ -215,7 +214,7 @@ class _Batch:
             frame["folded"] = [record.folded for record in self.good]
             schema["folded"] = pl.Boolean
         if "image" in self.columns.parts:
-            images = [self.columns.images(record.cells) for record in self.good]
+            images = [self.columns.images(row) for row in cells]
             frame |= {"image": [several[0] if several else None for several in images], "images": images}
             schema |= {"image": pl.String, "images": pl.List(pl.String)}
         return RawBatch(pl.DataFrame(frame, schema=schema), pl.DataFrame(self.bad, schema=RAW_REJECTS, orient="row"))

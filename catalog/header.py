@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from catalog.cells import Cell
 from catalog.columns import EVERY, First, Packed, Pairs
@@ -19,19 +19,28 @@ BETWEEN_CATEGORIES = " | "
 Places = dict[str, list[int]]
 
 
+class Pair(NamedTuple):
+    """Places of an attribute's name, its value and its unit; values that say nothing."""
+
+    name: int
+    value: int
+    unit: int | None
+    without: list[str]
+
+
 @dataclass(frozen=True)
 class Columns:
     """Where the cells of our columns stand in a row.
 
     parts: our column -> parts that are joined -> places of which the first filled one counts. attributes: name ->
-    places of which the first filled one counts. pairs: places of name, value and unit (or None). packed: several attributes in one cell. maps: places of
+    places of which the first filled one counts. packed: several attributes in one cell. maps: places of
     cells that are attributes by name already.
     """
 
     width: int
     parts: dict[str, list[list[int]]]
     attributes: dict[str, list[int]]
-    pairs: list[tuple[int, int, int | None]]
+    pairs: list[Pair]
     packed: list[tuple[int, Packed]]
     maps: list[int]
     image_separator: str = ""
@@ -49,14 +58,19 @@ class Columns:
     def collected(self) -> set[int]:
         """Places of which all values of a product's rows count, not the first."""
         images = {place for part in self.parts.get("image", []) for place in part}
-        values = {value for _, value, _ in self.pairs} | {place for place, _ in self.packed}
+        values = {pair.value for pair in self.pairs} | {place for place, _ in self.packed}
         return images | values | {place for places in self.attributes.values() for place in places}
 
-    def text(self, ours: str, row: list[Any]) -> str | None:
-        """What a row says in one of our columns."""
+    def texts(self, ours: str, rows: list[list[Any]]) -> list[str | None]:
+        """What rows say in one of our columns."""
         parts = self.parts[ours]
         if len(parts) == 1 and len(parts[0]) == 1:
-            return joined(ours, row[parts[0][0]])
+            place = parts[0][0]
+            cells = [row[place] for row in rows]
+            return [cell if cell is None or isinstance(cell, str) else joined(ours, cell) for cell in cells]
+        return [self._text(ours, parts, row) for row in rows]
+
+    def _text(self, ours: str, parts: list[list[int]], row: list[Any]) -> str | None:
         found = [next((text for place in part if (text := joined(ours, row[place]))), None) for part in parts]
         return " ".join(text for text in found if text) or None
 
@@ -82,10 +96,11 @@ class Columns:
     def named(self, row: list[Any]) -> Iterator[tuple[str, str]]:
         """The attributes of a row that bring their own names."""
         width = len(row)
-        for name, value, unit in self.pairs:
-            if name < width and value < width and (text := joined("", row[value])):
-                measure = joined("", row[unit]) if unit is not None and unit < width else None
-                yield joined("", row[name]) or "", f"{text} {measure}" if measure else text
+        for pair in self.pairs:
+            if pair.name < width and pair.value < width and (text := joined("", row[pair.value])):
+                measure = joined("", row[pair.unit]) if pair.unit is not None and pair.unit < width else None
+                if text not in pair.without:
+                    yield joined("", row[pair.name]) or "", f"{text} {measure}" if measure else text
         for place, packed in self.packed:
             if place < width:
                 yield from _unpacked(row[place], packed)
@@ -143,7 +158,7 @@ def find_columns(header: list[str], mapping: Mapping) -> Columns:
     plain = _attribute_places(places, mapping, header)
     taken = {place for parts in found.values() for part in parts for place in part}
     taken |= {place for several in plain.values() for place in several}
-    taken |= {place for pair in pairs for place in pair if place is not None} | {place for place, _ in packed}
+    taken |= {place for pair in pairs for place in pair[:3] if place is not None} | {place for place, _ in packed}
     maps = [places[part.each][0] for part in mapping.pairs if part.each and part.each in places]
     others: dict[str, list[int]] = {}
     if mapping.every_attribute and mapping.format in HEADERLESS:
@@ -159,7 +174,7 @@ def find_columns(header: list[str], mapping: Mapping) -> Columns:
         maps=maps,
         image_separator=mapping.rules.image_separator,
         others=tuple(others),
-        folds=mapping.fold is not None,
+        folds=bool(mapping.fold),
     )
 
 
@@ -224,16 +239,16 @@ def _others(header: list[str], taken: set[int]) -> dict[str, list[int]]:
     return {name: part for given, several in free.items() for name, part in _numbered(given, several).items()}
 
 
-def _pairs(part: Pairs, places: Places, header: list[str]) -> list[tuple[int, int, int | None]]:
+def _pairs(part: Pairs, places: Places, header: list[str]) -> list[Pair]:
     numbers = range(1, MOST_NUMBERED + 1) if "{n}" in part.name else range(1)
-    found: list[tuple[int, int, int | None]] = []
+    found: list[Pair] = []
     for number in numbers:
         names, values, units = (
             places.get(" ".join(column.replace("{n}", str(number)).split()), [])
             for column in (part.name, part.value, part.unit)
         )
         for place, (name, value) in enumerate(zip(names, values, strict=False)):
-            found.append((name, value, units[place] if part.unit and place < len(units) else None))
+            found.append(Pair(name, value, units[place] if part.unit and place < len(units) else None, part.without))
     if not found and part.required:
         raise missing("attributes", part.name.replace("{n}", "1"), header)
     return found

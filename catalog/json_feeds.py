@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from catalog.cells import RAW_CUT, Cell, Record, at, cell_of, checked, named, text_of
-from catalog.columns import EVERY
+from catalog.columns import EVERY, Pairs
 from catalog.errors import FeedRefused
 from catalog.mapping import Mapping
-from catalog.openings import BAD, Lines, open_text, readable
+from catalog.openings import BAD, Lines, decoded, open_text, readable
 
 MAX_VALUE = 16 * 1024 * 1024  # characters of one record, or of what stands beside the records
 _CHUNK = 1024 * 1024
@@ -54,7 +54,7 @@ def _cells(found: dict[str, Any], mapping: Mapping) -> list[Cell]:
             cells.append(_others(found, mapping))
         elif name in each:
             part = each[name]
-            cells.append(_pairs(at(found, name), part.name, part.value, part.unit))
+            cells.append(_pairs(at(found, name), part))
         else:
             cells.append(cell_of(at(found, name)))
     return cells
@@ -70,15 +70,15 @@ def _others(found: dict[str, Any], mapping: Mapping) -> dict[str, str]:
     return {path: text for path, text in named(found) if free(path)}
 
 
-def _pairs(found: Any, name: str, value: str, unit: str) -> dict[str, str]:
+def _pairs(found: Any, part: Pairs) -> dict[str, str]:
     """Named texts out of a list of objects, or out of one object, whose keys are the names."""
     if isinstance(found, dict):
         return dict(named(found))
     pairs: dict[str, str] = {}
     for entry in found if isinstance(found, list) else []:
-        key, text = text_of(at(entry, name)), text_of(at(entry, value))
-        if key and text:
-            measure = text_of(at(entry, unit)) if unit else None
+        key, text = text_of(at(entry, part.name)), text_of(at(entry, part.value))
+        if key and text and text not in part.without:
+            measure = text_of(at(entry, part.unit)) if part.unit else None
             shown = f"{text} {measure}" if measure else text
             pairs[key] = f"{pairs[key]}, {shown}" if key in pairs else shown
     return pairs
@@ -176,7 +176,7 @@ class _Reader:
                 f"The JSON value at character {self.place:,} is longer than {MAX_VALUE:,} characters.",
                 remedy="Look at that place; perhaps `record` in the mapping does not name the array of products.",
             )
-        chunk = self._text.read(max(_CHUNK, len(self._buffer)))
+        chunk = decoded(self._text.read, max(_CHUNK, len(self._buffer)))
         if self._start:
             chunk, self._start = chunk.removeprefix("\ufeff"), False
         self._buffer += chunk

@@ -88,7 +88,7 @@ class Mapping(Part):
     sheet: str | int = 1
     record: str | list[str] = ""
     columns: dict[str, Any] = Field(default_factory=dict)
-    fold: Fold | None = None
+    fold: Fold | Literal[False] | None = None
     categories: Categories | None = None
     rules: Rules = Rules()
     delivery: Delivery = Delivery()
@@ -220,6 +220,8 @@ def load_mapping(file: Path | None, feed: Path) -> Mapping:
         return Mapping.model_validate(given)
     except ValidationError as error:
         raise CatalogError(f"{file}: {_problems(error)}.", remedy="Correct or remove that key.") from error
+    except ValueError as error:
+        raise CatalogError(f"{file}: {error}.", remedy="Correct or remove that key.") from error
 
 
 def _problems(error: ValidationError) -> str:

@@ -2,7 +2,7 @@
 
 import codecs
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -61,6 +61,18 @@ def check_beginning(first: bytes, encoding: str) -> None:
         )
 
 
+def decoded(read: Callable[[int], str], size: int) -> str:
+    """Reads on. Raises FeedRefused where a codec gives up instead of marking the byte, as UTF-16 without its mark."""
+    try:
+        return read(size)
+    except UnicodeError as error:
+        raise FeedRefused(
+            "bad_encoding",
+            f"The file is not in the encoding the mapping names ({error}).",
+            remedy="Correct `encoding` in the mapping, for instance utf-8, utf-16-le, windows-1252 or windows-1251.",
+        ) from error
+
+
 class Lines:
     """Physical lines with their numbers, for a reader that may need several of them for one row.
 
@@ -81,7 +93,7 @@ class Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._again.pop() if self._again else self._text.readline(MAX_RECORD + 1)
+        line = self._again.pop() if self._again else decoded(self._text.readline, MAX_RECORD + 1)
         if not line:
             self.ended = True
             raise StopIteration

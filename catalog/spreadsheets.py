@@ -76,6 +76,8 @@ def _loaded(path: Path, sheet: str | int) -> pl.DataFrame:
         workbook = fastexcel.read_excel(path.read_bytes())
         named = sheet if isinstance(sheet, str) else sheet - 1
         known = workbook.sheet_names
+        if not known:
+            raise ValueError("it has no sheet")
         if named not in known and named not in range(len(known)):
             raise FeedRefused(
                 "missing_sheet",

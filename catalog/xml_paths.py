@@ -39,9 +39,13 @@ class Step:
         """True when the step may end at this element."""
         if self.name != "*" and local(element) != self.name:
             return False
+        return self.passes(element)
+
+    def passes(self, element: etree._Element) -> bool:
+        """True when an element of this name has the prefix and what else is demanded."""
         if self.prefix and element.prefix != self.prefix:
             return False
-        return all(test.holds(element) for test in self.tests)
+        return not self.tests or all(test.holds(element) for test in self.tests)
 
 
 @dataclass(frozen=True)
@@ -58,18 +62,19 @@ class XmlPath:
             found = [child for element in found for child in element.iterchildren("*") if step.fits(child)]
         return found
 
+    def value(self, element: etree._Element) -> str | None:
+        """The text of an element the steps lead to, or the value of its attribute."""
+        return attribute(element, self.attribute) if self.attribute else content(element)
+
     def values(self, elements: list[etree._Element]) -> list[str]:
-        """The filled texts, or values of the attribute, of these elements."""
-        read = (attribute(e, self.attribute) for e in elements) if self.attribute else (content(e) for e in elements)
-        return [value for value in read if value]
+        """The filled ones among the values of these elements."""
+        return [value for element in elements if (value := self.value(element))]
 
 
 @lru_cache(maxsize=1_000)
 def parse_path(path: str) -> XmlPath:
     """Raises ValueError when this is no path."""
     steps = [step for step in _SPLIT.split(path.strip()) if step not in ("", ".", "text()")]
-    if path == "*":
-        return XmlPath((), "")
     last = ""
     if steps and steps[-1].startswith("@"):
         last = steps.pop()[1:].rpartition(":")[2]

@@ -316,7 +316,7 @@ def test_inboxes_hold_only_finished_files_of_known_kinds(shop: Shop) -> None:
 def test_links_foreign_formats_and_hostile_names_are_refused_aloud(shop: Shop, tmp_path: Path) -> None:
     secret = tmp_path / "secret.csv"
     secret.write_text(feed("1,Secret,,,"))
-    shop.deliver(b"PK\x03\x04", name="prices.xlsx")
+    shop.deliver(b"7z\xbc\xaf", name="prices.7z")
     (shop.workspace.feeds / "acme" / "link.csv").symlink_to(secret)
     shop.deliver(feed("1,x,,,"), vendor="a'; DROP TABLE items; --")
     assert shop.night() == {"refused": 3}

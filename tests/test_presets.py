@@ -1,0 +1,266 @@
+"""Presets: exports of well-known systems need one line of mapping, and what a preset says can be overridden."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from catalog.errors import CatalogError, FeedRefused
+from catalog.feeds import read_rows
+from catalog.mapping import Mapping, load_mapping
+from catalog.presets import preset, preset_names
+from catalog.settings import Feeds
+from tests.test_ingest import Shop
+
+
+def rows(tmp_path: Path, content: str, **form) -> list[dict]:
+    path = tmp_path / "feed"
+    path.write_text(content, encoding="utf-8")
+    found = list(read_rows(path, Mapping.model_validate(form), Feeds(batch_rows=100)))
+    assert not any(batch.rejects.height for batch in found)
+    every = pl.concat((batch.rows for batch in found), how="diagonal").to_dicts()
+    return [{name: value for name, value in row.items() if value not in (None, [])} for row in every]
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_alone_is_a_form(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "acme.toml"
+    file.write_text(f'preset = "{name}"')
+    formats = preset(name)["formats"]
+    for known in formats:
+        assert load_mapping(file, Path(f"feed.{known}.gz")).format == known
+    mapping = load_mapping(file, Path("feed.xml" if "xml" not in formats else "feed.txt"))
+    assert mapping.format == formats[0]
+    assert {"item_id", "title", "image", "attributes"} <= mapping.columns.keys()
+
+
+def test_an_unknown_preset_names_the_known_ones(tmp_path: Path) -> None:
+    file = tmp_path / "acme.toml"
+    file.write_text('preset = "../shopify"')
+    with pytest.raises(CatalogError, match=r"known: bmecat, google, heureka, magento2, shopify, woocommerce, yml"):
+        load_mapping(file, Path("feed.csv"))
+
+
+def test_what_a_preset_sets_can_be_overridden(tmp_path: Path) -> None:
+    content = "Handle,Name,Title\nmug,Cup,Mug\n"
+    form = {"preset": "shopify", "columns": {"title": "Name"}, "rules": {"currency": "EUR"}}
+    (row,) = rows(tmp_path, content, **form)
+    assert (row["item_id"], row["title"]) == ("mug", "Cup")
+    mapping = Mapping.model_validate({"preset": "woocommerce", "rules": {"currency": "EUR"}})
+    assert (mapping.rules.currency, mapping.rules.image_separator) == ("EUR", ",")
+    assert len(rows(tmp_path, SHOPIFY, preset="shopify", fold=False, columns={"item_id": "Variant SKU"})) == 4
+    with pytest.raises(FeedRefused, match="Missing"):  # a column a person names must be there
+        rows(tmp_path, content, preset="shopify", columns={"title": "Missing"})
+
+
+SHOPIFY = """Handle,Title,Body (HTML),Vendor,Type,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant SKU,Variant Price,Variant Barcode,Image Src,Variant Image
+shirt,Shirt,<p>Soft</p>,Acme,Shirts,Size,S,Colour,Red,S-1,10,4006381333931,a.jpg,
+shirt,,,,,,M,,Red,S-2,11,,b.jpg,v.jpg
+mug,Mug,,Acme,Mugs,Title,Default Title,,,M-1,5,,m.jpg,
+shirt,,,,,,,,,,,,c.jpg,
+"""
+
+
+def test_shopify_rows_of_a_product_say_the_same(tmp_path: Path) -> None:
+    found = rows(tmp_path, SHOPIFY, preset="shopify")
+    shirts = [row for row in found if row["item_id"] == "shirt"]
+    assert [(row["line"], row["folded"]) for row in shirts] == [(2, True), (3, True), (5, False)]
+    said = [{k: v for k, v in row.items() if k not in ("line", "raw", "folded")} for row in shirts]
+    assert said[0] == said[1] == said[2]
+    assert said[0] == {
+        "nul": False,
+        "item_id": "shirt",
+        "title": "Shirt",
+        "description": "<p>Soft</p>",
+        "brand": "Acme",
+        "price": "10",
+        "gtin": "4006381333931",
+        "vendor_category": "Shirts",
+        "attributes.Size": "S, M",
+        "attributes.Colour": "Red",
+        "attributes.SKU": "S-1, S-2",
+        "attributes.Barcode": "4006381333931",
+        "image": "a.jpg",
+        "images": ["a.jpg", "b.jpg", "c.jpg", "v.jpg"],
+    }
+    (mug,) = [row for row in found if row["item_id"] == "mug"]
+    assert "attributes.Title" not in mug and mug["attributes.SKU"] == "M-1"
+
+
+def test_folded_rows_are_counted_as_duplicates_of_their_product(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.mapping('preset = "shopify"')
+    shop.deliver(SHOPIFY)
+    assert shop.night() == {"accepted": 1}
+    assert shop.latest() == {"shirt": "Shirt", "mug": "Mug"}
+    assert sorted(shop.statuses()) == ["duplicate", "duplicate", "new", "new"]
+    assert shop.rows("SELECT rows_in, count(*) FROM deliveries GROUP BY ALL") == [(4, 1)]
+    shop.deliver(SHOPIFY.replace(",M,,Red,", ",L,,Red,"))
+    assert shop.night() == {"accepted": 1}
+    assert sorted(shop.statuses()) == ["changed", "duplicate", "duplicate", "unchanged"]
+    shop.store.close()
+
+
+WOOCOMMERCE = """ID,Type,SKU,Name,Sale price,Regular price,Categories,Images,Parent,Attribute 1 name,Attribute 1 value(s)
+1,variable,TEE,T-shirt,,,Clothes > Tees,"https://x/a.jpg, https://x/b.jpg",,Size,"S, M"
+2,variation,TEE-S,T-shirt - S,8,10,,,TEE,Size,S
+3,simple,,Mug,,5,Kitchen,,,,
+"""
+
+
+def test_woocommerce_variations_share_the_product_of_their_parent(tmp_path: Path) -> None:
+    tee, small, mug = rows(tmp_path, WOOCOMMERCE, preset="woocommerce")
+    assert (tee["product_id"], small["product_id"], mug["product_id"]) == ("TEE", "TEE", "3")
+    assert (small["price"], mug["price"], mug["item_id"]) == ("8", "5", "3")
+    assert tee["images"] == ["https://x/a.jpg", "https://x/b.jpg"]
+    assert small["attributes.Size"] == "S"
+
+
+MAGENTO = """sku,store_view_code,product_type,categories,name,price,base_image,additional_images,additional_attributes
+A,,simple,Default/Gear,Strap,14,/a.jpg,"/b.jpg,/c.jpg","color=Red,size=6 ft, long,has=a=b"
+A,de,simple,,Band,,,,
+,fr,,,Sangle,,,,
+B,,simple,Default,Ball,3,,,
+"""
+
+
+def test_magento_store_views_fold_into_their_sku(tmp_path: Path) -> None:
+    found = rows(tmp_path, MAGENTO, preset="magento2")
+    assert [(row["line"], row["item_id"], row["title"]) for row in found] == [
+        (2, "A", "Strap"),
+        (3, "A", "Strap"),
+        (4, "A", "Strap"),
+        (5, "B", "Ball"),
+    ]
+    assert found[0]["images"] == ["/a.jpg", "/b.jpg", "/c.jpg"]
+    attributes = {name: value for name, value in found[0].items() if name.startswith("attributes.")}
+    assert attributes == {"attributes.color": "Red", "attributes.size": "6 ft, long", "attributes.has": "a=b"}
+
+
+GOOGLE_RSS = """<rss xmlns:g="http://base.google.com/ns/1.0"><channel><title>Shop</title><item>
+<title>Ignored</title><g:title>Lamp</g:title><g:id>7</g:id><g:price>9 EUR</g:price><g:product_type>Home &gt; Lamps</g:product_type>
+<g:image_link>a.jpg</g:image_link><g:additional_image_link>b.jpg</g:additional_image_link><g:additional_image_link>c.jpg</g:additional_image_link>
+<g:color>red</g:color><g:product_detail><g:attribute_name>Socket</g:attribute_name><g:attribute_value>E27</g:attribute_value></g:product_detail>
+</item></channel></rss>"""
+GOOGLE_ATOM = """<feed xmlns="http://www.w3.org/2005/Atom" xmlns:g="http://base.google.com/ns/1.0"><id>shop</id><entry>
+<id>7</id><title>Lamp</title><g:price>9 EUR</g:price></entry></feed>"""
+GOOGLE_TSV = "ID\tTitle\tImage link\tadditional image link\tPrice\n7\tLamp\ta.jpg\tb.jpg\t9 EUR\n"
+
+
+def test_google_reads_rss_atom_and_tables(tmp_path: Path) -> None:
+    (row,) = rows(tmp_path, GOOGLE_RSS, preset="google")
+    assert (row["item_id"], row["title"], row["vendor_category"]) == ("7", "Lamp", "Home > Lamps")
+    assert row["images"] == ["a.jpg", "b.jpg", "c.jpg"]
+    assert (row["attributes.color"], row["attributes.Socket"]) == ("red", "E27")
+    for content, format_ in ((GOOGLE_ATOM, "xml"), (GOOGLE_TSV, "tsv")):
+        (row,) = rows(tmp_path, content, preset="google", format=format_)
+        assert (row["item_id"], row["title"], row["price"]) == ("7", "Lamp", "9 EUR")
+    assert row["images"] == ["a.jpg", "b.jpg"]
+
+
+YML = """<yml_catalog><shop><categories><category id="1">Home</category><category id="12" parentId="1"> Lamps
+</category><category id="8" parentId="9">Lost</category><category id="9" parentId="8">Loop</category></categories><offers>
+<offer id="7"><name>Lamp</name><categoryId>12</categoryId><picture>a.jpg</picture><picture>b.jpg</picture>
+<param name="Weight" unit="g">50</param><param name="Colour">red</param><param name="Colour">blue</param><param name="Empty"/></offer>
+<offer id="8"><name>Mug</name><categoryId>77</categoryId></offer><offer id="9"><name>Rug</name><categoryId>8</categoryId></offer>
+</offers></shop></yml_catalog>"""
+
+
+def test_yml_resolves_categories_and_collects_params(tmp_path: Path) -> None:
+    lamp, mug, rug = rows(tmp_path, YML, preset="yml")
+    assert lamp["vendor_category"] == "Home > Lamps"
+    assert mug["vendor_category"] == "77"  # not defined in the file: the id stays
+    assert rug["vendor_category"] == "Loop > Lost"  # a circle of parents ends
+    assert lamp["images"] == ["a.jpg", "b.jpg"]
+    attributes = {name: value for name, value in lamp.items() if name.startswith("attributes.")}
+    assert attributes == {"attributes.Weight": "50 g", "attributes.Colour": "red, blue"}
+
+
+BMECAT = """<BMECAT version="2005"><T_NEW_CATALOG><CATALOG_GROUP_SYSTEM>
+<CATALOG_STRUCTURE type="root"><GROUP_ID>1</GROUP_ID><GROUP_NAME>Tools</GROUP_NAME><PARENT_ID>0</PARENT_ID></CATALOG_STRUCTURE>
+<CATALOG_STRUCTURE type="leaf"><GROUP_ID>2</GROUP_ID><GROUP_NAME>Hammers</GROUP_NAME><PARENT_ID>1</PARENT_ID></CATALOG_STRUCTURE>
+</CATALOG_GROUP_SYSTEM><PRODUCT><SUPPLIER_PID>H1</SUPPLIER_PID><PRODUCT_DETAILS><DESCRIPTION_SHORT>Hammer</DESCRIPTION_SHORT>
+<INTERNATIONAL_PID type="gtin">4006381333931</INTERNATIONAL_PID></PRODUCT_DETAILS><PRODUCT_FEATURES><FEATURE><FNAME>Weight</FNAME>
+<FVALUE>300</FVALUE><FUNIT>GRM</FUNIT></FEATURE></PRODUCT_FEATURES><MIME_INFO><MIME><MIME_SOURCE>d.pdf</MIME_SOURCE>
+<MIME_PURPOSE>data_sheet</MIME_PURPOSE></MIME><MIME><MIME_SOURCE>h.jpg</MIME_SOURCE><MIME_PURPOSE>normal</MIME_PURPOSE></MIME></MIME_INFO></PRODUCT>
+<PRODUCT_TO_CATALOGGROUP_MAP><PROD_ID>H1</PROD_ID><CATALOG_GROUP_ID>2</CATALOG_GROUP_ID></PRODUCT_TO_CATALOGGROUP_MAP>
+</T_NEW_CATALOG></BMECAT>"""
+
+
+def test_bmecat_2005_finds_groups_through_the_map_behind_the_items(tmp_path: Path) -> None:
+    (row,) = rows(tmp_path, BMECAT, preset="bmecat")
+    assert (row["item_id"], row["title"], row["gtin"]) == ("H1", "Hammer", "4006381333931")
+    assert row["vendor_category"] == "Tools > Hammers"
+    assert (row["attributes.Weight"], row["images"]) == ("300 GRM", ["h.jpg"])
+
+
+def test_every_other_column_becomes_an_attribute(tmp_path: Path) -> None:
+    columns = {"item_id": "id", "title": "name", "attributes": "*"}
+    expected = {"attributes.colour": "red", "attributes.size": "L, M"}
+    cases = {
+        "csv": 'id,name,colour,size\n1,Lamp,red,"L, M"\n',
+        "jsonl": '{"id": 1, "name": "Lamp", "colour": "red", "size": ["L", "M"], "none": null}\n',
+        "json": '[{"id": 1, "name": "Lamp", "colour": "red", "size": ["L", "M"]}]',
+        "xml": "<s><p><id>1</id><name>Lamp</name><colour>red</colour><size>L</size><size>M</size></p></s>",
+    }
+    for known, content in cases.items():
+        (row,) = rows(tmp_path, content, format=known, columns=columns, record="p" if known == "xml" else "")
+        assert {name: value for name, value in row.items() if name.startswith("attributes.")} == expected, known
+
+
+def test_nested_values_become_attributes_under_their_paths(tmp_path: Path) -> None:
+    columns = {"item_id": "id", "title": "name.en", "attributes": "*"}
+    (row,) = rows(
+        tmp_path,
+        '[{"id": 1, "name": {"en": "Lamp", "de": "Lampe"}, "spec": {"size": {"cm": 3}}}]',
+        format="json",
+        columns=columns,
+    )
+    assert (row["attributes.name.de"], row["attributes.spec.size.cm"]) == ("Lampe", "3")
+    (row,) = rows(
+        tmp_path,
+        "<s><p a='x'><id>1</id><name>Lamp</name><spec><cm>3</cm></spec></p></s>",
+        format="xml",
+        record="p",
+        columns={**columns, "title": "name"},
+    )
+    assert (row["attributes.@a"], row["attributes.spec/cm"]) == ("x", "3")
+
+
+def test_json_pairs_are_collected(tmp_path: Path) -> None:
+    attributes = [
+        {"each": "specs", "name": "k", "value": "v", "unit": "u"},
+        {"each": "more", "name": "k", "value": "v"},
+    ]
+    (row,) = rows(
+        tmp_path,
+        '[{"id": 1, "name": "x", "specs": [{"k": "Size", "v": 3, "u": "cm"}, 5], "more": {"Colour": "red"}}]',
+        format="json",
+        columns={"item_id": "id", "title": "name", "attributes": attributes},
+    )
+    assert (row["attributes.Size"], row["attributes.Colour"]) == ("3 cm", "red")
+
+
+def test_attributes_that_bring_too_many_names_cost_their_row(tmp_path: Path) -> None:
+    path = tmp_path / "feed"
+    params = "".join(f'<param name="n{n}">x</param>' for n in range(1_001))
+    path.write_text(f'<s><offer id="1"><name>x</name>{params}</offer><offer id="2"><name>y</name></offer></s>')
+    found = list(read_rows(path, Mapping.model_validate({"preset": "yml"}), Feeds(max_structural=0.9)))
+    assert [batch.rejects["rule"].to_list() for batch in found] == [["too_many_attributes"]]
+    assert found[0].rows["item_id"].to_list() == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"item_id": "a/b[", "title": "x"}, "is no path"),
+        ({"item_id": "a", "title": {"first": []}}, "title.first"),
+        ({"item_id": "a", "title": {"frist": ["x"]}}, "title.f"),
+        ({"item_id": "a", "title": "x", "attributes": [{"value": "v"}]}, "attributes"),
+        ({"item_id": "a", "title": 5}, "title"),
+    ],
+)
+def test_a_wrong_column_is_named(columns: dict, said: str) -> None:
+    with pytest.raises(ValueError, match="validation error") as caught:
+        Mapping.model_validate({"format": "xml", "record": "p", "columns": columns})
+    assert said in str(caught.value)
