@@ -53,7 +53,7 @@ def columns(found: Proposal) -> dict[str, list]:
     return {ours: one.theirs for ours, one in found.choice.chosen.items()}
 
 
-@pytest.mark.parametrize(("language", "encoding", "delimiter", "above"), SHOP, ids=lambda value: repr(value))
+@pytest.mark.parametrize(("language", "encoding", "delimiter", "above"), SHOP, ids=repr)
 def test_a_shop_in_any_language_and_dialect(language, encoding, delimiter, above, tmp_path: Path) -> None:
     path = wrote(tmp_path, "feed.txt", feed(language, delimiter=delimiter, above=above).encode(encoding))
     found = propose(path, "shop")

@@ -103,7 +103,7 @@ def test_it_says_that_it_does_not_know(name: str) -> None:
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_no_feed_is_refused_with_what_it_looks_like(name: str) -> None:
-    with pytest.raises(FeedRefused, match="program code.*line 4") as caught:
+    with pytest.raises(FeedRefused, match=r"program code.*line 4") as caught:
         propose(FOLDER / name, "real")
     assert caught.value.remedy
 

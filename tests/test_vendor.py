@@ -51,7 +51,7 @@ def test_a_proposal_is_written_once_and_never_over_a_persons_form(root: Path) ->
     mapping = load_mapping(form, path)
     assert (mapping.wanted["item_id"], mapping.wanted["title"]) == (["Item No."], ["Product Name"])
     form.write_text("# mine\n" + form.read_text())
-    with pytest.raises(CatalogError, match="--update.*--force"):
+    with pytest.raises(CatalogError, match=r"--update.*--force"):
         vendor.propose(root, "acme", path)
     assert form.read_text().startswith("# mine")
     vendor.propose(root, "acme", path, force=True)

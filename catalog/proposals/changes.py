@@ -138,10 +138,7 @@ def _with_settings(lines: list[str], proposal: Proposal, form: dict[str, Any]) -
         at = next((n for n, one in enumerate(lines) if re.match(rf"\s*{entry.key}\s*=", one)), None)
         if at is None and _is_default(entry.key, entry.value):
             continue
-        if at is None:
-            lines = [line(entry), *lines]
-        else:
-            lines = [*lines[:at], line(entry), *lines[at + 1 :]]
+        lines = [line(entry), *lines] if at is None else [*lines[:at], line(entry), *lines[at + 1 :]]
     return lines
 
 

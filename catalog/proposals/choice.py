@@ -101,7 +101,7 @@ def _possible(ours: str, column: Values) -> bool:
         "title": column.urls < 0.3 and column.letters > 0.2 and column.yes_no < 0.5 and column.dates < 0.5,
         "description": column.urls < 0.5 and column.yes_no < 0.5 and column.numbers < 0.5,
         "brand": column.urls < 0.3 and column.numbers < 0.7 and column.yes_no < 0.7,
-        "price": column.readable_prices > 0.6 and column.prices > 0.1 and column.dates < 0.1,
+        "price": column.readable_prices > 0.8 and column.prices > 0.1 and column.dates < 0.1,
         "currency": column.currencies > 0.8,
         "gtin": column.wholes > 0.3 and column.gtins > 0.2,
         "product_id": column.unique < 0.95 and column.distinct > 1,
@@ -224,11 +224,7 @@ def _count(column: Values) -> str:
 
 def _id_seen(column: Values) -> str:
     rows = len(column.cells)
-    if column.unique == 1 and column.fill == 1:
-        seen = f"unique in {rows:,} of {rows:,} rows"
-    else:
-        seen = _count(column)
-    return seen
+    return f"unique in {rows:,} of {rows:,} rows" if column.unique == column.fill == 1 else _count(column)
 
 
 _SEEN: dict[str, Callable[[Values], str]] = {

@@ -91,12 +91,7 @@ def _candidates(lines: list[str]) -> list[str]:
 
 
 def _try(lines: list[str], delimiter: str, quote: str) -> Dialect | None:
-    if quote and not any(quote in line for line in lines):
-        if quote != '"':
-            return None
-    if quote == "'" and not _encloses(lines, delimiter):
-        return None
-    if not quote and not any('"' in line or "'" in line for line in lines):
+    if not _worth_trying(lines, delimiter, quote):
         return None
     rows, broken = read_lines(lines, delimiter, quote)
     widths = Counter(len(row.cells) for row in rows)
@@ -115,8 +110,10 @@ def _fits(row: Line, width: int, header: int) -> bool:
     return usual or len(row.cells) == header
 
 
-def _encloses(lines: list[str], delimiter: str) -> bool:
-    """Whether apostrophes stand at both sides of the delimiter, as quotes would."""
+def _worth_trying(lines: list[str], delimiter: str, quote: str) -> bool:
+    """Quotes always; none where there are some that may mean nothing; apostrophes where they stand as quotes would."""
+    if quote != "'":
+        return quote == '"' or any('"' in line for line in lines)
     found = sum(f"'{delimiter}'" in line or line.startswith("'") for line in lines[:200])
     return found > 0.5 * len(lines[:200])
 
@@ -202,7 +199,7 @@ def _unlike_data(row: Line, below: list[Line]) -> bool:
     for place, cell in enumerate(row.cells):
         values = Values("", [one.cells[place] if place < len(one.cells) else None for one in below[:500]])
         own = Values("", [cell])
-        if values.filled and cell.strip() and (values.numbers > 0.9 or values.urls > 0.9 or values.dates > 0.9):
-            if own.numbers or own.urls or own.dates:
-                return False
+        alike = values.numbers > 0.9 or values.urls > 0.9 or values.dates > 0.9
+        if alike and (own.numbers or own.urls or own.dates):
+            return False
     return True

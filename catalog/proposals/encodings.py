@@ -41,7 +41,7 @@ _MARKS = (
 )
 _LOOKED_AT = 60_000  # bytes a guess is made from
 _JUDGED = 6_000  # bytes charset-normalizer is asked about; it takes its time
-_SIGNS = "°€£«»–—“”’‘…®™·§©²³½¼×µ\u00a0ªº"  # noqa: RUF001
+_SIGNS = "°€£«»–—“”’‘…®™·§©²³½¼×µ\u00a0ªº"
 _RUN = re.compile(r"(?=[^\W\d_]*[^\W\d_\x00-\x7f])[^\W\d_]+")  # words with a letter beyond ASCII
 
 
@@ -160,20 +160,24 @@ def _whose(letters: Counter[str], name: str) -> tuple[str, float]:
     found = {}
     for script, (names, first, last, common) in _SCRIPTS.items():
         if name in names.split():
-            within = _share(letters, lambda c, low=first, high=last: low <= c <= high)
-            often = _usual(_share(letters, lambda c, known=common: c.lower() in known), 0.6)
-            found[script] = within * often * _telling(letters, script)
+            within = sum(times for c, times in letters.items() if first <= c <= last) / letters.total()
+            found[script] = within * _usual(_within(letters, common), 0.6) * _telling(letters, script)
     for language, (names, alphabet) in _LATIN.items():
         if name in names.split():
-            found[language] = _share(letters, lambda c, known=alphabet: c.lower() in known or c == "İ")
+            found[language] = _within(letters, f"{alphabet}i̇")  # a dotted capital i is two characters when small
     best = max(found, key=lambda group: found[group])
     return best, found[best]
+
+
+def _within(letters: Counter[str], alphabet: str) -> float:
+    """Share of the letters that an alphabet has, capitals or not."""
+    return _share(letters, lambda c: c.lower() in alphabet)
 
 
 def _telling(letters: Counter[str], script: str) -> float:
     """Less than 1 where a script tells itself less apart: by no capitals, or in Greek by words without accents."""
     if script == "Greek":
-        return 0.85 + 0.15 * min(1.0, _share(letters, lambda c: c in "άέήίόύώ") / 0.05)
+        return 0.85 + 0.15 * min(1.0, _within(letters, "άέήίόύώ") / 0.05)
     return 1.0 if script == "Cyrillic" else 0.95
 
 

@@ -97,7 +97,7 @@ def image_rules(choice: Choice, sample: Sample) -> list[Entry]:
     """`image_separator` where cells hold several addresses."""
     found = choice.chosen.get("images")
     column = sample.column(found.theirs[0]) if found else None
-    if column is None or column.several_urls < 0.05:
+    if column is None or (found and found.preset) or column.several_urls < 0.05:
         return []
     marks = {
         mark: sum(bool(re.search(rf"\S\s*{re.escape(mark)}\s*(https?:)?//", c)) for c in column.looked_at)

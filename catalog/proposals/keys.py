@@ -1,14 +1,32 @@
-"""A key out of several columns, for files without a column of ids."""
+"""What can stand in for an id where the file has no column of ids: the GTIN, or a key out of several columns."""
 
 from itertools import combinations
 
-from catalog.proposals.choice import Choice
+from catalog.proposals.choice import Choice, Chosen
 from catalog.proposals.headers import meaning
+from catalog.proposals.sample import Sample
 from catalog.proposals.values import Values
 
 _FEWEST = 10  # rows below which uniqueness proves nothing
 _PARTS = 3
 _CANDIDATES = 8
+
+
+def stand_in(sample: Sample, choice: Choice) -> Chosen | None:
+    """A key that tells the rows of a sample apart, always said to be unsure; None when there is none."""
+    found = choice.chosen.get("gtin")
+    column = sample.column(found.theirs[0]) if found else None
+    if column and column.unique == column.fill == 1 and len(column.filled) >= _FEWEST:
+        why = f"unique in {len(column.filled):,} of {len(column.cells):,} rows, and the file has no number of the vendor's own"
+        unsure = "a product without a bar code could not be delivered; ask the vendor for their article number"
+        return Chosen("item_id", [column.header], why, unsure)
+    key = composite_key(sample.columns, choice)
+    if not key:
+        return None
+    unsure = (
+        "the file has no column of ids, and a corrected name would make a new item; ask for the vendor's article number"
+    )
+    return Chosen("item_id", key, f"together they tell {sample.said} apart", unsure)
 
 
 def composite_key(columns: list[Values], choice: Choice) -> list[str]:

@@ -1,9 +1,10 @@
 """What a form must say so that the prices of a sample are read as they are meant."""
 
 import re
+from dataclasses import replace
 
 from catalog.prices import read_price
-from catalog.proposals.choice import Choice, Chosen
+from catalog.proposals.choice import Choice
 from catalog.proposals.form import Entry
 from catalog.proposals.sample import Sample
 from catalog.proposals.values import Values
@@ -12,17 +13,18 @@ _LONE = re.compile(r"^\D*\d{1,3}([.,])(\d+)\D*$")
 _DOUBTFUL = re.compile(r"^\D*[1-9]\d{0,2}[.,]\d{3}\D*$")  # 1.299: one and a bit, or a thousand
 
 
-def money_rules(choice: Choice, sample: Sample) -> tuple[list[Entry], list[str]]:
-    """Entries of [rules] about prices, and remarks."""
+def money_rules(choice: Choice, sample: Sample) -> list[Entry]:
+    """Entries of [rules] about prices. Prices nobody can read make the choice of their column unsure."""
     column = sample.column(choice.chosen["price"].theirs[0]) if "price" in choice.chosen else None
     if column is None:
-        return [], []
+        return []
     rules = _decimal(column)
     if "currency" not in choice.chosen and column.share(lambda cell: read_price(cell)[1]) < 0.5:
         rules.append(
             Entry("currency", "EUR", "the file says no currency: write the right one here and remove the #", off=True)
         )
-    return rules, _unreadable(column, choice)
+    _mark_unreadable(column, choice)
+    return rules
 
 
 def _decimal(column: Values) -> list[Entry]:
@@ -58,12 +60,10 @@ def _decimal(column: Values) -> list[Entry]:
     ]
 
 
-def _unreadable(column: Values, choice: Choice) -> list[str]:
+def _mark_unreadable(column: Values, choice: Choice) -> None:
     bad = [cell for cell in column.looked_at if read_price(cell)[0] is None]
     if not bad:
-        return []
-    found = choice.chosen["price"]
-    share = len(bad) / len(column.looked_at)
+        return
+    found, share = choice.chosen["price"], len(bad) / len(column.looked_at)
     said = f"{share:.0%} of the prices cannot be read, like {bad[0][:40]!r}: these rows would be quarantined"
-    choice.chosen["price"] = Chosen("price", found.theirs, found.why, "; ".join(p for p in (found.unsure, said) if p))
-    return []
+    choice.chosen["price"] = replace(found, unsure="; ".join(part for part in (found.unsure, said) if part))

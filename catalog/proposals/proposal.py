@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from catalog.mapping import Mapping
 from catalog.proposals.choice import Choice, Chosen, choose
 from catalog.proposals.drafts import Draft, draft
 from catalog.proposals.extras import add_extras, image_rules, table_pairs
 from catalog.proposals.form import Entry, written
-from catalog.proposals.keys import composite_key
+from catalog.proposals.keys import stand_in
 from catalog.proposals.looks import look
 from catalog.proposals.money import money_rules
+from catalog.proposals.presets import leave_to_preset
 from catalog.proposals.sample import Sample, everything, take
 
 OUR_NAMES = frozenset({"item_id", "title"})
@@ -128,12 +128,10 @@ def _fill(proposal: Proposal, found: Draft) -> None:
     _add_pairs(choice, [*found.pairs, *table_pairs(repeated, header)])
     if found.preset:
         _by_preset(proposal, found)
-    if "item_id" not in choice.chosen:
-        _try_gtin(proposal) or _try_composite(proposal)
-    proposal.rules, notes = money_rules(choice, sample)
-    if not found.preset:
-        proposal.rules += image_rules(choice, sample)
-    proposal.notes += notes + _remarks(proposal)
+    if "item_id" not in choice.chosen and (key := stand_in(sample, choice)):
+        choice.chosen["item_id"] = key
+    proposal.rules = [*money_rules(choice, sample), *image_rules(choice, sample)]
+    proposal.notes += _remarks(proposal)
 
 
 def _add_pairs(choice: Choice, pairs: list[dict[str, str]]) -> None:
@@ -147,77 +145,16 @@ def _add_pairs(choice: Choice, pairs: list[dict[str, str]]) -> None:
 
 def _by_preset(proposal: Proposal, found: Draft) -> None:
     """Leaves to the preset what it reads; where the file lacks the preset's id, the preset is not used."""
-    known = {**found.values, "preset": found.preset}
-    mapping = Mapping.model_validate(known)
-    here = {ours: [n for n in names if _spelt(n, proposal.header)] for ours, names in mapping.wanted.items()}
-    if not here.get("item_id"):
-        return
-    proposal.settings.append(
-        Entry(
-            "preset",
-            found.preset,
-            "root and record are of this export"
-            if found.pairs or found.values["format"] == "xml"
-            else "the header is of this export",
-        )
-    )
-    covered = {("images" if ours == "image" else ours) for ours, names in here.items() if names} | {"attributes"}
-    chosen = proposal.choice.chosen
-    added = {ours: one for ours, one in chosen.items() if ours not in covered and ours in _ADDED_TO_PRESETS}
-    chosen.clear()
-    for ours, names in here.items():
-        if names:
-            one = "images" if ours == "image" else ours
-            chosen[one] = Chosen(one, names, _preset_seen(proposal.sample, names), preset=True)
-    chosen.update(added)
-
-
-_ADDED_TO_PRESETS = ("brand", "gtin", "currency", "availability", "description", "price")
-
-
-def _spelt(name: str, header: list[str]) -> bool:
-    return any(name == one or name.casefold().replace("_", " ") == one.casefold().replace("_", " ") for one in header)
-
-
-def _preset_seen(sample: Sample, names: list[str]) -> str:
-    columns = [column for name in names if (column := sample.column(name))]
-    if not columns:
-        return "by the preset"
-    first = max(columns, key=lambda column: column.fill)
-    rows = len(first.cells)
-    return f"by the preset; {first.distinct:,} different in {len(first.filled):,} filled of {rows:,} rows"
+    if leave_to_preset(proposal.choice, proposal.sample, {**found.values, "preset": found.preset}):
+        why = "root and record are" if found.record else "the header is"
+        proposal.settings.append(Entry("preset", found.preset, f"{why} of this export"))
+    elif found.record:
+        proposal.settings.append(Entry("record", found.record, "the element that looks like a product"))
 
 
 def _is_label(name: str, header: list[str]) -> bool:
     """In a file with our own names these columns are labels, which a model must not read as input."""
-    return header and set(header) >= OUR_NAMES and name in ("category_path", "category_id")
-
-
-def _try_gtin(proposal: Proposal) -> bool:
-    """Where nothing else tells items apart, a GTIN that every row has and none shares does."""
-    found = proposal.choice.chosen.get("gtin")
-    column = proposal.sample.column(found.theirs[0]) if found else None
-    if found is None or column is None or column.unique < 1 or column.fill < 1 or len(column.filled) < _FEW:
-        return False
-    why = f"unique in {len(column.filled):,} of {len(column.cells):,} rows, and the file has no number of the vendor's own"
-    unsure = "a product without a bar code could not be delivered; ask the vendor for their article number"
-    proposal.choice.chosen["item_id"] = Chosen("item_id", found.theirs, why, unsure)
-    return True
-
-
-_FEW = 10  # rows below which uniqueness proves nothing
-
-
-def _try_composite(proposal: Proposal) -> None:
-    key = composite_key(proposal.sample.columns, proposal.choice)
-    if key:
-        proposal.choice.chosen["item_id"] = Chosen(
-            "item_id",
-            key,
-            f"together they tell {proposal.sample.said} apart",
-            "the file has no column of ids, and a corrected name would make a new item; ask the vendor for their "
-            "article number",
-        )
+    return set(header) >= OUR_NAMES and name in ("category_path", "category_id")
 
 
 def _remarks(proposal: Proposal) -> list[str]:

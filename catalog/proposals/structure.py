@@ -9,6 +9,7 @@ from typing import Any
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _LOOKED_AT = 500  # records whose names are collected
 _DEPTH = 3
+_SEARCHED = 300_000  # characters in which the array must begin
 _MOST_NAMES = 1_000
 
 
@@ -53,28 +54,23 @@ def _paths(found: dict[str, Any], before: str) -> Iterator[str]:
 
 
 def arrays(text: str) -> list[tuple[str, int]]:
-    """(dotted path, offset behind the bracket) of every array of objects at the beginning of a JSON text."""
+    """(dotted path, offset of the first object) of every array of objects at the beginning of a JSON text."""
     found: list[tuple[str, int]] = []
-    keys: list[str | None] = []  # one per open bracket: the key it stands under
-    key: str | None = None
-    last = ""
-    for token in _TOKEN.finditer(text):
+    open_keys: list[str] = []  # one per open bracket: the key it stands under, or nothing
+    key = last = before = ""
+    for token in _TOKEN.finditer(text[:_SEARCHED]):
         mark = token[0]
         if mark == ":":
             key = last
         elif mark in "{[":
-            if mark == "{" and text[: token.start()].rstrip()[-1:] == "[":
-                found.append((".".join(k for k in keys if k), token.start()))
-                if len(found) > 20 or token.start() > 300_000:
-                    break
-            keys.append(key)
-            key = None
+            if mark == "{" and before == "[":
+                found.append((".".join(name for name in open_keys if name), token.start()))
+            open_keys.append(key)
         elif mark in "}]":
-            if keys:
-                keys.pop()
-            key = None
-        elif mark[0] == '"':
-            last = _unquoted(mark)
+            open_keys = open_keys[:-1]
+        last = _unquoted(mark) if mark[0] == '"' else last
+        key = key if mark == ":" else ""
+        before = mark
     return found
 
 
@@ -88,7 +84,7 @@ def _unquoted(token: str) -> str:
 def array_of_records(text: str) -> str | None:
     """The path of the array whose objects have the most names; '' when the text itself is it, None when there is none."""
     best: tuple[float, str] | None = None
-    for path, _ in arrays(text):
+    for path in dict.fromkeys(path for path, _ in arrays(text)):
         records = list(islice(_in_array(text, path), 20))
         names = {name for one in records for name in _paths(one, "")}
         size = len(names) * (1 + min(5, len(records)))

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from catalog.prices import read_currency, read_price
 
@@ -72,7 +73,7 @@ class Values:
         if len(first) < 3 or not all(_WHOLE.match(cell) and len(cell) < 16 for cell in first):
             return False
         numbers = [int(cell) for cell in first]
-        steps = sum(later - earlier == 1 for earlier, later in zip(numbers, numbers[1:], strict=False))
+        steps = sum(later - earlier == 1 for earlier, later in pairwise(numbers))
         return numbers[0] in (0, 1, 2) and steps >= 0.98 * (len(numbers) - 1)
 
     @cached_property
