@@ -159,3 +159,17 @@ def _too_large(what: str) -> FeedRefused:
         f"The workbook has {what}.",
         remedy="Ask the vendor to delete empty rows and columns beyond the data, or to send CSV.",
     )
+
+
+def first_rows(path: Path, rows: int) -> dict[str, list[list[str | None]]]:
+    """The first rows of every sheet by its name, all cells as text; empty rows are kept, so that places count.
+
+    Raises FeedRefused when the file is no workbook, is damaged or too large.
+    """
+    with seekable(path) as plain:
+        _check(plain)
+        try:
+            names = fastexcel.read_excel(plain.read_bytes()).sheet_names
+        except (fastexcel.FastExcelError, OSError, ValueError) as error:
+            raise _broken(error) from error
+        return {name: [list(row) for row in _loaded(plain, name).head(rows).rows()] for name in names}

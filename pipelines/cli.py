@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines import cli_feeds
+from pipelines import cli_feeds, cli_vendor
 from pipelines.cli_taxonomy import taxonomy_app
 from pipelines.cli_vendor_categories import vendor_categories
 from pipelines.command import CURRENT, Here
@@ -24,7 +24,6 @@ labels_app = typer.Typer(no_args_is_help=True, help="Products that already have 
 review_app = typer.Typer(no_args_is_help=True, help="Sheets for reviewers.")
 runs_app = typer.Typer(no_args_is_help=True, help="What ran.")
 models_app = typer.Typer(help="What can serve; alone it lists.")
-vendor_app = typer.Typer(no_args_is_help=True, help="What one vendor delivers.")
 predictions_app = typer.Typer(no_args_is_help=True, help="Answers of other classifiers.")
 app.add_typer(cli_feeds.app, name="feeds")
 app.add_typer(taxonomy_app, name="taxonomy")
@@ -33,8 +32,8 @@ app.add_typer(review_app, name="review")
 app.add_typer(runs_app, name="runs")
 app.add_typer(models_app, name="models")
 app.add_typer(predictions_app, name="predictions")
-app.add_typer(vendor_app, name="vendor")
-vendor_app.command("categories")(vendor_categories)
+cli_vendor.app.command("categories")(vendor_categories)
+app.add_typer(cli_vendor.app, name="vendor")
 
 Limit = Annotated[int | None, typer.Option(help="At most this many rows, to try things out.", min=1)]
 

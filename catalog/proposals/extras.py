@@ -1,0 +1,108 @@
+"""The columns of which there may be several: pictures and attributes; and what is known and left out."""
+
+import re
+
+from catalog.mapping import COLUMNS
+from catalog.proposals.choice import Choice, Chosen
+from catalog.proposals.form import Entry
+from catalog.proposals.headers import meaning, words
+from catalog.proposals.sample import Sample
+from catalog.proposals.values import Values
+
+MOST_ATTRIBUTES = 12
+MOST_IMAGES = 10
+
+
+def add_extras(choice: Choice, columns: list[Values], *, repeated: list[str]) -> None:
+    """Adds pictures, attributes and what is left out. `repeated`: headers that occur more than once."""
+    _add_images(choice, columns, repeated)
+    _add_availability(choice, columns, repeated)
+    _add_attributes(choice, columns, repeated)
+    for header in repeated:
+        if header not in choice.taken() and any(meaning(header, ours).score >= 0.7 for ours in ("title", "item_id")):
+            choice.left.append((header, "occurs several times in the header, so it cannot be mapped"))
+
+
+def _free(choice: Choice, columns: list[Values], repeated: list[str]) -> list[Values]:
+    taken = choice.taken()
+    return [c for c in columns if c.header and c.header not in taken and c.header not in repeated and c.filled]
+
+
+def _add_images(choice: Choice, columns: list[Values], repeated: list[str]) -> None:
+    found = []
+    for column in _free(choice, columns, repeated):
+        said = meaning(column.header, "images").score
+        if (said >= 0.5 and column.pictures > 0.5) or column.picture_files > 0.6 or (said >= 0.9 and column.urls > 0.5):
+            found.append((said, column.fill, column))
+    found.sort(key=lambda one: (-round(one[0], 1), -round(one[1], 1)))
+    if not found:
+        return
+    first = found[0][2]
+    why = f"{first.pictures:.0%} lead to pictures, {first.fill:.0%} filled"
+    unsure = "the header does not say so, only the content does" if found[0][0] < 0.5 else ""
+    if first.several_urls > 0.1:
+        why += f"; {first.several_urls:.0%} hold several addresses"
+    names = [column.header for _, _, column in found[:MOST_IMAGES]]
+    choice.chosen["images"] = Chosen("images", names, why, unsure)
+
+
+def _add_availability(choice: Choice, columns: list[Values], repeated: list[str]) -> None:
+    for column in _free(choice, columns, repeated):
+        if meaning(column.header, "availability").score >= 0.7:
+            if "availability" in COLUMNS and "availability" not in choice.chosen and column.numbers < 0.5:
+                why = f"values: {', '.join(column.examples)[:60]}"
+                choice.chosen["availability"] = Chosen("availability", [column.header], why)
+            else:
+                choice.left.append((column.header, "changes by itself, so it is no attribute"))
+
+
+def _add_attributes(choice: Choice, columns: list[Values], repeated: list[str]) -> None:
+    found = []
+    left = {header for header, _ in choice.left}
+    for column in _free(choice, columns, repeated):
+        said = meaning(column.header, "attributes").score
+        other = max(meaning(column.header, ours).score for ours in ("price", "availability", "images", "item_id"))
+        useful = column.urls < 0.1 and column.yes_no < 0.9 and column.length < 120 and column.distinct > 1
+        if said >= 0.4 and said > other and useful and column.header not in left:
+            found.append((said, column.fill, column.header))
+    found.sort(key=lambda one: (-one[0], -one[1]))
+    if "vendor_category" not in choice.chosen:
+        found += [(0.5, 1.0, header) for header in repeated if meaning(header, "vendor_category").score >= 0.7]
+    if found:
+        names = [header for _, _, header in found[:MOST_ATTRIBUTES]]
+        choice.chosen["attributes"] = Chosen("attributes", names, "describe the product by their names")
+
+
+_NAMES = ("name", "назва", "название", "nombre", "nom", "nome", "bezeichnung", "nazwa", "nazev", "naziv", "attribute")
+_VALUES = ("value", "значення", "значение", "valor", "valeur", "wert", "valore", "wartosc", "hodnota", "vrednost")
+_UNITS = ("unit", "одиниця", "единица", "unidad", "unite", "einheit", "unita", "jednostka", "jednotka", "jedinica")
+
+
+def table_pairs(repeated: list[str], header: list[str]) -> list[dict[str, str]]:
+    """Repeated columns that hold names, values and units of attributes, as equally often as each other."""
+
+    def called(known: tuple[str, ...]) -> list[str]:
+        plain = {"".join(words(one)) for one in known}
+        return [name for name in repeated if any(word in plain for word in words(name))]
+
+    for name in called(_NAMES):
+        for value in called(_VALUES):
+            if value != name and header.count(value) == header.count(name):
+                unit = next((one for one in called(_UNITS) if header.count(one) == header.count(name)), None)
+                return [{"name": name, "value": value, **({"unit": unit} if unit else {})}]
+    return []
+
+
+def image_rules(choice: Choice, sample: Sample) -> list[Entry]:
+    """`image_separator` where cells hold several addresses."""
+    found = choice.chosen.get("images")
+    column = sample.column(found.theirs[0]) if found else None
+    if column is None or (found and found.preset) or column.several_urls < 0.05:
+        return []
+    marks = {
+        mark: sum(bool(re.search(rf"\S\s*{re.escape(mark)}\s*(https?:)?//", c)) for c in column.looked_at)
+        for mark in ",;|\n"
+    }
+    mark = max(marks, key=lambda one: marks[one])
+    why = f"{column.several_urls:.0%} of the cells of {column.header!r} hold several addresses"
+    return [Entry("image_separator", mark, why)]

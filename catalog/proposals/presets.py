@@ -1,0 +1,83 @@
+"""Which preset a file's structure is one's, told by names that only this export has together; and what it reads."""
+
+from typing import Any
+
+from catalog.mapping import Mapping
+from catalog.proposals.choice import Choice, Chosen
+from catalog.proposals.headers import words
+from catalog.proposals.sample import Sample
+
+# preset -> columns that must all be there, in any order; several lines are alternatives.
+_HEADERS: dict[str, list[list[str]]] = {
+    "shopify": [
+        ["Handle", "Title", "Vendor", "Option1 Name", "Option1 Value"],
+        ["URL handle", "Title", "Vendor", "Option1 name", "Option1 value"],
+    ],
+    "woocommerce": [
+        ["Type", "SKU", "Name", "Published", "Regular price"],
+        ["ID", "Type", "SKU", "Name", "Published"],
+        ["Type", "SKU", "Name", "Catalog visibility"],
+    ],
+    "magento2": [
+        ["sku", "attribute_set_code", "product_type", "product_websites"],
+        ["sku", "store_view_code", "product_type"],
+    ],
+    "google": [
+        ["id", "title", "description", "link", "image_link"],
+        ["id", "title", "description", "link", "image link"],
+        ["id", "title", "link", "image_link", "availability"],
+    ],
+}
+# preset -> (root, record) of its XML, without namespaces
+_ELEMENTS = {
+    "yml": (("yml_catalog",), ("offer",)),
+    "google": (("rss", "feed"), ("item", "entry")),
+    "heureka": (("SHOP",), ("SHOPITEM",)),
+    "bmecat": (("BMECAT",), ("ARTICLE", "PRODUCT")),
+}
+
+
+def preset_of_table(header: list[str]) -> str:
+    """The preset whose columns the header has; empty when none."""
+    have = {"".join(words(name)) for name in header}
+    for preset, alternatives in _HEADERS.items():
+        if any(all("".join(words(name)) in have for name in names) for names in alternatives):
+            return preset
+    return ""
+
+
+def preset_of_xml(root: str, record: str, names: list[str]) -> str:
+    """The preset whose root and record an XML file has; empty when none. RSS is Google's only with its item ids."""
+    for preset, (roots, records) in _ELEMENTS.items():
+        if root in roots and record in records:
+            return "" if preset == "google" and not {"g:id", "id"} & set(names) else preset
+    return ""
+
+
+# Ours that a preset may not read, where the file has them all the same.
+_ADDED = ("brand", "gtin", "currency", "availability", "description", "price")
+
+
+def leave_to_preset(choice: Choice, sample: Sample, form: dict[str, Any]) -> bool:
+    """Replaces what was chosen by what the preset of a form reads from the file; False when the file lacks its id."""
+    header = {_plain(column.header): column.header for column in sample.columns}
+    found = {
+        "images" if ours == "image" else ours: [header[_plain(name)] for name in names if _plain(name) in header]
+        for ours, names in Mapping.model_validate(form).wanted.items()
+    }
+    if not found.get("item_id"):
+        return False
+    read = {ours: Chosen(ours, names, _seen(sample, names), preset=True) for ours, names in found.items() if names}
+    added = {ours: one for ours, one in choice.chosen.items() if ours not in read and ours in _ADDED}
+    choice.chosen = {**read, **added}
+    return True
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().replace("_", " ").split())
+
+
+def _seen(sample: Sample, names: list[str]) -> str:
+    columns = [column for name in names if (column := sample.column(name))]
+    first = max(columns, key=lambda column: column.fill)
+    return f"by the preset; {first.distinct:,} different in {len(first.filled):,} filled of {len(first.cells):,} rows"
