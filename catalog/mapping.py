@@ -14,7 +14,7 @@ from catalog.errors import CatalogError
 from catalog.jobs import digest
 
 TEXT_COLUMNS = ("title", "description", "brand", "vendor_category")
-FACT_COLUMNS = ("item_id", "price", "currency", "gtin", "product_id", "image")
+FACT_COLUMNS = ("item_id", "price", "currency", "gtin", "product_id", "image", "availability")
 LABEL_COLUMNS = ("vendor", "category_id", "category_path", "labelled_by", "labelled_at", "delivered_at")
 Format = Literal["csv", "tsv", "jsonl", "parquet"]
 COLUMNS = FACT_COLUMNS + TEXT_COLUMNS + LABEL_COLUMNS
@@ -51,6 +51,7 @@ class Rules(_Part):
     max_drop: float | None = Field(default=None, gt=0, le=1)
     price_decimal: Literal["auto", ".", ","] = "auto"
     currency: str | None = Field(default=None, pattern="^[A-Z]{3}$")
+    repair_mojibake: bool = False
 
 
 class Delivery(_Part):
