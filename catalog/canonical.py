@@ -7,21 +7,29 @@ from dataclasses import dataclass
 import polars as pl
 
 from catalog.availability import read_availability
-from catalog.currencies import is_currency, read_currency
 from catalog.errors import CatalogError
 from catalog.feeds import RawBatch
-from catalog.gtin import read_gtin
+from catalog.gtin import gtins
 from catalog.image_references import references, usable
-from catalog.mapping import Mapping, Rules
+from catalog.mapping import Mapping
 from catalog.pictures import Picture, Pictures
-from catalog.prices import Price, read_price
+from catalog.price_columns import with_prices
 from catalog.texts import flagged, with_texts
 from schemas.items import IMAGE_STATUSES, RULE_NAMES, Item, Reject
 
-PRICE = pl.Decimal(18, 4)
 _CONTENT = ("title", "description", "brand", "vendor_category", "attributes", "image_hash")
 _INPUT = ("vendor", *_CONTENT)  # the model knows vendors: two who say the same may mean different things
-_ROW = (*_CONTENT, "item_id", "price", "currency", "gtin_text", "product_id", "image_text", "image_status", "availability")
+_ROW = (
+    *_CONTENT,
+    "item_id",
+    "price",
+    "currency",
+    "gtin_text",
+    "product_id",
+    "image_text",
+    "image_status",
+    "availability",
+)
 _WRAPPED = r'^="(.*)"$'  # how a spreadsheet is told to keep the zeros of an id
 _SCIENTIFIC = r"^\d+([.,]\d+)?[eE]\+?\d+$"
 
@@ -104,7 +112,9 @@ def _canonical(rows: pl.DataFrame, mapping: Mapping, pictures: Pictures) -> Cano
     broken = details.select("line", rule=_first_broken(details))
     as_json = pl.struct(pl.exclude("line", "raw", "nul")).struct.json_encode()
     delivered = rows.select("line", raw=pl.coalesce("raw", as_json))
-    rejects = broken.join(wide.select("line", "vendor", "item_id", "unread_price"), on="line").join(delivered, on="line")
+    rejects = broken.join(wide.select("line", "vendor", "item_id", "unread_price"), on="line").join(
+        delivered, on="line"
+    )
     detail = pl.when(pl.col("rule") == "bad_price").then("unread_price")
     return Canonical(items, rejects.with_columns(detail=detail).select(_reject_columns()))
 
@@ -118,39 +128,7 @@ def _first_broken(details: pl.DataFrame) -> pl.Expr:
 
 
 def _with_facts(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
-    return _with_availability(_with_codes(_with_prices(rows, mapping)))
-
-
-def _with_prices(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
-    """price, currency and their flags; `unread_price` is what stands in a cell that is no price at all."""
-    given = ["price_text", "currency_text"]
-    rows = rows.rename({"price": "price_text", "currency": "currency_text"})
-    cells = rows.select(given).unique().filter(pl.any_horizontal(pl.all().is_not_null()))
-    read = [_price(*cell, mapping.rules) for cell in cells.iter_rows()]
-    known = cells.with_columns(
-        pl.Series("price", [price.amount for price in read], dtype=PRICE),
-        pl.Series("currency", [price.currency for price in read], dtype=pl.String),
-        pl.Series("price_flags", [list(price.flags) for price in read], dtype=pl.List(pl.String)),
-    )
-    rows = rows.join(known, on=given, how="left", maintain_order="left", nulls_equal=True)
-    rows = rows.with_columns(pl.col("price_flags").fill_null([]))
-    told = pl.col("price").is_not_null() | pl.any_horizontal(
-        pl.col("price_flags").list.contains(why) for why in ("negative_price", "no_price")
-    )
-    return rows.with_columns(flagged(pl.col("price_flags")), unread_price=pl.when(~told).then("price_text"))
-
-
-def _price(text: str | None, currency_text: str | None, rules: Rules) -> Price:
-    """The price of a row; its currency is that of the column, else of the cell, else the vendor's."""
-    stated = read_currency(currency_text, rules.currency) if currency_text else None
-    price = read_price(text, rules.price_decimal, stated or rules.currency) if text else Price(None)
-    default = rules.currency if price.amount is not None else None
-    flags = [*price.flags]
-    if currency_text and not stated and not is_currency(currency_text):
-        flags.append("bad_currency")
-    if stated and price.currency and stated != price.currency:
-        flags.append("currency_conflict")
-    return Price(price.amount, stated or price.currency or default, tuple(flags))
+    return _with_availability(_with_codes(with_prices(rows, mapping.rules)))
 
 
 def _with_codes(rows: pl.DataFrame) -> pl.DataFrame:
@@ -158,16 +136,7 @@ def _with_codes(rows: pl.DataFrame) -> pl.DataFrame:
     codes = ("item_id", "gtin", "product_id")
     rows = rows.with_columns(*(pl.col(name).str.replace(_WRAPPED, "$1").alias(name) for name in codes))
     rows = rows.rename({"gtin": "gtin_text"})
-    texts = rows["gtin_text"].drop_nulls().unique()
-    read = [read_gtin(text) for text in texts]
-    known = pl.DataFrame(
-        {
-            "gtin_text": texts,
-            "gtin": pl.Series([gtin for gtin, _ in read], dtype=pl.String),
-            "gtin_flag": pl.Series([flag for _, flag in read], dtype=pl.String),
-        }
-    )
-    rows = rows.join(known, on="gtin_text", how="left", maintain_order="left")
+    rows = rows.join(gtins(rows["gtin_text"]), on="gtin_text", how="left", maintain_order="left")
     parent = pl.concat_str("vendor", pl.lit(":"), "product_id")
     product = pl.coalesce(parent, pl.concat_str(pl.lit("gtin:"), pl.col("gtin").str.zfill(14)))
     scientific = pl.when(pl.col("item_id").str.contains(_SCIENTIFIC)).then(pl.lit("id_scientific"))

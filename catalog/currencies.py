@@ -10,7 +10,9 @@ CODES = frozenset(
     UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG""".split()  # noqa: SIM905 - 150 quoted strings would take 150 lines
 )
 # ISO 4217's exponents other than two: three digits after a point mean nothing in the first, something in the second.
-WHOLE = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())  # noqa: SIM905
+WHOLE = frozenset(
+    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
+)
 THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 _NAMES = {
     "€": "EUR", "euro": "EUR", "euros": "EUR", "us$": "USD", "$us": "USD", "dollar": "USD", "dollars": "USD",
@@ -24,12 +26,38 @@ _NAMES = {
     "sfr": "CHF", "fr.": "CHF", "rmb": "CNY", "元": "CNY", "円": "JPY", "rp": "IDR", "rp.": "IDR", "rm": "MYR",
     "د.ك": "KWD", "د.ك.": "KWD", "ر.س": "SAR", "ر.س.": "SAR", "﷼": "SAR", "د.إ": "AED", "د.إ.": "AED", "ج.م": "EGP",
     "ج.م.": "EGP", "ر.ق": "QAR", "ر.ق.": "QAR", "ر.ع": "OMR", "ر.ع.": "OMR", "د.ب": "BHD", "د.ب.": "BHD",
-}  # fmt: skip  # noqa: RUF001
+}  # fmt: skip
 # Signs of several countries: the one meant when nobody says, and the others.
 _SHARED: dict[str, tuple[str | None, frozenset[str]]] = {
     "$": (
         "USD",
-        frozenset("ARS AUD BBD BMD BND BSD BZD CAD CLP COP FJD GYD HKD JMD LRD MXN NAD NZD SGD TTD TWD UYU XCD".split()),
+        frozenset(
+            [
+                "ARS",
+                "AUD",
+                "BBD",
+                "BMD",
+                "BND",
+                "BSD",
+                "BZD",
+                "CAD",
+                "CLP",
+                "COP",
+                "FJD",
+                "GYD",
+                "HKD",
+                "JMD",
+                "LRD",
+                "MXN",
+                "NAD",
+                "NZD",
+                "SGD",
+                "TTD",
+                "TWD",
+                "UYU",
+                "XCD",
+            ]
+        ),
     ),
     "£": ("GBP", frozenset({"EGP", "FKP", "GIP", "LBP", "SHP", "SYP"})),
     "¥": ("JPY", frozenset({"CNY"})),

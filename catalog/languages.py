@@ -8,7 +8,7 @@ import polars as pl
 
 LONGEST = 300  # characters looked at: more of them change few answers
 FEWEST = 20  # letters; below that names of brands decide
-SUREST = 0.6  # of the model's probability; text in two languages seldom reaches it
+SUREST = 0.7  # of the model's probability; text in two languages seldom reaches it
 _NO_LETTERS = re.compile(r"[\W\d_]+")
 
 

@@ -9,7 +9,7 @@ import re
 
 import polars as pl
 
-LONGEST_MARKUP = 200_000  # characters of a cell that are looked at: text is cut to far less afterwards
+LONGEST_MARKUP = 1_000_000  # characters of a cell that are looked at; text is cut to far less afterwards
 _BLOCKS = (
     "address|article|aside|blockquote|body|br|button|caption|center|dd|details|dialog|div|dl|dt|fieldset|figcaption|"
     "figure|footer|form|frame|frameset|h[1-6]|header|hr|html|iframe|img|legend|li|main|menu|nav|object|ol|optgroup|"

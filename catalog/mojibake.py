@@ -79,11 +79,14 @@ READINGS = (
 )
 SUSPECT = "|".join(reading.suspect for reading in READINGS)
 _SUSPECT = re.compile(_python(SUSPECT))
+_HIGH = re.compile(r"[^\x00-\x7f]{2,}")
+# What may follow a capital in sound text, and with it makes the bytes of another letter.
+_CLOSING = "\u00a0\u00ab\u00ae\u00b0\u00b2\u00b3\u00bb\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u2122\u203a"
 
 
 def badness(text: str) -> int:
     """How many places of a text look like UTF-8 read as something else."""
-    return sum(1 for _ in _SUSPECT.finditer(text))
+    return sum(len(_SUSPECT.findall(stretch)) for stretch in _HIGH.findall(text))
 
 
 def mended(text: str) -> str:
@@ -93,23 +96,21 @@ def mended(text: str) -> str:
     the whole then looks less spoilt. The same text always gives the same answer.
     """
     for _ in range(_ROUNDS):
-        before = badness(text)
-        if not before:
+        best = min(_attempts(text), key=lambda attempt: attempt[0])[1]
+        if best == text:
             break
-        best = min(_attempts(text), key=lambda attempt: attempt[0])
-        if best[0] >= before:
-            break
-        text = best[1]
+        text = best
     return text
 
 
 def _attempts(text: str) -> Iterator[tuple[int, str]]:
+    yield badness(text), text
     for reading in READINGS:
         decoded: list[str] = []
         found = _mend(text, reading, decoded)
         # one letter of another script is no word of it
-        alone = len(_FOREIGN.findall("".join(decoded))) == 1
-        yield (badness(text) if alone else badness(found)), found
+        if decoded and len(_FOREIGN.findall("".join(decoded))) != 1:
+            yield badness(found), found
 
 
 def _mend(text: str, reading: Reading, decoded: list[str]) -> str:
@@ -119,7 +120,7 @@ def _mend(text: str, reading: Reading, decoded: list[str]) -> str:
             meant = bytes(reading.byte[ord(letter)] for letter in piece).decode("utf-8")
         except UnicodeDecodeError:
             return piece
-        if not _PLAUSIBLE.fullmatch(meant) or _breaks_capitals(text, found, meant):
+        if not _PLAUSIBLE.fullmatch(meant) or _ends_in_capitals(text, found):
             return piece
         decoded.append(meant)
         return meant
@@ -127,7 +128,7 @@ def _mend(text: str, reading: Reading, decoded: list[str]) -> str:
     return reading.pieces.sub(replaced, text)
 
 
-def _breaks_capitals(text: str, found: re.Match[str], meant: str) -> bool:
-    """A small letter after a capital and before none: 'LÃ 100%' (wool) is not 'Là 100%'."""
-    before, after = text[found.start() - 1 : found.start()], text[found.end() : found.end() + 1]
-    return len(meant) == 1 and meant.islower() and before.isupper() and not after.islower()
+def _ends_in_capitals(text: str, found: re.Match[str]) -> bool:
+    """A capital letter and a closing sign after other capitals: 'LÃ 100%' (wool) is not 'Là 100%'."""
+    piece, before, after = found.group(), text[found.start() - 1 : found.start()], text[found.end() : found.end() + 1]
+    return len(piece) == 2 and piece[1] in _CLOSING and piece[0] != "Â" and before.isupper() and not after.isalpha()

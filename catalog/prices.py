@@ -15,16 +15,66 @@ _NO_CENTS = re.compile(r"(?<=[0-9])[.,]\s?-{1,2}(?!\s*[0-9])")  # 12.- and 49,--
 _EURO_BETWEEN = re.compile(r"([0-9])\s?€\s?([0-9]{2})(?![0-9.,])")  # 12€90
 _RANGE = re.compile(r"-|\.{2,3}|to|bis|till|a|à|до|al|~")
 _FROM = frozenset(
-    "from ab desde de à a partir od от від da vanaf fra från frå starting at alkaen min. începând lähtien من".split()
+    [
+        "from",
+        "ab",
+        "desde",
+        "de",
+        "à",
+        "a",
+        "partir",
+        "od",
+        "от",
+        "від",
+        "da",
+        "vanaf",
+        "fra",
+        "från",
+        "frå",
+        "starting",
+        "at",
+        "alkaen",
+        "min.",
+        "începând",
+        "lähtien",
+        "من",
+    ]
 )
-_WITH_TAX = frozenset("incl incl. inkl inkl. inc. mwst mwst. ust ust. vat iva tva ttc btw moms dph gst с ндс з пдв".split())
+_WITH_TAX = frozenset(
+    [
+        "incl",
+        "incl.",
+        "inkl",
+        "inkl.",
+        "inc.",
+        "mwst",
+        "mwst.",
+        "ust",
+        "ust.",
+        "vat",
+        "iva",
+        "tva",
+        "ttc",
+        "btw",
+        "moms",
+        "dph",
+        "gst",
+        "с",
+        "ндс",
+        "з",
+        "пдв",
+    ]
+)
 # What stands for a price that is not told; compared without spaces and in lower case.
 _UNTOLD = frozenset(
     """- -- n/a na null none nan tba tbd onrequest priceonrequest callforprice call askforprice poa aufanfrage
     preisaufanfrage surdemande prixsurdemande aconsultar consultar surichiesta sobconsulta nazapytanie nadotaz позапросу
     ценапозапросу запитом зазапитом договорная договірна уточняйте""".split()  # noqa: SIM905 - a line a word
 )
-_SAME = str.maketrans({"\u2019": "'", "\u00b4": "'", "\u02bc": "'", "\u2212": "-", "\u2010": "-", "\u2011": "-"} | dict.fromkeys("\u2012\u2013\u2014\u2015", "-"))
+_SAME = str.maketrans(
+    {"\u2019": "'", "\u00b4": "'", "\u02bc": "'", "\u2212": "-", "\u2010": "-", "\u2011": "-"}
+    | dict.fromkeys("\u2012\u2013\u2014\u2015", "-")
+)
 _ARABIC_DECIMAL, _ARABIC_THOUSANDS = "\u066b", "\u066c"
 _TENTH_OF_MILLIS = Decimal("0.0001")
 _LIMIT = Decimal(10) ** 14
@@ -58,19 +108,23 @@ def read_price(text: str, decimal: str = "auto", currency: str | None = None) ->
     if plain.lower().replace(" ", "") in _UNTOLD:
         return Price(None, None, ("no_price",))
     plain = _EURO_BETWEEN.sub(r"\1.\2 €", _NO_CENTS.sub("", _UNIT.sub(" ", plain)))
+    return _around(plain, decimal, currency)
+
+
+def _around(plain: str, decimal: str, currency: str | None) -> Price:
+    """Splits a cell into its numbers and the words around them, which must be known ones."""
     numbers = _NUMBER.findall(plain)
-    if not 1 <= len(numbers) <= 2:
+    around = _NUMBER.split(plain)
+    if not 1 <= len(numbers) <= 2 or not all(_is_range(part) for part in around[1:-1]):
         return Price(None)
-    before, *between, after = _NUMBER.split(plain)
+    before, *between, after = around
     words, flags = _words(f"{before} {after}")
     if between:
-        if not _is_range(between[0]):
-            return Price(None)
         inner, _ = _words(between[0])
         words, flags = words + [word for word in inner if not _RANGE.fullmatch(word.lower())], ["price_range"]
-    own = next((code for word in words if (code := read_currency(word, currency))), None)
     if not all(is_currency(word) for word in words):
         return Price(None)
+    own = next((code for word in words if (code := read_currency(word, currency))), None)
     if "-" in before:
         return Price(None, own, ("negative_price",))
     return _read(numbers, own, flags, (decimal, own or currency))
@@ -137,7 +191,7 @@ def _grouped(whole: str) -> bool:
     sizes = [len(group) for group in groups]
     if len(signs) > 1 or not first or sizes[-1] != 3:
         return False
-    return len(first) <= 3 and set(sizes) == {3} or signs == {","} and len(first) <= 2 and set(sizes[:-1]) == {2}
+    return (len(first) <= 3 and set(sizes) == {3}) or (signs == {","} and len(first) <= 2 and set(sizes[:-1]) == {2})
 
 
 def _decimal_sign(number: str, currency: str | None) -> tuple[str, bool]:

@@ -1,5 +1,6 @@
 """Delivered text in one form: misread bytes mended if the vendor's form says so, words instead of HTML, length bounded."""
 
+import json
 from collections.abc import Callable
 
 import polars as pl
@@ -22,7 +23,7 @@ _INVISIBLE = (
 
 def plain_text(column: str) -> pl.Expr:
     """NFC, nothing invisible, single spaces, none at the ends; empty text is null."""
-    spaced = pl.col(column).str.normalize("NFC").str.replace_all(_INVISIBLE, "").str.replace_all(r"\s+", " ")
+    spaced = pl.col(column).str.normalize("NFC").str.replace_all(_INVISIBLE, "").str.replace_all(r"\s{2,}|[^\S ]", " ")
     return spaced.str.strip_chars().replace("", None)
 
 
@@ -73,10 +74,21 @@ def _mended(rows: pl.DataFrame, texts: list[str], *, repair: bool) -> pl.DataFra
     rows = rows.with_columns(flags=flagged(flag))
     if not repair:
         return rows.with_columns(raw_text=pl.lit(None, pl.String))
-    as_delivered = [pl.when(changed[name]).then(pl.col(name)).alias(f"\0{name}") for name in better]
-    rows = rows.with_columns(*as_delivered)
-    names = {f"\0{name}": name for name in better}
-    return rows.with_columns(attributes.as_json(names).alias("raw_text"), *better.values()).drop(names)
+    raw_text = _as_json([rows[name].zip_with(changed[name], _nothing(rows)) for name in better])
+    return rows.with_columns(raw_text, *better.values())
+
+
+def _nothing(rows: pl.DataFrame) -> pl.Series:
+    return pl.Series([None], dtype=pl.String).new_from_index(0, rows.height)
+
+
+def _as_json(columns: list[pl.Series]) -> pl.Series:
+    """Raw text may hold line ends and control characters, so this is no expression; only mended rows have any."""
+    found = []
+    for cells in zip(*columns, strict=True):
+        filled = {column.name: cell for column, cell in zip(columns, cells, strict=True) if cell is not None}
+        found.append(json.dumps(filled, ensure_ascii=False) if filled else None)
+    return pl.Series("raw_text", found, dtype=pl.String)
 
 
 def replaced(column: pl.Series, suspect: str, better: Callable[[str], str]) -> pl.Series:
