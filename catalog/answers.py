@@ -10,7 +10,6 @@ from pathlib import Path
 
 import polars as pl
 
-from catalog.canonical import plain_text
 from catalog.deliveries import VENDOR
 from catalog.errors import FeedRefused
 from catalog.feeds import RawBatch, read_rows
@@ -18,6 +17,7 @@ from catalog.labels import CategoryNames
 from catalog.mapping import Mapping, feed_format
 from catalog.records import open_rows
 from catalog.settings import Feeds
+from catalog.texts import plain_text
 
 MOST = 10  # candidates of an item; what a prediction keeps
 REJECT = ("line", "vendor", "item_id", "rule", "detail", "raw")

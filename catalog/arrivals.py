@@ -14,14 +14,15 @@ import polars as pl
 from catalog.canonical import Canonical
 from catalog.errors import CatalogError
 from catalog.jobs import digest, now
+from catalog.languages import languages
 from catalog.store import Store
 
 _ARRIVED = """CREATE OR REPLACE TEMP TABLE arrived (
     line BIGINT, vendor VARCHAR, item_id VARCHAR, row_hash VARCHAR, input_hash VARCHAR, title VARCHAR,
     description VARCHAR, brand VARCHAR, price DECIMAL(18, 4), currency VARCHAR, gtin VARCHAR, product_id VARCHAR,
     vendor_category VARCHAR, attributes VARCHAR, image VARCHAR, image_hash VARCHAR, image_status VARCHAR,
-    flags VARCHAR[], price_text VARCHAR, raw VARCHAR, category_id VARCHAR, who VARCHAR, decided_at TIMESTAMPTZ,
-    action VARCHAR)"""
+    images VARCHAR[], availability VARCHAR, raw_text VARCHAR, flags VARCHAR[], unread_price VARCHAR, raw VARCHAR,
+    category_id VARCHAR, who VARCHAR, decided_at TIMESTAMPTZ, action VARCHAR)"""
 _TURNED_AWAY = """CREATE OR REPLACE TEMP TABLE turned_away (
     line BIGINT, vendor VARCHAR, item_id VARCHAR, rule VARCHAR, detail VARCHAR, raw VARCHAR)"""
 
@@ -67,7 +68,7 @@ _NEXT_TURNED_AWAY = "SELECT * FROM turned_away WHERE line > ? AND vendor = ? ORD
 
 # Refused for what they are, not for how they were read: only other files help.
 NOT_READ_AGAIN = frozenset({"symlink", "bad_vendor_name", "bad_manifest", "manifest_mismatch"})
-_NOT_ITEM_COLUMNS = ("line", "price_text", "raw", "category_id", "who", "decided_at", "action", "verdict", "unseen")
+_NOT_ITEM_COLUMNS = ("line", "unread_price", "raw", "category_id", "who", "decided_at", "action", "verdict", "unseen")
 
 
 @dataclass(frozen=True)
@@ -236,7 +237,7 @@ def _parts(store: Store, sql: str, vendor: str, batch_rows: int) -> Iterable[pl.
 
 
 def _append(store: Store, part: pl.DataFrame, number: int, marks: dict[str, pl.Expr]) -> None:
-    fresh = part.filter(pl.col("verdict").is_in(["new", "changed"]), "unseen")
+    fresh = _with_language(store, part.filter(pl.col("verdict").is_in(["new", "changed"]), "unseen"))
     store.append("items", fresh.drop(_NOT_ITEM_COLUMNS).with_columns(**marks, created_at=pl.lit(now())))
     seen = part.filter(pl.col("verdict") != "differing")
     stays = pl.col("action").is_null()
@@ -254,6 +255,22 @@ def _append(store: Store, part: pl.DataFrame, number: int, marks: dict[str, pl.E
         detail=pl.lit("several rows have this id and say different things"),
     )
     store.append("rejects", refused.with_columns(**marks))
+
+
+def _with_language(store: Store, fresh: pl.DataFrame) -> pl.DataFrame:
+    """Known text keeps its language: a night that only changes prices detects nothing."""
+    known = pl.DataFrame(schema={"input_hash": pl.String, "language": pl.String})
+    if (fresh["verdict"] == "changed").any():
+        with store.frame("fresh", fresh.select("input_hash")):
+            known = store.query(
+                """SELECT input_hash, any_value(language) AS language FROM items
+                   WHERE input_hash IN (SELECT input_hash FROM fresh) AND language IS NOT NULL GROUP BY input_hash"""
+            )
+    fresh = fresh.join(known, on="input_hash", how="left", maintain_order="left")
+    unknown = pl.col("language").is_null()
+    todo = fresh.filter(unknown)
+    found = languages(todo["title"], todo["description"])
+    return pl.concat([fresh.filter(~unknown), todo.with_columns(found)]).sort("line")
 
 
 def _conserved(store: Store, delivery_id: str, rows: int) -> None:

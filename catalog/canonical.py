@@ -1,30 +1,35 @@
 """From delivered text to canonical items: one form for what means the same, hashes of it, and the rows that fail."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
 
+from catalog.availability import read_availability
 from catalog.errors import CatalogError
-from catalog.feeds import ATTRIBUTE, RawBatch
-from catalog.mapping import FACT_COLUMNS, LABEL_COLUMNS, TEXT_COLUMNS, Mapping
-from catalog.markup import ENTITY, TAG, html_text
-from catalog.pictures import Pictures
-from catalog.prices import read_currency, read_gtin, read_price
+from catalog.feeds import RawBatch
+from catalog.gtin import gtins
+from catalog.image_references import references, usable
+from catalog.mapping import Mapping
+from catalog.pictures import Picture, Pictures
+from catalog.price_columns import with_prices
+from catalog.texts import flagged, with_texts
 from schemas.items import IMAGE_STATUSES, RULE_NAMES, Item, Reject
 
-LONGEST = {"title": 500, "description": 5_000, "brand": 200, "vendor_category": 500}
-LONGEST_ATTRIBUTE = 500
-PRICE = pl.Decimal(18, 4)
-# Control, zero-width and direction-changing characters; joiners (U+200C, U+200D) carry meaning in several scripts.
-_INVISIBLE = (
-    "[\u0000-\u0008\u000e-\u001f\u007f-\u0084\u0086-\u009f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
-)
 _CONTENT = ("title", "description", "brand", "vendor_category", "attributes", "image_hash")
 _INPUT = ("vendor", *_CONTENT)  # the model knows vendors: two who say the same may mean different things
-_ROW = (*_CONTENT, "item_id", "price", "currency", "gtin_text", "product_id", "image_text", "image_status")
+_ROW = (
+    *_CONTENT,
+    "item_id",
+    "price",
+    "currency",
+    "gtin_text",
+    "product_id",
+    "image_text",
+    "image_status",
+    "availability",
+)
 _WRAPPED = r'^="(.*)"$'  # how a spreadsheet is told to keep the zeros of an id
 _SCIENTIFIC = r"^\d+([.,]\d+)?[eE]\+?\d+$"
 
@@ -97,7 +102,7 @@ def _unexpected(row: pl.DataFrame, error: Exception) -> pl.DataFrame:
 
 
 def _canonical(rows: pl.DataFrame, mapping: Mapping, pictures: Pictures) -> Canonical:
-    wide = _with_hashes(_with_pictures(_with_codes(_with_prices(_with_text(rows), mapping)), pictures))
+    wide = _with_hashes(_with_pictures(_with_facts(with_texts(rows, mapping), mapping), pictures))
     kept = wide.select(*Item.column_names())
     found = Item.filter(kept)
     items = found.result.with_columns(pl.col("image_status").cast(pl.String))
@@ -107,8 +112,10 @@ def _canonical(rows: pl.DataFrame, mapping: Mapping, pictures: Pictures) -> Cano
     broken = details.select("line", rule=_first_broken(details))
     as_json = pl.struct(pl.exclude("line", "raw", "nul")).struct.json_encode()
     delivered = rows.select("line", raw=pl.coalesce("raw", as_json))
-    rejects = broken.join(wide.select("line", "vendor", "item_id", "price_text"), on="line").join(delivered, on="line")
-    detail = pl.when(pl.col("rule") == "bad_price").then("price_text")
+    rejects = broken.join(wide.select("line", "vendor", "item_id", "unread_price"), on="line").join(
+        delivered, on="line"
+    )
+    detail = pl.when(pl.col("rule") == "bad_price").then("unread_price")
     return Canonical(items, rejects.with_columns(detail=detail).select(_reject_columns()))
 
 
@@ -120,113 +127,44 @@ def _first_broken(details: pl.DataFrame) -> pl.Expr:
     return pl.coalesce(*chosen)
 
 
-def plain_text(column: str) -> pl.Expr:
-    """NFC, nothing invisible, single spaces, none at the ends; empty text is null."""
-    spaced = pl.col(column).str.normalize("NFC").str.replace_all(_INVISIBLE, "").str.replace_all(r"\s+", " ")
-    return spaced.str.strip_chars().replace("", None)
-
-
-def _with_text(rows: pl.DataFrame) -> pl.DataFrame:
-    absent = [name for name in (*FACT_COLUMNS, *TEXT_COLUMNS) if name not in rows.columns]
-    rows = rows.with_columns(*(pl.lit(None, pl.String).alias(name) for name in absent))
-    attributes = [name for name in rows.columns if name.startswith(ATTRIBUTE)]
-    texts = [*TEXT_COLUMNS, *attributes]
-    rows = rows.with_columns(*(_without_html(rows[name]) for name in texts))
-    labels = [name for name in LABEL_COLUMNS if name in rows.columns]
-    rows = rows.with_columns(*(plain_text(name) for name in (*FACT_COLUMNS, *texts, *labels)))
-    flags = [pl.when("nul").then(pl.lit("nul_removed"))]
-    for name in texts:
-        longest = LONGEST.get(name, LONGEST_ATTRIBUTE)
-        flags.append(pl.when(pl.col(name).str.len_chars() > longest).then(pl.lit(f"{name}_cut")))
-    rows = rows.with_columns(flags=pl.concat_list(*flags))
-    rows = rows.with_columns(*(pl.col(name).str.slice(0, LONGEST.get(name, LONGEST_ATTRIBUTE)) for name in texts))
-    return rows.with_columns(_attributes(rows, attributes))
-
-
-def _without_html(column: pl.Series) -> pl.Series:
-    marked = column.str.contains(f"{TAG}|{ENTITY}").fill_null(False)
-    if not marked.any():
-        return column
-    found = column.filter(marked).unique()
-    words = [html_text(text) for text in found]
-    return column.replace(found, pl.Series(words, dtype=pl.String))
-
-
-def _attributes(rows: pl.DataFrame, columns: list[str]) -> pl.Series:
-    """JSON of the filled attributes, ordered by name."""
-    names = sorted(columns)
-    if not names:
-        return pl.Series("attributes", [None] * rows.height, dtype=pl.String)
-    short = [name.removeprefix(ATTRIBUTE) for name in names]
-    found = []
-    for cells in rows.select(names).iter_rows():
-        filled = {name: cell for name, cell in zip(short, cells, strict=True) if cell}
-        found.append(json.dumps(filled, ensure_ascii=False) if filled else None)
-    return pl.Series("attributes", found, dtype=pl.String)
-
-
-def _with_prices(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
-    texts = rows["price"].drop_nulls().unique()
-    read = [read_price(text, mapping.rules.price_decimal) for text in texts]
-    known = pl.DataFrame(
-        {
-            "price_text": texts,
-            "price": pl.Series([price for price, _, _ in read], dtype=PRICE),
-            "own_currency": pl.Series([currency for _, currency, _ in read], dtype=pl.String),
-            "guessed": pl.Series([guessed for _, _, guessed in read], dtype=pl.Boolean),
-        }
-    )
-    codes = rows["currency"].drop_nulls().unique()
-    currencies = pl.DataFrame(
-        {"currency": codes, "code": pl.Series([read_currency(code) for code in codes], dtype=pl.String)}
-    )
-    rows = rows.rename({"price": "price_text"}).join(known, on="price_text", how="left", maintain_order="left")
-    rows = rows.join(currencies, on="currency", how="left", maintain_order="left")
-    odd = pl.col("currency").is_not_null() & pl.col("code").is_null()
-    default = pl.when(pl.col("price").is_not_null()).then(pl.lit(mapping.rules.currency, pl.String))
-    return rows.with_columns(
-        _flagged(
-            pl.when("guessed").then(pl.lit("price_guessed")),
-            pl.when(odd).then(pl.lit("bad_currency")),
-        ),
-        currency=pl.coalesce("code", "own_currency", default),
-    )
-
-
-def _flagged(*flags: pl.Expr) -> pl.Expr:
-    return pl.col("flags").list.concat(pl.concat_list(*flags))
+def _with_facts(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    return _with_availability(_with_codes(with_prices(rows, mapping.rules)))
 
 
 def _with_codes(rows: pl.DataFrame) -> pl.DataFrame:
     """Ids and GTINs as text, with flags for what a spreadsheet may have done to them."""
     codes = ("item_id", "gtin", "product_id")
     rows = rows.with_columns(*(pl.col(name).str.replace(_WRAPPED, "$1").alias(name) for name in codes))
-    texts = rows["gtin"].drop_nulls().unique()
-    read = [read_gtin(text) for text in texts]
-    known = pl.DataFrame(
-        {
-            "gtin_text": texts,
-            "gtin": pl.Series([gtin for gtin, _ in read], dtype=pl.String),
-            "gtin_flag": pl.Series([flag for _, flag in read], dtype=pl.String),
-        }
-    )
-    rows = rows.rename({"gtin": "gtin_text"}).join(known, on="gtin_text", how="left", maintain_order="left")
-    scientific = pl.col("item_id").str.contains(_SCIENTIFIC) | pl.col("gtin_text").str.contains(_SCIENTIFIC)
+    rows = rows.rename({"gtin": "gtin_text"})
+    rows = rows.join(gtins(rows["gtin_text"]), on="gtin_text", how="left", maintain_order="left")
     parent = pl.concat_str("vendor", pl.lit(":"), "product_id")
     product = pl.coalesce(parent, pl.concat_str(pl.lit("gtin:"), pl.col("gtin").str.zfill(14)))
+    scientific = pl.when(pl.col("item_id").str.contains(_SCIENTIFIC)).then(pl.lit("id_scientific"))
     return rows.with_columns(
-        _flagged(pl.col("gtin_flag"), pl.when(scientific).then(pl.lit("id_scientific"))),
-        item_id=pl.col("item_id").replace("", None),
-        product_id=product,
+        flagged(pl.col("gtin_flag"), scientific), item_id=pl.col("item_id").replace("", None), product_id=product
     )
+
+
+def _with_availability(rows: pl.DataFrame) -> pl.DataFrame:
+    texts = rows["availability"].drop_nulls().unique()
+    states = pl.Series([read_availability(text) for text in texts], dtype=pl.String)
+    state = rows["availability"].replace_strict(texts, states, default=None, return_dtype=pl.String)
+    unknown = pl.when(pl.col("availability").is_not_null() & state.is_null()).then(pl.lit("unknown_availability"))
+    return rows.with_columns(flagged(unknown), availability=state)
 
 
 def _with_pictures(rows: pl.DataFrame, pictures: Pictures) -> pl.DataFrame:
-    found = [pictures.find(named) for named in rows["image"]]
-    return rows.rename({"image": "image_text"}).with_columns(
+    """`images`, all that were delivered, and of them the one to use: the first that can be read, else be fetched."""
+    rows = rows.with_columns(images=references(rows)).drop("image")
+    named = rows["images"].explode().drop_nulls().unique().to_list()
+    known: dict[str | None, Picture] = dict(zip(named, [pictures.find(name) for name in named], strict=True))
+    none = pictures.find(None)
+    found = [usable([known[name] for name in several]) or none for several in rows["images"]]
+    return rows.with_columns(
         pl.Series("image", [picture.image for picture in found], dtype=pl.String),
         pl.Series("image_hash", [picture.sha256 for picture in found], dtype=pl.String),
         pl.Series("image_status", [picture.status for picture in found], dtype=pl.Enum(IMAGE_STATUSES)),
+        image_text=pl.concat_str(pl.col("images").list.join("\0")),
     )
 
 
@@ -234,7 +172,7 @@ def _with_hashes(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(
         _hash(rows, _INPUT).alias("input_hash"),
         _hash(rows, _ROW).alias("row_hash"),
-        flags=pl.col("flags").list.drop_nulls().list.unique(maintain_order=True),
+        flags=pl.col("flags").list.unique(maintain_order=True),
     )
 
 

@@ -51,7 +51,8 @@ def _mapping_hash(file: Path) -> str:
     except CatalogError:
         return UNREADABLE
     read = {ours: mapping.wanted.get(ours, []) for ours in (*TEXT_FIELDS, "image")}
-    return digest(read, mapping.attributes, codecs.lookup(mapping.encoding).name)
+    mended = [True] if mapping.rules.repair_mojibake else []
+    return digest(read, mapping.attributes, codecs.lookup(mapping.encoding).name, *mended)
 
 
 def lost(before: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from catalog.canonical import Canonical, canonicalize, plain_text
+from catalog.canonical import Canonical, canonicalize
 from catalog.deliveries import VENDOR
 from catalog.errors import CatalogError, FeedRefused
 from catalog.feeds import RawBatch
@@ -16,6 +16,7 @@ from catalog.pictures import Pictures
 from catalog.store import Store
 from catalog.taxonomies import current_version
 from catalog.taxonomy import SEPARATOR, Taxonomy
+from catalog.texts import plain_text
 
 NOBODY = "catalogue"  # the vendor of labels that name none
 _MOST_SUGGESTIONS = 50  # each costs a comparison with every category

@@ -28,7 +28,7 @@ from catalog.unpacking import member_name
 from catalog.xml_paths import parse_path
 
 TEXT_COLUMNS = ("title", "description", "brand", "vendor_category")
-FACT_COLUMNS = ("item_id", "price", "currency", "gtin", "product_id", "image")
+FACT_COLUMNS = ("item_id", "price", "currency", "gtin", "product_id", "image", "availability")
 LABEL_COLUMNS = ("vendor", "category_id", "category_path", "labelled_by", "labelled_at", "delivered_at")
 Format = Literal["csv", "tsv", "jsonl", "json", "parquet", "xlsx", "xls", "xml"]
 ACTION = "action"
@@ -60,6 +60,7 @@ class Rules(Part):
     price_decimal: Literal["auto", ".", ","] = "auto"
     currency: str | None = Field(default=None, pattern="^[A-Z]{3}$")
     image_separator: str = Field(default="", max_length=5)
+    repair_mojibake: bool = False
 
 
 class Actions(Part):

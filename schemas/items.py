@@ -4,6 +4,7 @@ import dataframely as dy
 import polars as pl
 
 IMAGE_STATUSES = ("ok", "missing", "unreadable", "refused", "remote")
+AVAILABILITIES = ("in_stock", "out_of_stock", "preorder", "backorder", "discontinued")
 # The rule a person sees for what a column demands.
 RULE_NAMES = {
     "item_id|nullability": "missing_item_id",
@@ -24,21 +25,24 @@ class Item(dy.Schema):
     brand = dy.String(nullable=True)
     price = dy.Decimal(18, 4, nullable=True)
     currency = dy.String(nullable=True, regex="^[A-Z]{3}$")
+    availability = dy.String(nullable=True, check=lambda column: column.is_in(AVAILABILITIES))
     gtin = dy.String(nullable=True, regex=r"^(\d{8}|\d{12,14})$")
     product_id = dy.String(nullable=True)
     vendor_category = dy.String(nullable=True)
     attributes = dy.String(nullable=True)
     image = dy.String(nullable=True)
+    images = dy.List(dy.String(nullable=False), nullable=False)
     image_hash = dy.String(nullable=True, regex="^[0-9a-f]{64}$")
     image_status = dy.Enum(IMAGE_STATUSES, nullable=False)
     flags = dy.List(dy.String(nullable=False), nullable=False)
-    price_text = dy.String(nullable=True)
+    raw_text = dy.String(nullable=True)
+    unread_price = dy.String(nullable=True)
     raw = dy.String(nullable=True)
 
     @dy.rule()
     def bad_price(cls) -> pl.Expr:
         """A price was delivered and could not be read."""
-        return pl.col("price_text").is_null() | pl.col("price").is_not_null()
+        return pl.col("unread_price").is_null()
 
     @dy.rule()
     def nothing_to_classify(cls) -> pl.Expr:

@@ -157,6 +157,7 @@ def test_contract_columns_are_exactly_those_promised(store):
     assert columns("current_category") == [
         "vendor", "item_id", "title", "category_id", "path", "level_1", "level_2", "level_3", "level", "is_leaf",
         "outcome", "decided_by", "confidence", "certified_precision", "model_id", "policy_id", "run_id", "since",
+        "availability", "language",
     ]  # fmt: skip
     assert columns("review_backlog") == [
         "token", "vendor", "item_id", "group_id", "group_size", "title", "reason", "sentence",

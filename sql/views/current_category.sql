@@ -14,9 +14,11 @@
 -- policy_id: the policy it was placed under
 -- run_id: the run that settled it
 -- since: when it came to stand in this category
+-- availability: in_stock, out_of_stock, preorder, backorder or discontinued; NULL where the feed does not say
+-- language: ISO 639 code of its text; NULL where that is short or mixed
 CREATE OR REPLACE VIEW current_category AS
 SELECT
     p.vendor, p.item_id, p.title, p.category_id, coalesce(n.path, p.category_id) AS path, COLUMNS('^level_[0-9]+$'),
     n.level, n.is_leaf, p.outcome, p.decided_by, p.confidence, p.certified_precision, p.model_id, p.policy_id, p.run_id,
-    p.since
+    p.since, p.availability, p.language
 FROM placements p LEFT JOIN category_nodes n USING (category_id);
