@@ -17,7 +17,8 @@ from catalog.taxonomy import Taxonomy
 
 RETIRED = "retired"  # the verdict of a decision whose category is no longer one
 DECISIONS = "SELECT * FROM standing_decisions WHERE verdict = 'category' ORDER BY seq"
-PLACEMENTS = """SELECT * EXCLUDE (since, queued_at) FROM standing_routes
+# An item that is gone keeps its history as it was; should it come back, its place is read in today's ids.
+PLACEMENTS = """SELECT * EXCLUDE (since, queued_at) FROM standing_routes SEMI JOIN live_items USING (vendor, item_id)
                 WHERE has_category(outcome) AND category_id IS NOT NULL ORDER BY seq"""
 _TARGET = {"category_id": pl.String, "new_id": pl.String, "words": pl.String}
 
@@ -188,6 +189,15 @@ class Translation:
                 long.group_by("_at", maintain_order=True).agg(present), on="_at", how="left", maintain_order="left"
             )
         return frame.drop("_at")
+
+
+def standing_now(store: Store, todo: pl.DataFrame) -> pl.DataFrame:
+    """The rows with `standing_category` in today's ids, from those of `standing_version`, which is left out."""
+    for version in todo["standing_version"].unique().drop_nulls().sort():
+        ids = Translation.from_version(store, version).ids(pl.col("standing_category"))
+        of_it = pl.col("standing_version") == version
+        todo = todo.with_columns(standing_category=pl.when(of_it).then(ids).otherwise("standing_category"))
+    return todo.drop("standing_version")
 
 
 def model_translation(store: Store, model_id: str | None) -> Translation:

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from catalog import metrics, shortage
-from catalog.category_moves import model_translation
+from catalog.category_moves import RETIRED, model_translation
 from catalog.clusters import assert_no_leak, assign_splits, look_alike_clusters
 from catalog.errors import CatalogError
 from catalog.jobs import digest
@@ -62,11 +62,13 @@ def sample(store: Store, model_id: str, split: str) -> pl.DataFrame:
 
     An item without a prediction (imported answers may leave some out) stays, with nulls: it is a product that was not
     placed, and the same labels must stay the same set whichever model is certified on them. All ids are today's.
+    A label whose category was split or removed stays as well, with the category `retired`: placed anywhere it counts as
+    wrong, for leaving it out would hide errors.
     """
     found = store.query(
-        """SELECT s.vendor, s.item_id, s.cluster, d.category_id, p.* EXCLUDE (run_id, predicted_at, provider)
+        """SELECT s.vendor, s.item_id, s.cluster, coalesce(d.category_id, d.verdict) AS category_id, p.* EXCLUDE (run_id, predicted_at, provider)
            FROM example_splits s
-           JOIN standing_decisions d ON d.vendor = s.vendor AND d.item_id = s.item_id AND d.verdict = 'category'
+           JOIN standing_decisions d ON d.vendor = s.vendor AND d.item_id = s.item_id AND d.verdict IN ('category', 'retired')
            LEFT JOIN predictions p ON p.input_hash = s.input_hash AND p.model_id = s.model_id
            WHERE s.model_id = ? AND s.split = ? ORDER BY s.vendor, s.item_id""",
         [model_id, split],
@@ -89,8 +91,27 @@ def stated_dates(store: Store) -> tuple[datetime | None, datetime | None]:
 
 
 def fingerprint(calibration: pl.DataFrame) -> str:
-    """Names a set of calibration labels, so that repeated attempts on the same set are counted."""
-    return digest(calibration.select("vendor", "item_id", "category_id").sort("vendor", "item_id").rows())
+    """Names a set of calibration labels, so that repeated attempts on the same set are counted. Retired labels are left
+    out: a model trained on the new hierarchy does not have them."""
+    known = calibration.filter(pl.col("category_id") != RETIRED)
+    return digest(known.select("vendor", "item_id", "category_id").sort("vendor", "item_id").rows())
+
+
+def attempts(store: Store, labels: str) -> int:
+    """How many certificates were tried for on a set of labels, whatever its categories were called then."""
+    return store.one(
+        """WITH RECURSIVE same AS (
+               SELECT ?::VARCHAR AS name UNION SELECT n.before FROM calibration_names n JOIN same ON n.after = same.name
+           )
+           SELECT count(*) FROM certificates WHERE calibration_hash IN (SELECT name FROM same)""",
+        [labels],
+    )
+
+
+def calibration_names(store: Store) -> dict[str, str]:
+    """The name of each certified model's calibration labels, by model."""
+    models = store.query("SELECT DISTINCT model_id FROM certificates ORDER BY model_id")["model_id"]
+    return {model: fingerprint(sample(store, model, "calibration")) for model in models}
 
 
 def measured(calibration: pl.DataFrame, *, delta: float) -> dict[str, Any]:

@@ -6,6 +6,7 @@ means is the deepest category of ours in which nearly all of its products stand.
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import polars as pl
 
@@ -18,7 +19,7 @@ LEAST_ITEMS = 20  # products a mapping must have been seen on before a predictio
 LEAST_BOUND = 0.9  # and what the share that agreed with it is at least, said with CONFIDENCE
 CONFIDENCE = 0.95
 _LEVELS = re.compile(r"\s*[>|»]\s*|\s+/\s+")
-LEARNED = {
+LEARNED: dict[str, Any] = {
     "vendor": pl.String,
     "vendor_category": pl.String,
     "level": pl.Int32,

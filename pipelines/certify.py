@@ -55,7 +55,7 @@ def _issue(job: Job, model_id: str) -> Policy:
     store, routing = job.store, job.settings.routing
     calibration = examples.sample(store, model_id, "calibration")
     labels = examples.fingerprint(calibration)
-    attempt = 1 + (store.one("SELECT count(*) FROM certificates WHERE calibration_hash = ?", [labels]) or 0)
+    attempt = 1 + examples.attempts(store, labels)
     terms = Terms(
         model_id=model_id,
         min_level=routing.min_level,

@@ -3,7 +3,7 @@
 import polars as pl
 
 from catalog import ledger, routing
-from catalog.category_moves import model_translation
+from catalog.category_moves import model_translation, standing_now
 from catalog.jobs import Job, digest, now
 from catalog.taxonomies import latest_taxonomy
 from catalog.vendor_categories import with_conflicts
@@ -16,6 +16,7 @@ TODO = """
                d.decision_id, d.category_id AS decided_category, d.verdict AS decided_verdict, d.source AS decided_source,
                d.input_hash AS decided_input_hash, p.model_id,
                r.category_id AS standing_category, r.outcome AS standing_outcome,
+               r.taxonomy_version AS standing_version,
                r.certified_precision AS standing_certified_precision, r.confidence AS standing_probability, r.route_key,
                CASE WHEN d.verdict = 'retired' THEN d.note
                     WHEN d.verdict IS NULL AND r.reason = 'category_retired' AND r.outcome = 'review' THEN r.sentence END AS returned,
@@ -68,7 +69,7 @@ def run(job: Job, *, limit: int | None = None) -> int:
         todo = todo.head(limit)
     if not todo.height:
         return 0
-    todo = model_translation(store, model).predictions(todo)
+    todo = standing_now(store, model_translation(store, model).predictions(todo))
     held = ledger.vendor_category_rules(store, model, job.settings)
     todo = with_conflicts(todo, held, taxonomy)
     settled = routing.route(todo, policy, taxonomy).select(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from catalog import category_moves
+from catalog import category_moves, examples
 from catalog.category_map import CategoryMap, by_ids, read_map, write_map
 from catalog.errors import CatalogError
 from catalog.jobs import Counts, Job
@@ -39,10 +39,15 @@ def _replace(job: Job, file: Path, taxonomy: Taxonomy, map_file: Path | None) ->
     store, before = job.store, latest_taxonomy(job.store)
     moves = by_ids(before, taxonomy) if map_file is None else read_map(map_file, before, taxonomy)
     category_moves.require_nothing_lost(store, moves, _remedy(job, file, before, map_file))
+    names = examples.calibration_names(store)
     with store.transaction():
         save_taxonomy(store, taxonomy, str(file))
         category_moves.record(job, moves, store.one("SELECT max(seq) FROM taxonomies"))
-        return category_moves.migrate(job, moves, before, taxonomy)
+        counts = category_moves.migrate(job, moves, before, taxonomy)
+        for model, after in examples.calibration_names(store).items():
+            if names[model] != after:
+                store.append_row("calibration_names", before=names[model], after=after, run_id=job.run_id)
+    return counts
 
 
 def _remedy(job: Job, file: Path, before: Taxonomy, map_file: Path | None) -> str:

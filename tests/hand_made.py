@@ -125,10 +125,6 @@ def _taxonomy_and_model(store: Store) -> None:
         "learned_id": "l1", "seq": 1, "vendor": "bolt", "vendor_category": "Garten", "level": 1, "category_id": HOSES,
         "items": 30, "right_items": 29, "lower_bound": 0.85, "sources": ["label"], "learned_at": hour(2),
     })  # fmt: skip
-    rows(store, "vendor_category_said", {
-        "seq": 1, "vendor": "bolt", "vendor_category": "Garten", "category_id": HOSES, "taxonomy_version": "tax1",
-        "who": "anna", "said_at": hour(3),
-    })  # fmt: skip
     for n, model in enumerate(("m1", "m2"), start=1):
         rows(store, "models", {"model_id": model, "taxonomy_version": f"tax{n - 1}", "metrics": json.dumps(METRICS)})
         rows(store, "promotions", {"model_id": model, "seq": n, "action": "promote", "promoted_at": hour(n)})

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from hand_made import HOSES, IDS, KETTLES, PANS, PUZZLES, hand_made, hour, job, rows
 
-from catalog import grounds, review_queue, sheets, tokens, views
+from catalog import examples, grounds, review_queue, sheets, tokens, views
 from catalog.category_map import COLUMNS
 from catalog.category_moves import Translation
 from catalog.errors import CatalogError
@@ -321,3 +321,45 @@ def test_policies_name_today_s_departments() -> None:
     policy = Policy("m", 0.9, 0.05, leaf_groups={"1": 2.0, "3": 1.0}, review_departments=frozenset({"1", "2"}))
     found = grounds.translated(policy, Translation(to={"1": "one"}, lost={"3": "gone"}))
     assert found == replace(policy, leaf_groups={"one": 2.0}, review_departments=frozenset({"one", "2"}))
+
+
+def test_an_item_that_is_gone_keeps_its_history_and_comes_back_to_its_category(serving: Job) -> None:
+    """a4 stood at Kitchen and is gone; when it is delivered again its place is the renamed kitchen."""
+    renamed = {**IDS, "Home > Cooking": "k"}
+    del renamed["Home > Kitchen"]
+    renamed = {path.replace("Kitchen", "Cooking"): key for path, key in renamed.items()}
+    serving.store.execute("UPDATE routes SET taxonomy_version = 'tax1'")
+    before = serving.store.query("SELECT * FROM category_history WHERE item_id = 'a4'").rows()
+    taxonomy.run(serving, tree(serving, renamed), map_file=written(serving, [("11", "k", "renamed")]))
+    assert serving.store.query("SELECT * FROM category_history WHERE item_id = 'a4'").rows() == before
+    rows(serving.store, "deliveries", {
+        "delivery_id": "acme-3", "vendor": "acme", "delivery_no": 3, "run_id": serving.run_id, "kind": "delta",
+        "status": "accepted", "rows_in": 1, "received_at": hour(60),
+    })  # fmt: skip
+    rows(serving.store, "sightings", {
+        "delivery_id": "acme-3", "vendor": "acme", "delivery_no": 3, "line": 2, "item_id": "a4", "row_hash": "row-a4-1",
+        "input_hash": "in-a4", "status": "new",
+    })  # fmt: skip
+    route.run(serving)
+    assert standing(serving, "a4")[:3] == ("placed_at_parent", "k", "sticky")
+
+
+def test_another_id_makes_no_first_attempt_of_a_second_one(work: Job) -> None:
+    """The calibration labels of m2 are the same labels after the map, so an attempt on them is not the first."""
+    rows(work.store, "decisions", {
+        "decision_id": "d9", "seq": 9, "vendor": "bolt", "item_id": "b2", "input_hash": "in-b2", "verdict": "category",
+        "category_id": KETTLES, "source": "review", "decided_at": hour(30),
+    })  # fmt: skip
+    labels = examples.fingerprint(examples.sample(work.store, "m2", "calibration"))
+    work.store.execute("UPDATE certificates SET calibration_hash = ? WHERE model_id = 'm2'", [labels])
+    assert examples.attempts(work.store, labels) == 1
+    taxonomy.run(work, tree(work), map_file=written(work))
+    renamed = examples.fingerprint(examples.sample(work.store, "m2", "calibration"))
+    assert renamed != labels
+    assert examples.attempts(work.store, renamed) == 1
+    assert examples.attempts(work.store, "other labels") == 0
+
+
+def test_a_label_without_a_category_any_more_still_counts_against_the_model(work: Job) -> None:
+    taxonomy.run(work, tree(work), map_file=written(work))
+    assert examples.sample(work.store, "m2", "calibration")["category_id"].to_list() == ["retired"]

@@ -6,6 +6,10 @@ CREATE TABLE category_map (
     mapped_at TIMESTAMPTZ
 );
 
+-- Names of one and the same set of calibration labels, before and after its categories got other ids: renaming them must
+-- not make an attempt on them the first.
+CREATE TABLE calibration_names (before VARCHAR, after VARCHAR, run_id VARCHAR);
+
 -- Under which version of the hierarchy a certificate was earned: thresholds by department name its departments.
 ALTER TABLE certificates ADD COLUMN taxonomy_version VARCHAR;
 
