@@ -65,6 +65,16 @@ def test_every_line_of_the_form_has_its_reason(root: Path) -> None:
     assert not (root / "vendors" / "acme.toml").exists()
 
 
+def test_the_walk_through_in_the_docs_is_what_comes_out(root: Path) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "vendors.md").read_text(encoding="utf-8")
+    sent, form = (text.split(f"```{kind}\n", 1)[1].split("```", 1)[0] for kind in ("csv", "toml"))
+    path = root / "muster.csv"
+    path.write_bytes(sent.replace("\n", "\r\n").encode("windows-1252"))
+    vendor.propose(root, "muster", path)
+    assert (root / "vendors" / "muster.toml").read_text(encoding="utf-8") == form
+    assert vendor.check(root, "muster", path).good
+
+
 def test_what_only_the_vendor_knows_is_said_and_nothing_written(root: Path) -> None:
     text = table(["", "name", "price"], [[str(n), "the same lamp", "3.20"] for n in range(20)])
     path = wrote(root, text)

@@ -10,7 +10,7 @@ from charset_normalizer import from_bytes
 
 # Letters beyond ASCII that a language writes, and the encodings its files come in.
 _LATIN = {
-    "Western": ("windows-1252 iso-8859-15 cp850 mac-roman", "äöüß"),
+    "German": ("windows-1252 iso-8859-15 cp850 mac-roman", "äöüß"),
     "French": ("windows-1252 iso-8859-15 cp850 mac-roman", "àâçéèêëîïôùûüœ"),
     "Spanish": ("windows-1252 iso-8859-15 cp850 mac-roman", "áéíñóúü"),
     "Portuguese": ("windows-1252 iso-8859-15 cp850 mac-roman", "ãõâêôáéíóúàçü"),
@@ -108,7 +108,9 @@ def _guess(sample: bytes) -> Encoding:
     if score < 0.5:
         return Encoding("", "no encoding makes words of the bytes beyond ASCII", sure=False)
     why = f"not UTF-8; {name} makes {group} words of {letters:,} letters beyond ASCII"
-    rival = next((other for (points, _, kind), other in scored[1:] if points > score - 0.03 and kind != group), "")
+    read = _decoded(sample, name)
+    near = (other for (points, _, kind), other in scored[1:] if points > score - 0.03 and kind != group)
+    rival = next((other for other in near if _decoded(sample, other) != read), "")
     if rival:
         why += f"; could also be {rival}"
     return Encoding(name, why, sure=not rival and score > 0.8 and letters >= 20)
