@@ -51,8 +51,10 @@ def _mapping_hash(file: Path) -> str:
     except CatalogError:
         return UNREADABLE
     read = {ours: mapping.wanted.get(ours, []) for ours in (*TEXT_FIELDS, "image")}
+    # Only what a form says beyond the oldest ones counts: their hashes must not change with the program.
     mended = [True] if mapping.rules.repair_mojibake else []
-    return digest(read, mapping.attributes, codecs.lookup(mapping.encoding).name, *mended)
+    shape = [mapping.shape] if mapping.shape else []
+    return digest(read, mapping.attributes, codecs.lookup(mapping.encoding).name, *mended, *shape)
 
 
 def lost(before: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
