@@ -34,7 +34,9 @@ _WORDS = {
 }
 _KNOWN = {word: state for state, words in _WORDS.items() for word in words.split()}
 _ADDRESS = re.compile(r"^(?:https?://)?(?:www\.)?schema\.org/", re.IGNORECASE)
-_COUNT = re.compile(r"([<>≥≤~+]?)\s*(-?\d{1,9})(?:[.,]\d{1,4})?\s*\+?(?:\s?[^\W\d]{1,6}\.?)?")
+# Units of pieces only: "24 h" and "5 days" are delivery times.
+_PIECES = "pcs|pc|pieces?|items?|units?|uds?|un|left|in stock|stk|stück|st|ks|szt|шт|штук|pz|pzas?|db|adet|τεμ|个|件"
+_COUNT = re.compile(rf"([<>≥≤~+]?)\s*(-?\d{{1,9}})(?:[.,]\d{{1,4}})?\s*\+?\s*(?:(?:{_PIECES})\.?)?", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\W_]+")
 
 

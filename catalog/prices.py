@@ -69,7 +69,7 @@ _WITH_TAX = frozenset(
 _UNTOLD = frozenset(
     """- -- n/a na null none nan tba tbd onrequest priceonrequest callforprice call askforprice poa aufanfrage
     preisaufanfrage surdemande prixsurdemande aconsultar consultar surichiesta sobconsulta nazapytanie nadotaz позапросу
-    ценапозапросу запитом зазапитом договорная договірна уточняйте""".split()  # noqa: SIM905 - a line a word
+    ценапозапросу зазапитом договорная договірна уточняйте""".split()  # noqa: SIM905 - a line a word
 )
 _SAME = str.maketrans(
     {"\u2019": "'", "\u00b4": "'", "\u02bc": "'", "\u2212": "-", "\u2010": "-", "\u2011": "-"}
@@ -125,7 +125,7 @@ def _around(plain: str, decimal: str, currency: str | None) -> Price:
     if not all(is_currency(word) for word in words):
         return Price(None)
     own = next((code for word in words if (code := read_currency(word, currency))), None)
-    if "-" in before:
+    if "-" in before or after.lstrip().startswith("-"):  # some systems write the minus behind
         return Price(None, own, ("negative_price",))
     return _read(numbers, own, flags, (decimal, own or currency))
 

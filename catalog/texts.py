@@ -64,7 +64,11 @@ def _where(condition: pl.Expr, flag: str) -> pl.Expr:
 def _mended(rows: pl.DataFrame, texts: list[str], *, repair: bool) -> pl.DataFrame:
     """With misread text mended and kept as delivered in `raw_text` (JSON, column -> text), or else only flagged."""
     columns = [*texts, *_MENDED_FACTS] if repair else texts
-    better = {name: found for name in columns if (found := replaced(rows[name], SUSPECT, mended)) is not rows[name]}
+    better: dict[str, pl.Series] = {}
+    for column in rows.select(columns):
+        found = replaced(column, SUSPECT, mended)
+        if found is not column:
+            better[column.name] = found
     changed = {name: found.ne_missing(rows[name]) for name, found in better.items()}
     better = {name: found for name, found in better.items() if changed[name].any()}
     if not better:

@@ -257,6 +257,7 @@ def test_a_spoilt_feed_of_a_real_shop_is_mended() -> None:
         ("0,00 €", "auto", "0", "EUR", ("zero_price",)),
         ("-5,00 €", "auto", None, "EUR", ("negative_price",)),
         ("€ −5", "auto", None, "EUR", ("negative_price",)),
+        ("5.00-", "auto", None, None, ("negative_price",)),
         ("n/a", "auto", None, None, ("no_price",)),
         ("Preis auf Anfrage", "auto", None, None, ("no_price",)),
         ("12 50", "auto", None, None, ()),
@@ -437,7 +438,7 @@ def test_ids_stay_text_and_gtins_keep_their_zeros() -> None:
         ("preorder", ["preorder", "Pre-Order", "https://schema.org/PreOrder", "vorbestellbar", "Предзаказ"]),
         ("backorder", ["backorder", "schema.org/BackOrder", "available for order", "под заказ", "na zamówienie"]),
         ("discontinued", ["Discontinued", "https://schema.org/Discontinued", "снят с производства"]),
-        (None, ["", "?", "3-5 days", "soon", "https://example.org/InStock/7", "12 of 20 left over"]),
+        (None, ["", "?", "3-5 days", "5 days", "24h", "soon", "https://example.org/InStock/7", "12 of 20 left over"]),
     ],
 )  # fmt: skip
 def test_availability(state: str | None, texts: list[str]) -> None:
