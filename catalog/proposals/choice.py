@@ -79,6 +79,8 @@ def _order(one: Scored) -> tuple[float, int]:
 
 def _score(ours: str, column: Values) -> Scored | None:
     said = meaning(column.header, ours)
+    if not said.score and ours not in _ALONE:
+        return None
     content = _CONTENT[ours](column) if column.filled else (0.5 if not column.cells else 0.0)
     score = said.score * (0.45 + 0.55 * content) if said.score else 0.0
     alone = _ALONE.get(ours, 0.0) * content if len(column.filled) >= _FEW and not said.score >= 0.5 else 0.0

@@ -65,6 +65,17 @@ def _whole() -> dict[str, dict[str, float]]:
 
 
 @cache
+def _by_first_word() -> dict[str, dict[str, list[tuple[tuple[str, ...], float]]]]:
+    """Our column -> the first word of a phrase -> the phrases: a header is compared with few of them."""
+    found: dict[str, dict[str, list[tuple[tuple[str, ...], float]]]] = {}
+    for ours, phrases in _phrases().items():
+        known = found.setdefault(ours, {})
+        for phrase, weight in phrases:
+            known.setdefault(phrase[0], []).append((phrase, weight))
+    return found
+
+
+@cache
 def _single(kind: str) -> frozenset[str]:
     return frozenset(word for phrase in _table()[kind]["words"] for word in phrase)
 
@@ -90,7 +101,8 @@ def meaning(header: str, ours: str) -> Meaning:
             return Meaning(share * weight, " ".join(form))
     found = [
         Meaning(weight * _inside(said, phrase), " ".join(phrase))
-        for phrase, weight in _phrases()[ours]
+        for word in dict.fromkeys(said)
+        for phrase, weight in _by_first_word()[ours].get(word, [])
         if _holds(said, phrase)
     ]
     best = max(found, key=lambda one: (one.score, len(one.phrase)), default=NOTHING)
