@@ -195,6 +195,12 @@ def test_rows_that_are_only_counted_have_no_id(tmp_path: Path) -> None:
     assert "item_id" not in columns(found) and "article number" in found.unknown[0]
 
 
+def test_an_id_named_twice_is_no_reason_for_another_key(tmp_path: Path) -> None:
+    rows = [[row["item_id"], row["item_id"], row["title"]] for row in ROWS]
+    found = propose(wrote(tmp_path, "twice.csv", table(["sku", "sku", "name"], rows)), "shop")
+    assert "item_id" not in columns(found) and "'sku', occurs several times" in found.unknown[0]
+
+
 def test_without_an_id_a_unique_key_is_proposed_as_unsure(tmp_path: Path) -> None:
     rows = [[f"red lamp {n // 2}", "L" if n % 2 else "S", "3.20"] for n in range(40)]
     found = propose(wrote(tmp_path, "key.csv", table(["name", "size", "price"], rows)), "shop")

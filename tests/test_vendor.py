@@ -113,6 +113,23 @@ def test_another_dialect_is_part_of_the_difference(root: Path) -> None:
     assert vendor.check(root, "acme", other).good
 
 
+def test_a_file_that_has_not_changed_changes_nothing_whatever_its_form(root: Path) -> None:
+    offers = "".join(
+        f"<o id='{row['item_id']}'><name>{row['title']}</name><a name='Colour'>red</a><a name='Size'>L</a></o>"
+        for row in ROWS
+    )
+    shop = table(
+        ["Handle", "Title", "Vendor", "Option1 Name", "Option1 Value"],
+        [[row["item_id"], row["title"], "Acme", "Size", "L"] for row in ROWS],
+    )
+    for name, text in (("offers.xml", f"<offers>{offers}</offers>"), ("shop.csv", shop)):
+        path = wrote(root, text, name)
+        vendor.propose(root, path.stem, path)
+        form = (root / "vendors" / f"{path.stem}.toml").read_text()
+        assert ("each" in form) == (name == "offers.xml") and ('preset = "shopify"' in form) == (name == "shop.csv")
+        assert vendor.update(root, path.stem, path).text == "The file has the columns the form knows."
+
+
 def test_update_needs_a_form(root: Path) -> None:
     with pytest.raises(CatalogError, match="Propose one"):
         vendor.update(root, "acme", plain(root))

@@ -63,13 +63,21 @@ def changes(before: str, proposal: Proposal) -> Changes:
     return Changes(added, removed, renamed, before, after)
 
 
-def _used(section: Any) -> list[str]:
-    """Every text in [columns]: their names, whatever table or list they stand in."""
-    if isinstance(section, str):
-        return [section]
-    if isinstance(section, dict):
-        return [name for value in section.values() for name in _used(value)]
-    return [name for value in section for name in _used(value)] if isinstance(section, list) else []
+def _used(section: dict[str, Any]) -> list[str]:
+    """The columns that [columns] needs: every name, but no alternatives and nothing that is read where it happens to be."""
+    parts = [part for theirs in section.values() for part in (theirs if isinstance(theirs, list) else [theirs])]
+    return [name for part in parts for name in _needed(part) if name != "*"]
+
+
+def _needed(part: Any) -> list[str]:
+    if isinstance(part, str):
+        return [part]
+    if not isinstance(part, dict) or not part.get("required", True) or "each" in part:
+        return []
+    if "first" in part:
+        return part["first"] if len(part["first"]) == 1 else []
+    names = [part.get("packed"), part.get("name"), part.get("value")]
+    return [name for name in names if name and "{n}" not in name]
 
 
 def _stand_ins(section: dict[str, Any], proposal: Proposal) -> set[tuple[str, str]]:

@@ -8,6 +8,7 @@ from catalog.proposals.choice import Choice, Chosen, choose
 from catalog.proposals.drafts import Draft, draft
 from catalog.proposals.extras import add_extras, image_rules, table_pairs
 from catalog.proposals.form import Entry, written
+from catalog.proposals.headers import meaning
 from catalog.proposals.keys import stand_in
 from catalog.proposals.looks import look
 from catalog.proposals.money import money_rules
@@ -38,8 +39,19 @@ class Proposal:
     def unknown(self) -> list[str]:
         """What a person must answer before the form can be used; empty when nothing."""
         chosen = self.choice.chosen
-        missing = [] if "item_id" in chosen else [NO_ID]
+        missing = [] if "item_id" in chosen else [self.no_id]
         return missing + ([] if {"title", "images"} & chosen.keys() else [NO_TITLE])
+
+    @property
+    def no_id(self) -> str:
+        """Why there is no id: the columns that could have been one, and what to ask for."""
+        if twice := repeated_ids(self.header):
+            return (
+                f"The column of ids, {twice[0]!r}, occurs several times in the header. Ask the vendor to name it once."
+            )
+        counters = [column.header for column in self.sample.columns if column.counter]
+        said = f" {counters[0]!r} only counts the rows." if counters else ""
+        return NO_ID.replace(" Ask", f"{said} Ask", 1)
 
     @property
     def unsure(self) -> list[str]:
@@ -62,7 +74,7 @@ class Proposal:
         ]
         columns = [entry_of(one) for one in _in_order(self.choice)]
         if "item_id" not in self.choice.chosen:
-            columns.insert(0, Entry("item_id", "", f"I DO NOT KNOW. {NO_ID}", off=True))
+            columns.insert(0, Entry("item_id", "", f"I DO NOT KNOW. {self.no_id}", off=True))
         if not {"title", "images"} & self.choice.chosen.keys():
             columns.insert(1, Entry("title", "", f"I DO NOT KNOW. {NO_TITLE}", off=True))
         if any(one.preset for one in self.choice.chosen.values()):
@@ -128,10 +140,15 @@ def _fill(proposal: Proposal, found: Draft) -> None:
     _add_pairs(choice, [*found.pairs, *table_pairs(repeated, header)])
     if found.preset:
         _by_preset(proposal, found)
-    if "item_id" not in choice.chosen and (key := stand_in(sample, choice)):
+    if "item_id" not in choice.chosen and not repeated_ids(header) and (key := stand_in(sample, choice)):
         choice.chosen["item_id"] = key
     proposal.rules = [*money_rules(choice, sample), *image_rules(choice, sample)]
     proposal.notes += _remarks(proposal)
+
+
+def repeated_ids(header: list[str]) -> list[str]:
+    """Columns that occur several times and whose name means the id: no key made of others stands in for them."""
+    return [name for name in dict.fromkeys(header) if header.count(name) > 1 and meaning(name, "item_id").score >= 0.7]
 
 
 def _add_pairs(choice: Choice, pairs: list[dict[str, str]]) -> None:
