@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from catalog.arrivals import NOT_READ_AGAIN
-from catalog.deliveries import VENDOR, Part, Pending, inbox, kept, put_away, set_sha256
+from catalog.deliveries import VENDOR, Part, Pending, inbox, set_sha256
 from catalog.errors import CatalogError
 from catalog.jobs import Job, now
 from catalog.ledger import open_run
 from catalog.manifest import Manifest
 from catalog.settings import Feeds, Workspace
+from catalog.staging import kept, put_away
 from catalog.store import Store
 
 SHORTEST = 4  # characters of a delivery's id
@@ -159,7 +160,8 @@ def undo(job: Job, named: str, by: By, *, with_later: bool = False) -> list[str]
     _require(row, "undo")
     if row["kind"] == "labels":
         raise CatalogError(
-            f"{row['file_name']} is a label file.", remedy="Correct what it said by importing labels anew, or in review."
+            f"{row['file_name']} is a label file.",
+            remedy="Correct what it said by importing labels anew, or in review.",
         )
     later = job.store.query(_LATER, {"id": row["delivery_id"]})["delivery_id"].to_list()
     if later and not with_later:
@@ -194,7 +196,9 @@ def _require_first_word(store: Store, row: dict[str, Any]) -> None:
         went = {"release": "released it", "retry": "had it read again"}[word]
         raise CatalogError(
             f"{who} {went} on {when:%Y-%m-%d %H:%M}.",
-            remedy=f"It became delivery {became}; see: catalog feeds list" if became else "It is taken by: catalog nightly",
+            remedy=f"It became delivery {became}; see: catalog feeds list"
+            if became
+            else "It is taken by: catalog nightly",
         )
 
 

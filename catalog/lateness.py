@@ -38,6 +38,10 @@ def late_vendors(store: Store, vendor: str | None = None) -> list[str]:
 
 def _line(row: dict) -> str:
     last = row["last_accepted_at"]
-    before = f"its last file was accepted on {last:%Y-%m-%d %H:%M}" if last else "it never delivered a file that was accepted"
+    before = (
+        f"its last file was accepted on {last:%Y-%m-%d %H:%M}"
+        if last
+        else "it never delivered a file that was accepted"
+    )
     came = f", its youngest was {row['last_status']}" if row["last_status"] in ("held", "refused", "undone") else ""
     return f"{row['vendor']} is late: due by {row['due_at']:%Y-%m-%d %H:%M}, {before}{came}."

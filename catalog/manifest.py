@@ -74,7 +74,7 @@ def read_manifest(path: Path, feeds: list[str]) -> Manifest:
     try:
         given = json.loads(path.read_text(encoding="utf-8-sig"))
         if not isinstance(given, dict):
-            raise TypeError("it is no JSON object")  # noqa: TRY301 - one way out for all that is wrong with it
+            raise TypeError("it is no JSON object")
         if "files" not in given:
             given = {**given, "files": [{**given, "name": _named_after(path, feeds)}]}
         found = Manifest.model_validate(given)

@@ -50,7 +50,11 @@ def _waiting(session: Session, vendor: str | None) -> list[str]:
         if vendor not in (None, waiting.vendor):
             continue
         said = held.on_hold(waiting, standing)
-        why = f"on hold by {said[0]} since {said[1]:%Y-%m-%d %H:%M}" if said else waiting.waits or "taken by the next night"
+        why = (
+            f"on hold by {said[0]} since {said[1]:%Y-%m-%d %H:%M}"
+            if said
+            else waiting.waits or "taken by the next night"
+        )
         lines.append(f"waits  {waiting.vendor}  {waiting.path.name}  {why}")
     ends = [
         f"hold   {of}  {name or 'all files'}  by {who} since {when:%Y-%m-%d %H:%M}; to end it: "

@@ -187,7 +187,7 @@ def test_what_does_not_match_waits_until_the_patience_is_over(dock: Dock) -> Non
 
 def parts(dock: Dock) -> None:
     dock.deliver(feed(*many(3)), name="b.csv")
-    dock.deliver(gzip.compress(feed(*many(3, start=3), ",no id,,,").encode()), name="a.csv.gz")
+    dock.deliver(gzip.compress(feed(*many(3, start=3), ",no id,,,").encode(), mtime=0), name="a.csv.gz")
     files = [{"name": "b.csv", "rows": 3}, {"name": "a.csv.gz", "rows": 4}]
     dock.manifest("all", files=files, delivered_at="2026-03-01T04:00:00+02:00", kind="full")
 
@@ -197,16 +197,22 @@ def test_a_set_of_files_is_one_delivery(dock: Dock) -> None:
     assert dock.night() == {"accepted": 1}
     assert dock.live() == [f"{n:04d}" for n in range(6)]
     last = dock.last()
-    assert (last["file_name"], last["rows_in"], last["dated"]) == ("all.manifest.json", 7, datetime(2026, 3, 1, 2, tzinfo=UTC))
-    assert dock.rows("SELECT count(DISTINCT line) FROM (SELECT line FROM sightings UNION ALL SELECT line FROM rejects)") == [
-        (7,)
-    ]
+    assert (last["file_name"], last["rows_in"], last["dated"]) == (
+        "all.manifest.json",
+        7,
+        datetime(2026, 3, 1, 2, tzinfo=UTC),
+    )
+    assert dock.rows(
+        "SELECT count(DISTINCT line) FROM (SELECT line FROM sightings UNION ALL SELECT line FROM rejects)"
+    ) == [(7,)]
     parts(dock)
     assert dock.night() == {"repeated": 1}
 
 
 @pytest.mark.parametrize("moved", [["b.csv"], ["b.csv", "a.csv.gz"]])
-def test_a_set_whose_run_died_while_it_was_put_away_is_put_away_and_not_taken_again(dock: Dock, moved: list[str]) -> None:
+def test_a_set_whose_run_died_while_it_was_put_away_is_put_away_and_not_taken_again(
+    dock: Dock, moved: list[str]
+) -> None:
     parts(dock)
     folder = dock.workspace.feeds / "acme"
     copies = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -227,15 +233,16 @@ def test_two_files_of_one_time_are_both_refused_and_read_in_the_order_of_their_r
     dock.deliver(feed("1,Bolt,,1,"), name="y_2026-03-12.csv", vendor="bolt")
     assert dock.night() == {"refused": 2, "accepted": 1}
     refused = dict(dock.rows("SELECT file_name, delivery_id FROM deliveries WHERE reason = 'equal_times'"))
-    assert f"catalog feeds retry {refused['x_2026-03-12.csv']}" in dock.rows(
-        "SELECT sentence FROM deliveries WHERE file_name = 'x_2026-03-12.csv'"
-    )[0][0]
+    assert (
+        f"catalog feeds retry {refused['x_2026-03-12.csv']}"
+        in dock.rows("SELECT sentence FROM deliveries WHERE file_name = 'x_2026-03-12.csv'")[0][0]
+    )
     for name in ("y_2026-03-12.csv", "x_2026-03-12.csv"):
         held.retry(dock.job(), refused[name], ANNA)
     assert dock.night() == {"accepted": 2}
-    assert dock.rows("SELECT title FROM live_items JOIN items USING (vendor, item_id, row_hash) WHERE vendor = 'acme'") == [
-        ("First",)
-    ]
+    assert dock.rows(
+        "SELECT title FROM live_items JOIN items USING (vendor, item_id, row_hash) WHERE vendor = 'acme'"
+    ) == [("First",)]
 
 
 def test_a_manifest_tells_equal_names_apart(dock: Dock) -> None:
@@ -303,7 +310,9 @@ def test_undo_brings_back_what_stood_before(dock: Dock) -> None:
     dock.night()
     wrong = dock.last()["delivery_id"]
     assert held.undo(dock.job(), wrong, ANNA) == [wrong]
-    assert dock.rows("SELECT item_id, title FROM live_items JOIN items USING (vendor, item_id, row_hash) ORDER BY 1") == [
+    assert dock.rows(
+        "SELECT item_id, title FROM live_items JOIN items USING (vendor, item_id, row_hash) ORDER BY 1"
+    ) == [
         ("1", "Lamp"),
         ("2", "Mug"),
     ]
@@ -498,4 +507,6 @@ def test_an_undone_delivery_of_a_killed_night_leaves_the_counts_even(place: Path
     assert run("nightly", place=place)[0] == 0
     with opened(place) as session:
         summary = session.store.query("SELECT rows_in, review, undone FROM run_summary ORDER BY run_id")
-        assert summary.equals(pl.DataFrame({"rows_in": [3, 0], "review": [3, 0], "undone": [0, 5]}, schema=summary.schema))
+        assert summary.equals(
+            pl.DataFrame({"rows_in": [3, 0], "review": [3, 0], "undone": [0, 5]}, schema=summary.schema)
+        )

@@ -44,7 +44,10 @@ class File:
 
     @property
     def text(self) -> str:
-        lines = [f"{item},{'' if v is None else f'Lamp {v}'},{'' if v is not None else 'delete'}" for item, v in self.rows.items()]
+        lines = [
+            f"{item},{'' if v is None else f'Lamp {v}'},{'' if v is not None else 'delete'}"
+            for item, v in self.rows.items()
+        ]
         return "\n".join(["item_id,title,action", *lines]) + "\n"
 
     def same(self, other: "File") -> bool:
@@ -167,12 +170,16 @@ class Shelf(RuleBasedStateMachine):
         job = self.shop.job()
         ingest.run(job, held.to_take(self.shop.store, self.shop.workspace, self.shop.settings.feeds))
         ordered = [taken for taken in self.past if taken.word and not taken.became]
-        waiting = [(taken.file, taken) for taken in ordered] + [(file, None) for file in ([] if self.on_hold else self.inbox)]
+        waiting = [(taken.file, taken) for taken in ordered] + [
+            (file, None) for file in ([] if self.on_hold else self.inbox)
+        ]
         rows = self.shop.rows(
             f"SELECT delivery_id, file_name, status FROM deliveries WHERE run_id = '{job.run_id}' ORDER BY received_at"
         )
         assert len(rows) == len(waiting)
-        for (file, origin), (delivery_id, name, status) in zip(sorted(waiting, key=lambda w: w[0].name), rows, strict=True):
+        for (file, origin), (delivery_id, name, status) in zip(
+            sorted(waiting, key=lambda w: w[0].name), rows, strict=True
+        ):
             expected = self.read(file, origin)
             assert (name, status) == (file.name, expected)
             verdicts = self.verdicts(file) if status == "accepted" else Counter()
@@ -236,7 +243,9 @@ class Shelf(RuleBasedStateMachine):
 
     def every_row_is_accounted_for(self) -> None:
         counts: dict[str, Counter] = {}
-        for delivery, status, rows in self.shop.rows("SELECT delivery_id, status, count(*) FROM sightings GROUP BY ALL"):
+        for delivery, status, rows in self.shop.rows(
+            "SELECT delivery_id, status, count(*) FROM sightings GROUP BY ALL"
+        ):
             counts.setdefault(delivery, Counter())[status] = rows
         expected = {taken.delivery_id: taken.verdicts for taken in self.past if taken.verdicts}
         assert counts == expected

@@ -346,7 +346,9 @@ def test_late_is_who_sent_nothing_good_in_time(store):
     first = datetime(2020, 1, 1, tzinfo=UTC)
     assert answer(store, "SELECT * FROM late_vendors") == [("cobalt", first + timedelta(hours=22.8), None, None, 0)]
     now = datetime.now(UTC)
-    for seq, (vendor, status, age) in enumerate([("acme", "repeated", 1), ("cobalt", "refused", 1), ("bolt", "accepted", 25)]):
+    for seq, (vendor, status, age) in enumerate(
+        [("acme", "repeated", 1), ("cobalt", "refused", 1), ("bolt", "accepted", 25)]
+    ):
         rows(store, "schedules", {"seq": 2 + seq, "vendor": vendor, "seconds": 86_400, "noted_at": first})
         rows(store, "deliveries", {"delivery_id": f"{vendor}-9", "vendor": vendor, "run_id": RUN[4], "kind": "full",
                                    "status": status, "received_at": now - timedelta(hours=age)})  # fmt: skip
@@ -372,16 +374,28 @@ def test_rows_that_end_an_item_balance_too(store):
     # acme 2 gave 3 rows (a1 placed, a2 decided, a5 review); a3 and a4 went with it, a2 and a5 with acme 3
     assert answer(store, sql) == [(7, 3, 1, 1, 2, 6)]
     assert answer(store, "SELECT count(*) FROM live_items WHERE vendor = 'acme'") == [(0,)]
-    rows(store, "delivery_orders", {"seq": 1, "delivery_id": "acme-5", "word": "undo", "who": "anna", "said_at": hour(70)})
+    rows(
+        store,
+        "delivery_orders",
+        {"seq": 1, "delivery_id": "acme-5", "word": "undo", "who": "anna", "said_at": hour(70)},
+    )
     assert answer(store, "SELECT item_id FROM live_items WHERE vendor = 'acme'") == [("a1",)]
-    rows(store, "delivery_orders", {"seq": 2, "delivery_id": "acme-4", "word": "undo", "who": "anna", "said_at": hour(71)})
+    rows(
+        store,
+        "delivery_orders",
+        {"seq": 2, "delivery_id": "acme-4", "word": "undo", "who": "anna", "said_at": hour(71)},
+    )
     assert answer(store, "SELECT item_id FROM live_items WHERE vendor = 'acme' ORDER BY 1") == [("a1",), ("a7",)]
     # what was settled in that night stays settled: a7 was withdrawn then
     assert answer(store, sql + " AND undone = 2") == [(5, 2, 1, 1, 1, 4)]
 
 
 def test_an_item_that_came_with_an_undone_delivery_has_left(store):
-    rows(store, "delivery_orders", {"seq": 1, "delivery_id": "acme-2", "word": "undo", "who": "anna", "said_at": hour(70)})
+    rows(
+        store,
+        "delivery_orders",
+        {"seq": 1, "delivery_id": "acme-2", "word": "undo", "who": "anna", "said_at": hour(70)},
+    )
     live = "SELECT item_id, row_hash FROM live_items WHERE vendor = 'acme' ORDER BY 1"
     assert answer(store, live) == [(f"a{n}", f"row-a{n}-1") for n in (1, 2, 3, 4)]
     assert answer(store, "SELECT count(*) FROM departures") == [(0,)]
