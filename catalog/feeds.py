@@ -67,11 +67,14 @@ def read_rows(path: Path, mapping: Mapping, limits: Feeds) -> Iterator[RawBatch]
 
 def _judged(records: Iterable[Record], columns: Columns, damage: "_Damage") -> Iterator[Record]:
     """The rows, those of another shape than the header refused as ragged."""
+    width = columns.width
     for record in records:
-        detail = None if record.rule else _ragged(record.cells, columns)
-        judged = record._replace(rule="ragged", detail=detail) if detail else record
-        damage.add(judged)
-        yield judged
+        damage.rows += 1
+        if record.rule is None and len(record.cells) != width and (detail := _ragged(record.cells, columns)):
+            record = record._replace(rule="ragged", detail=detail)  # noqa: PLW2901 - one record, judged
+        if record.rule:
+            damage.add(record)
+        yield record
 
 
 def _ragged(cells: list[Cell], columns: Columns) -> str | None:
@@ -92,12 +95,12 @@ def _folded(rows: Iterator[Record], path: Path, mapping: Mapping, folder: Folder
 
 def _batches(records: Iterator[Record], columns: Columns, damage: "_Damage", size: int) -> Iterator[RawBatch]:
     batch = _Batch(columns, damage)
-    for record in records:
+    for number, record in enumerate(records, start=1):
         batch.add(record)
-        if batch.size >= size or batch.wide:
+        if number % size == 0 or (batch.names and batch.wide):
             yield batch.finished()
             batch = _Batch(columns, damage)
-    if batch.size:
+    if batch.good or batch.bad:
         yield batch.finished()
 
 
@@ -122,13 +125,12 @@ class _Damage:
     first: str = ""
 
     def add(self, record: Record) -> None:
-        rule = record.rule
-        self.rows += 1
-        if rule == "bad_encoding":
+        """Counts a broken row."""
+        if record.rule == "bad_encoding":
             self.undecodable += 1
-        elif rule:
+        else:
             self.structural += 1
-            self.first = self.first or f"line {record.line}: {rule}"
+            self.first = self.first or f"line {record.line}: {record.rule}"
 
     def judge(self) -> None:
         """Raises FeedRefused when too many rows are broken: then the dialect is wrong, not the rows."""
@@ -162,16 +164,12 @@ class _Batch:
     names: dict[str, None] = field(default_factory=dict)
 
     @property
-    def size(self) -> int:
-        return len(self.good) + len(self.bad)
-
-    @property
     def wide(self) -> bool:
         """True when a column for each attribute's name would take too much memory with more rows."""
         return len(self.names) * len(self.good) > MAX_SPREAD
 
     def add(self, record: Record) -> None:
-        if record.rule is None:
+        if record.rule is None and self.columns.brings_names:
             record = self._with_attributes(record)
         if record.rule is None:
             self.good.append(record)
@@ -214,10 +212,12 @@ class _Batch:
             frame["folded"] = [record.folded for record in self.good]
             schema["folded"] = pl.Boolean
         if "image" in self.columns.parts:
-            images = [self.columns.images(row) for row in cells]
-            frame |= {"image": [several[0] if several else None for several in images], "images": images}
-            schema |= {"image": pl.String, "images": pl.List(pl.String)}
-        return RawBatch(pl.DataFrame(frame, schema=schema), pl.DataFrame(self.bad, schema=RAW_REJECTS, orient="row"))
+            frame["images"] = self.columns.images(cells)
+            schema["images"] = pl.List(pl.String)
+        rows = pl.DataFrame(frame, schema=schema)
+        if "image" in self.columns.parts:
+            rows = rows.with_columns(image=pl.col("images").list.first())
+        return RawBatch(rows, pl.DataFrame(self.bad, schema=RAW_REJECTS, orient="row"))
 
     def _attributes(self) -> dict[str, list]:
         """Column -> values: attributes that are columns of theirs, then those that bring their own names."""

@@ -49,7 +49,8 @@ def _mapping_hash(file: Path) -> str:
     except CatalogError:
         return UNREADABLE
     read = {ours: mapping.wanted.get(ours, []) for ours in (*TEXT_FIELDS, "image")}
-    return digest(read, mapping.attributes, codecs.lookup(mapping.encoding).name)
+    shape = [mapping.shape] if mapping.shape else []
+    return digest(read, mapping.attributes, codecs.lookup(mapping.encoding).name, *shape)
 
 
 def lost(before: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:

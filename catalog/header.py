@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import polars as pl
+
 from catalog.cells import Cell
 from catalog.columns import EVERY, First, Packed, Pairs
 from catalog.errors import FeedRefused
@@ -79,10 +81,19 @@ class Columns:
         several = self.attributes[name]
         return next((text for place in several if place < len(row) and (text := joined("", row[place]))), None)
 
-    def images(self, row: list[Any]) -> list[str]:
-        """The pictures a row names, in order, each once."""
+    def images(self, rows: list[list[Any]]) -> pl.Series:
+        """The pictures that rows name, in order, each once."""
+        parts = self.parts["image"]
+        if len(parts) == 1 and len(parts[0]) == 1 and not self.image_separator:
+            cells = [row[parts[0][0]] for row in rows]
+            if all(cell is None or isinstance(cell, str) for cell in cells):
+                texts = pl.Series("images", cells, dtype=pl.String).str.strip_chars().replace("", None)
+                return texts.reshape((-1, 1)).arr.to_list().list.drop_nulls()
+        return pl.Series("images", [self._images(parts, row) for row in rows], dtype=pl.List(pl.String))
+
+    def _images(self, parts: list[list[int]], row: list[Any]) -> list[str]:
         found: dict[str, None] = {}
-        for part in self.parts["image"]:
+        for part in parts:
             several = next((several for place in part if (several := self._several(row[place]))), [])
             found.update(dict.fromkeys(several))
         return list(found)
@@ -92,6 +103,11 @@ class Columns:
         if self.image_separator:
             texts = [part for text in texts for part in text.split(self.image_separator)]
         return [text.strip() for text in texts if text.strip()]
+
+    @property
+    def brings_names(self) -> bool:
+        """True when rows may have attributes that bring their own names."""
+        return bool(self.pairs or self.packed or self.maps)
 
     def named(self, row: list[Any]) -> Iterator[tuple[str, str]]:
         """The attributes of a row that bring their own names."""
@@ -146,13 +162,7 @@ def find_columns(header: list[str], mapping: Mapping) -> Columns:
         places.setdefault(name, []).append(place)
     if not mapping.explicit and mapping.format not in HEADERLESS:
         require_ours(header)
-    found: dict[str, list[list[int]]] = {}
-    for ours, parts in mapping.parts.items():
-        several = [_part(ours, part, places, header) for part in parts]
-        if any(several):
-            found[ours] = [part for part in several if part]
-    if not {"title", "image"} & found.keys() and "title" in mapping.parts:
-        raise missing("title", mapping.parts["title"][0].first[0], header)
+    found = _ours(mapping, places, header)
     pairs = [pair for part in mapping.pairs if not part.each for pair in _pairs(part, places, header)]
     packed = [(place, part) for part in mapping.packed for place in _packed(part, places, header)]
     plain = _attribute_places(places, mapping, header)
@@ -176,6 +186,20 @@ def find_columns(header: list[str], mapping: Mapping) -> Columns:
         others=tuple(others),
         folds=bool(mapping.fold),
     )
+
+
+def _ours(mapping: Mapping, places: Places, header: list[str]) -> dict[str, list[list[int]]]:
+    found: dict[str, list[list[int]]] = {}
+    for ours, parts in mapping.parts.items():
+        if mapping.explicit:
+            several = [_part(ours, part, places, header) for part in parts]
+        else:  # our own names, and nothing like them
+            several = [[_place(ours, ours, places)] if ours in places else []]
+        if any(several):
+            found[ours] = [part for part in several if part]
+    if not {"title", "image"} & found.keys() and "title" in mapping.parts:
+        raise missing("title", mapping.parts["title"][0].first[0], header)
+    return found
 
 
 def _part(ours: str, part: First, places: Places, header: list[str]) -> list[int]:

@@ -212,7 +212,27 @@ class Mapping(Part):
     def hash(self) -> str:
         """Names what decides the content that is read; a change means that the same file may read differently."""
         content = self.model_dump(exclude={"rules": {"max_drop"}, "delivery": {"expected_every"}})
-        return digest({**content, "said_encoding": self.format == "xml" and self.said_encoding})
+        said = {"said_encoding": self.said_encoding} if self.format == "xml" else {}
+        return digest({**_without_unsaid(content), **said})
+
+    @cached_property
+    def shape(self) -> dict[str, Any]:
+        """What besides `wanted` and `attributes` decides the text an item gets; empty for a plain table."""
+        brought = [part.model_dump() for part in (*self.chosen, *self.pairs, *self.packed)]
+        content = self.model_dump(include={"record", "fold", "categories"})
+        return _without_unsaid({**content, "brought": brought, "every": self.every_attribute})
+
+
+# Keys that came later than the first mappings: unsaid, they must not change the name of what was read without them.
+_LATER: dict[str, Any] = {"preset": "", "sheet": 1, "record": "", "fold": None, "categories": None}
+
+
+def _without_unsaid(content: dict[str, Any]) -> dict[str, Any]:
+    unsaid = {**_LATER, "brought": [], "every": False}
+    kept = {key: value for key, value in content.items() if key not in unsaid or value != unsaid[key]}
+    if kept.get("rules", {}).get("image_separator") == "":
+        kept["rules"] = {key: value for key, value in kept["rules"].items() if key != "image_separator"}
+    return kept
 
 
 def load_mapping(file: Path | None, feed: Path) -> Mapping:

@@ -13,7 +13,7 @@ import polars as pl
 from catalog.cells import MAX_COLUMNS, RAW_CUT, Record, Rows, checked
 from catalog.errors import FeedRefused
 from catalog.mapping import Mapping
-from catalog.unpacking import MAX_INFLATION, SMALL, bomb, seekable
+from catalog.unpacking import MAX_INFLATION, SMALL, bomb, opened_zip, seekable
 
 MAX_WORKBOOK = 256 * 1024 * 1024  # bytes as delivered
 MAX_PLAIN = 1024 * 1024 * 1024  # bytes of all parts, unpacked
@@ -118,7 +118,7 @@ def _check_parts(path: Path) -> None:
     """What the directory of the archive declares, then what its sheets really hold."""
     size = path.stat().st_size
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened_zip(path) as archive:
             parts = archive.infolist()
             plain = sum(part.file_size for part in parts)
             if plain > SMALL and plain > MAX_INFLATION * size:

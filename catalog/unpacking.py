@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import tempfile
 import zipfile
 import zlib
@@ -17,7 +18,7 @@ from catalog.errors import FeedRefused
 
 MAX_INFLATION = 200  # text compresses 5 to 20 times; a bomb about 1,000 times
 SMALL = 64 * 1024 * 1024  # below this size no inflation does harm
-MAX_MEMBERS = 1_000
+MAX_DIRECTORY = 16 * 1024 * 1024  # bytes of a ZIP file's list of contents, which is held in memory
 Packing = Literal["gzip", "zip", "zstd"]
 _CHUNK = 1024 * 1024
 _OFFICE = "[Content_Types].xml"
@@ -39,10 +40,25 @@ def packing(path: Path) -> Packing | None:
 
 def _is_workbook(path: Path) -> bool:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened_zip(path) as archive:
             return _OFFICE in archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return False
+
+
+def opened_zip(path: Path) -> zipfile.ZipFile:
+    """The archive. Raises BadZipFile when its list of contents is too long to hold, or when anything follows the end of
+    the archive: it may be a second, unseen one."""
+    with path.open("rb") as file:
+        file.seek(0, io.SEEK_END)
+        file.seek(max(0, file.tell() - 22 - 0xFFFF))
+        tail = file.read()
+    at = tail.rfind(_END_OF_ZIP)
+    if at < 0 or at + 22 > len(tail) or at + 22 + int.from_bytes(tail[at + 20 : at + 22], "little") != len(tail):
+        raise zipfile.BadZipFile("something follows its end, or its end is missing")
+    if int.from_bytes(tail[at + 12 : at + 16], "little") > MAX_DIRECTORY:
+        raise zipfile.BadZipFile(f"its list of contents is longer than {MAX_DIRECTORY:,} bytes")
+    return zipfile.ZipFile(path)
 
 
 def open_plain(path: Path) -> BinaryIO:
@@ -64,7 +80,8 @@ def seekable(path: Path) -> Iterator[Path]:
     if packing(path) is None:
         yield path
         return
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".unpacked-") as unpacked:
+    beside = path.parent if os.access(path.parent, os.W_OK) else None  # where the feed fits, its content may fit too
+    with tempfile.NamedTemporaryFile(dir=beside, prefix=".unpacked-") as unpacked:
         with open_plain(path) as packed:
             copyfileobj(packed, unpacked, _CHUNK)
         unpacked.flush()
@@ -76,7 +93,7 @@ def _opened(path: Path, kind: Packing) -> BinaryIO:
         return gzip.open(path, "rb")  # type: ignore[return-value]
     if kind == "zstd":
         return io.BufferedReader(pa.CompressedInputStream(pa.OSFile(str(path), "rb"), "zstd"), _CHUNK)
-    with zipfile.ZipFile(path) as archive:
+    with opened_zip(path) as archive:
         return archive.open(data_member(path, archive))  # type: ignore[return-value]
 
 
@@ -84,8 +101,6 @@ def _check(path: Path, kind: Packing) -> None:
     """Reads a packed file to its end once: a reader that stops early would lose rows without a word."""
     size, plain = path.stat().st_size, 0
     try:
-        if kind == "zip":
-            _check_tail(path)
         with _opened(path, kind) as file:
             while chunk := file.read(_CHUNK):
                 plain += len(chunk)
@@ -139,23 +154,12 @@ def _hidden(name: str) -> bool:
     return name.startswith("__MACOSX/") or name.rpartition("/")[2].startswith(".")
 
 
-def _check_tail(path: Path) -> None:
-    """Raises BadZipFile when anything follows the archive's end record: it may be a second, unseen archive."""
-    with path.open("rb") as file:
-        file.seek(0, io.SEEK_END)
-        file.seek(max(0, file.tell() - 22 - 0xFFFF))
-        tail = file.read()
-    at = tail.rfind(_END_OF_ZIP)
-    if at < 0 or at + 22 > len(tail) or at + 22 + int.from_bytes(tail[at + 20 : at + 22], "little") != len(tail):
-        raise zipfile.BadZipFile("something follows its end, or its end is missing")
-
-
 def member_name(path: Path) -> str | None:
     """The name of the one file in a ZIP archive, or None when there is no such thing."""
     try:
         if path.is_symlink() or not path.is_file() or packing(path) != "zip":
             return None
-        with zipfile.ZipFile(path) as archive:
+        with opened_zip(path) as archive:
             return data_member(path, archive).filename
     except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile, FeedRefused):
         return None

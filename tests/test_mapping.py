@@ -130,3 +130,21 @@ def test_the_hash_names_what_decides_the_content() -> None:
         form(delivery={"kind": "delta"}),
     ]
     assert len(set(different)) == len(different)
+
+
+def test_the_shape_is_empty_for_a_plain_table_and_names_what_else_decides_the_text() -> None:
+    def form(**changes) -> Mapping:
+        columns = {"item_id": "a", "title": "b", **changes.pop("columns", {})}
+        return Mapping.model_validate({"format": "csv", "columns": columns, **changes})
+
+    assert form().shape == form(columns={"attributes": ["c"]}, delimiter=";").shape == {}
+    different = [
+        form(columns={"attributes": "*"}),
+        form(columns={"attributes": [{"name": "n", "value": "v"}]}),
+        form(columns={"attributes": [{"name": "n", "value": "v", "unit": "u"}]}),
+        form(columns={"attributes": [{"packed": "p"}]}),
+        form(fold={"by": ["a"]}),
+        form(record="offer"),
+        form(categories={"record": ["c"], "id": ["@id"], "name": ["."]}),
+    ]
+    assert len({str(mapping.shape) for mapping in different}) == len({mapping.hash for mapping in different}) == 7
