@@ -1,4 +1,4 @@
-"""The inbox: which deliveries wait in feeds/<vendor>/, a copy of each under a name of our own, and where they go then."""
+"""The inbox: which deliveries wait in feeds/<vendor>/, and which of them are whole, in order and fit to be read."""
 
 import hashlib
 import os
@@ -13,7 +13,6 @@ from pathlib import Path
 
 from catalog import manifest as manifests
 from catalog.errors import CatalogError
-from catalog.failpoints import reached
 from catalog.manifest import Manifest
 from catalog.mapping import EXTENSIONS, FORMATS, PACKED, feed_suffix
 from catalog.settings import Feeds, Workspace
@@ -25,7 +24,6 @@ _UNFINISHED = {".part", ".tmp", ".filepart", ".crdownload"}
 _DATE = re.compile(
     r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?([0-2]\d|3[01])(?:[-_.T ]?([01]\d|2[0-3])[-_.:]?([0-5]\d)([0-5]\d)?)?(?!\d)"
 )
-_CHUNK = 1024 * 1024
 _BACK = "Then move the files back (`mv`) from the folder done/ beside them."
 _SENT_AGAIN = (
     "Ask the vendor to send it again, or if the files are right, move them back from done/ (`mv`) without the manifest."
@@ -103,7 +101,7 @@ def _settled(workspace: Workspace, seconds: float) -> Look:
         return first
     time.sleep(min(seconds, seconds - age))  # a clock ahead of ours must not make a run wait for long
     second = _look(workspace)
-    return {path: facts for path, facts in second.items() if path in first and _stamp(first[path]) == _stamp(facts)}
+    return {path: facts for path, facts in second.items() if path in first and stamp_of(first[path]) == stamp_of(facts)}
 
 
 def _look(workspace: Workspace) -> Look:
@@ -202,7 +200,7 @@ def _part(path: Path) -> Part:
     facts = path.lstat()
     content = str(path.readlink()).encode() if path.is_symlink() else None
     sha256 = hashlib.sha256(content).hexdigest() if content is not None else _sha256(path)
-    return Part(path.name, path, sha256, facts.st_size, _stamp(facts))
+    return Part(path.name, path, sha256, facts.st_size, stamp_of(facts))
 
 
 def _refusal(vendor: str, path: Path) -> tuple[str, str] | None:
@@ -255,90 +253,11 @@ def named_date(name: str) -> datetime | None:
     return None
 
 
-def _stamp(facts: os.stat_result) -> Stamp:
+def stamp_of(facts: os.stat_result) -> Stamp:
+    """What changes when a file does."""
     return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def stage(workspace: Workspace, waiting: Pending) -> list[Path] | None:
-    """A copy of each file under its sha256 in state/staged, safely on disk; None when one is still changing or gone."""
-    found = [_staged(workspace, part) for part in waiting.parts]
-    return [path for path in found if path] if all(found) else None
-
-
-def _staged(workspace: Workspace, part: Part) -> Path | None:
-    target = staged_path(workspace, part)
-    if target.exists():
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.tmp")
-    try:
-        copied = _copy(part.path, unfinished)
-    except FileNotFoundError:
-        return None
-    if copied != part.sha256:
-        unfinished.unlink()
-        return None
-    reached("ingest.staged")
-    unfinished.rename(target)
-    _sync_folder(target.parent)
-    return target
-
-
-def _copy(path: Path, target: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as source, target.open("wb") as copy:
-        while chunk := source.read(_CHUNK):
-            digest.update(chunk)
-            copy.write(chunk)
-        copy.flush()
-        os.fsync(copy.fileno())
-    return digest.hexdigest()
-
-
-def staged_path(workspace: Workspace, part: Part) -> Path:
-    """Where the copy of a file goes. Nothing of the vendor's name for it is in it but a known extension."""
-    name = part.path.name.lower()
-    packed = next((ending for ending in PACKED if name.endswith(ending)), "")
-    return workspace.staged / f"{part.sha256}{feed_suffix(part.path)}{packed}"
-
-
-def kept(workspace: Workspace, folder: Path, part: Part) -> Path | None:
-    """Where the bytes of a file that was looked at before still are; None when they are nowhere."""
-    done = done_path(folder, part.sha256, part.name)
-    return done if done.exists() else next(workspace.staged.glob(f"{part.sha256}.*"), None)
-
-
-def put_away(waiting: Pending) -> None:
-    """Moves the originals to feeds/<vendor>/done, a manifest last; what is gone or has changed stays where it is."""
-    for part in (*waiting.parts, *([waiting.manifest_file] if waiting.manifest_file else [])):
-        _put_away(part)
-
-
-def done_path(folder: Path, sha256: str, name: str) -> Path:
-    """Where a file of a vendor's folder goes once it was looked at."""
-    return folder / "done" / f"{sha256[:12]}_{name}"
-
-
-def _put_away(part: Part) -> None:
-    target = done_path(part.path.parent, part.sha256, part.name)
-    try:
-        if _stamp(part.path.lstat()) != part.stamp:
-            return
-    except FileNotFoundError:
-        return
-    target.parent.mkdir(exist_ok=True)
-    reached("ingest.put_away")
-    part.path.replace(target)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from catalog.arrivals import NOT_READ_AGAIN
-from catalog.deliveries import VENDOR, Part, Pending, inbox, kept, put_away, set_sha256
+from catalog.deliveries import VENDOR, Part, Pending, inbox, set_sha256
 from catalog.errors import CatalogError
 from catalog.jobs import Job, now
 from catalog.ledger import open_run
 from catalog.manifest import Manifest
 from catalog.settings import Feeds, Workspace
+from catalog.staging import kept, put_away
 from catalog.store import Store
 
 SHORTEST = 4  # characters of a delivery's id

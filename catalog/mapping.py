@@ -261,9 +261,9 @@ def of_kind(mapping: Mapping, kind: str | None) -> Mapping:
     """The same form for a delivery of another kind; itself when `kind` is None."""
     if kind in (None, mapping.delivery.kind):
         return mapping
-    given = mapping.model_dump(exclude_unset=True)
-    given["delivery"] = {**given.get("delivery", {}), "kind": kind}
-    return Mapping.model_validate(given)
+    other = mapping.model_copy(update={"delivery": mapping.delivery.model_copy(update={"kind": kind})})
+    other.__dict__.pop("hash", None)  # a copy takes cached answers along, and this one depends on the kind
+    return other
 
 
 def _problems(error: ValidationError) -> str:

@@ -24,7 +24,7 @@ FROM (
 _FLAGS = """SELECT flag, count(*) AS rows, min(line) AS line, arg_min(coalesce(title, item_id), line) AS value
 FROM (SELECT unnest(flags) AS flag, line, title, item_id FROM arrived) GROUP BY flag ORDER BY rows DESC, flag"""
 _COUNTS = """SELECT
-    count(*) FILTER (j.verdict NOT IN ('duplicate', 'differing')) AS accepted,
+    count(*) FILTER (j.verdict NOT IN ('duplicate', 'differing', 'deleted')) AS accepted,
     count(*) FILTER (j.verdict = 'duplicate') AS duplicates,
     count(DISTINCT a.vendor_category) AS categories,
     count(a.title) AS titles,
@@ -40,7 +40,7 @@ WHERE regexp_full_match(item_id, '\\d+([.,]\\d+)?[eE]\\+?\\d+|\\d+[.,]0|#(N/A|RE
 _EXAMPLES = """SELECT vendor_category, count(*) AS rows FROM arrived WHERE vendor_category IS NOT NULL
 GROUP BY vendor_category ORDER BY rows DESC, vendor_category LIMIT 3"""
 _FIRST = """SELECT line, item_id, title, price, currency FROM arrived JOIN judged USING (line)
-WHERE verdict NOT IN ('duplicate', 'differing') ORDER BY line LIMIT 3"""
+WHERE verdict NOT IN ('duplicate', 'differing', 'deleted') ORDER BY line LIMIT 3"""
 _CURRENCIES = """SELECT string_agg(DISTINCT currency, ', ' ORDER BY currency), min(price), max(price) FROM arrived
 WHERE price IS NOT NULL"""
 _SHOWN = 60

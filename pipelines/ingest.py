@@ -10,12 +10,13 @@ import polars as pl
 from catalog import arrivals
 from catalog.actions import with_actions
 from catalog.arrivals import Delivery
-from catalog.deliveries import Pending, put_away, stage
+from catalog.deliveries import Pending
 from catalog.errors import CatalogError, FeedRefused
 from catalog.feeds import RawBatch, read_rows
 from catalog.jobs import Counts, Job
 from catalog.mapping import Mapping, load_mapping, of_kind
 from catalog.pictures import Pictures
+from catalog.staging import put_away, stage
 
 
 def run(job: Job, pending: list[Pending]) -> Counts:
@@ -90,7 +91,7 @@ def _rows(job: Job, waiting: Pending, staged: list[Path], mapping: Mapping) -> I
         for batch in read_rows(path, mapping, job.settings.feeds):
             frames = (batch.rows, batch.rejects)
             rows += sum(frame.height for frame in frames)
-            last = max([last, *(int(frame["line"].max() or 0) for frame in frames if frame.height)])
+            last = max(last, *(frame.select(pl.col("line").max()).item() or 0 for frame in frames))
             yield RawBatch(*(frame.with_columns(pl.col("line") + offset) for frame in frames)) if offset else batch
         promised = waiting.manifest.rows_of(part.name) if waiting.manifest else None
         if promised not in (None, rows):
