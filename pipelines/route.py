@@ -63,14 +63,14 @@ def run(job: Job, *, limit: int | None = None) -> int:
     store = job.store
     model, taxonomy = ledger.current_model(store), latest_taxonomy(store)
     policy = ledger.current_policy(store, job.settings)
-    key = digest(policy.policy_id, taxonomy.version)
+    held = ledger.vendor_category_rules(store, model, job.settings)
+    key = digest(policy.policy_id, taxonomy.version, *([held.rows()] if held.height else []))
     todo = store.query(TODO, {"policy": key, "model": model})
     if limit is not None:
         todo = todo.head(limit)
     if not todo.height:
         return 0
     todo = standing_now(store, model_translation(store, model).predictions(todo))
-    held = ledger.vendor_category_rules(store, model, job.settings)
     todo = with_conflicts(todo, held, taxonomy)
     settled = routing.route(todo, policy, taxonomy).select(
         *ROUTE_COLUMNS,

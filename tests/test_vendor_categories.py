@@ -1,6 +1,7 @@
 """What a vendor's own categories mean: learned with its precision, said by people, held against predictions."""
 
 import csv
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from catalog.routing import route
 from catalog.taxonomy import from_paths
 from pipelines import certify as issue
 from pipelines import cli, vendor_categories
+from pipelines import route as settle
 
 TREE = from_paths(IDS, IDS.values())
 
@@ -243,3 +245,36 @@ def test_the_command_shows_and_writes_them(work: Job) -> None:
     assert shown.output.index("Spiel") < shown.output.index("Haus")
     written = CliRunner().invoke(cli.app, ["vendor", "categories", "-w", str(root), "--export", str(root / "out.csv")])
     assert written.exit_code == 0 and (root / "out.csv").exists()
+
+
+def test_routing_holds_predictions_against_the_certified_rules_alone(work: Job) -> None:
+    """a5 is filed under 'Haus > Kessel' and predicted as a puzzle: whatever else is said or learned, that rule decides."""
+    rows(work.store, "policies", {
+        "policy_id": "p9", "seq": 9, "model_id": "m2", "settings_hash": work.settings.routing_hash, "certificate_id": "c9",
+        "body": json.dumps(Policy("m2", 0.9, 0.05, leaf_threshold=2.0, control_share=0.0, audit_share=0.0).to_dict()),
+    })  # fmt: skip
+    rows(work.store, "certificates", {"certificate_id": "c9", "model_id": "m2"})
+    work.store.execute("UPDATE items SET vendor_category = 'Haus > Kessel' WHERE item_id = 'a5'")
+    work.store.execute("DELETE FROM predictions WHERE model_id = 'm2'")
+    content = {k: v for k, v in predicted(PUZZLES, None).items() if k in work.store.query("FROM predictions").columns}
+    rows(work.store, "predictions", {**content, "input_hash": "in-a5", "model_id": "m2"})
+    asked = "SELECT outcome, category_id, reason FROM standing_routes WHERE item_id = 'a5'"
+    settle.run(work)
+    assert work.store.query(asked).rows() == [("placed", PUZZLES, "certified")]
+    rows(work.store, "vendor_category_rules", {
+        "certificate_id": "c9", "vendor": "acme", "vendor_category": "Haus > Kessel", "category_id": KETTLES, "items": 40,
+        "right_items": 40, "lower_bound": 0.92,
+    })  # fmt: skip
+    rows(work.store, "items", {
+        "vendor": "acme", "item_id": "a6", "input_hash": "in-a5", "row_hash": "row-a6", "title": "t", "vendor_category": "Haus > Kessel",
+    })  # fmt: skip
+    rows(work.store, "sightings", {
+        "delivery_id": "acme-2", "vendor": "acme", "delivery_no": 2, "line": 9, "item_id": "a6", "row_hash": "row-a6",
+        "input_hash": "in-a5", "status": "new",
+    })  # fmt: skip
+    settle.run(work)
+    # what was placed stays where it is; a new item is not placed
+    assert work.store.query(asked).rows() == [("placed", PUZZLES, "sticky")]
+    (new,) = work.store.query("SELECT outcome, reason, sentence FROM standing_routes WHERE item_id = 'a6'").rows()
+    assert new[:2] == ("review", "vendor_category_conflict")
+    assert "Haus > Kessel, and 40 of 40" in new[2]
