@@ -16,10 +16,10 @@ from catalog.jobs import digest, now
 from catalog.store import Store
 
 _ARRIVED = """CREATE OR REPLACE TEMP TABLE arrived (
-    line BIGINT, vendor VARCHAR, item_id VARCHAR, row_hash VARCHAR, input_hash VARCHAR, title VARCHAR,
-    description VARCHAR, brand VARCHAR, price DECIMAL(18, 4), currency VARCHAR, gtin VARCHAR, product_id VARCHAR,
+    line BIGINT, vendor VARCHAR, item_id VARCHAR, row_hash VARCHAR, input_hash VARCHAR, delivered_hash VARCHAR,
+    title VARCHAR, description VARCHAR, brand VARCHAR, price DECIMAL(18, 4), currency VARCHAR, gtin VARCHAR, product_id VARCHAR,
     vendor_category VARCHAR, attributes VARCHAR, image VARCHAR, image_hash VARCHAR, image_status VARCHAR,
-    flags VARCHAR[], price_text VARCHAR, raw VARCHAR, category_id VARCHAR, who VARCHAR, decided_at TIMESTAMPTZ)"""
+    image_url VARCHAR, flags VARCHAR[], price_text VARCHAR, raw VARCHAR, category_id VARCHAR, who VARCHAR, decided_at TIMESTAMPTZ)"""
 _TURNED_AWAY = """CREATE OR REPLACE TEMP TABLE turned_away (
     line BIGINT, vendor VARCHAR, item_id VARCHAR, rule VARCHAR, detail VARCHAR, raw VARCHAR)"""
 
@@ -34,9 +34,14 @@ WITH ranked AS (
     FROM arrived WHERE vendor = $1
     WINDOW item AS (PARTITION BY item_id)
 ),
-known AS (
+sighted AS (
     SELECT item_id, arg_max(row_hash, delivery_no) AS row_hash
     FROM sightings WHERE vendor = $1 AND status <> 'duplicate' GROUP BY item_id
+),
+known AS (  -- a picture that came after the row made another version of it, which the row now repeats
+    SELECT s.item_id, coalesce(r.row_hash, s.row_hash) AS row_hash
+    FROM sighted s
+    LEFT JOIN revised r ON r.vendor = $1 AND r.item_id = s.item_id AND r.sighted_hash = s.row_hash
 ),
 kept AS (SELECT item_id, row_hash FROM items WHERE vendor = $1)
 SELECT

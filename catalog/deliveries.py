@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from catalog.archives import is_archive
 from catalog.failpoints import reached
 from catalog.mapping import EXTENSIONS, FORMATS
 from catalog.settings import Workspace
@@ -38,7 +39,12 @@ class Pending:
 
 def pending(workspace: Workspace) -> list[Pending]:
     """The files in all inboxes: by vendor, then by date, then by name. Subfolders, hidden and unfinished files wait."""
-    found = [waiting for folder in _inboxes(workspace) for waiting in _files(folder)]
+    found = [
+        waiting
+        for folder in _inboxes(workspace)
+        for waiting in _files(folder)
+        if not is_archive(workspace.vendors / f"{folder.name}.toml", waiting.path)
+    ]
     return sorted(found, key=lambda waiting: (waiting.vendor, waiting.dated, waiting.path.name))
 
 

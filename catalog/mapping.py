@@ -51,6 +51,7 @@ class Rules(_Part):
     max_drop: float | None = Field(default=None, gt=0, le=1)
     price_decimal: Literal["auto", ".", ","] = "auto"
     currency: str | None = Field(default=None, pattern="^[A-Z]{3}$")
+    image_archive: str | None = Field(default=None, pattern=r"(?i)^[^/\\]+\.zip$")
 
 
 class Delivery(_Part):

@@ -11,7 +11,7 @@ from catalog.errors import CatalogError, FeedRefused
 from catalog.feeds import read_rows
 from catalog.jobs import Counts, Job
 from catalog.mapping import Mapping, load_mapping
-from catalog.pictures import Pictures
+from catalog.pictures import Pictures, found_for
 
 
 def run(job: Job, pending: list[Pending]) -> Counts:
@@ -55,10 +55,10 @@ def _take(job: Job, waiting: Pending) -> str:
         why = ("repeated", "The file is the one this vendor delivered last; nothing changes.")
         arrivals.record(job.store, delivery, "repeated", rows=last[2], why=why)
         return "repeated"
-    pictures = Pictures(waiting.path.parent)
     batches = read_rows(staged, mapping, job.settings.feeds)
     try:
-        arrivals.collect(job.store, _canonical(batches, waiting.vendor, mapping, pictures))
+        with found_for(job, waiting.vendor, waiting.path.parent, mapping.rules.image_archive) as pictures:
+            arrivals.collect(job.store, _canonical(batches, waiting.vendor, mapping, pictures))
     except FeedRefused as refused:
         return _refuse(job, delivery, refused, arrivals.rows_read(job.store, waiting.vendor))
     return _accept_or_hold(job, delivery, mapping)

@@ -1,5 +1,6 @@
 -- One row per live item: the version seen last. An item is live until a full delivery of its vendor comes without it.
--- row_hash: names the version, with vendor and item_id, in items
+-- row_hash: names the version, with vendor and item_id, in items; another than was sighted when its picture came later
+-- sighted_hash: the row_hash its row was read with
 -- product_id: shared by items that are one product (same GTIN or variant parent)
 -- status: how the row stood to what was known: new, changed, unchanged or duplicate
 -- delivered: false when only label files have named it since the last full delivery
@@ -9,8 +10,13 @@ WITH accepted AS (
     FROM deliveries WHERE status = 'accepted'
 )
 SELECT
-    s.vendor, s.item_id, s.row_hash, s.input_hash, i.product_id, s.delivery_id, s.delivery_no, s.line, s.status,
+    s.vendor, s.item_id, coalesce(r.row_hash, s.row_hash) AS row_hash,
+    coalesce(r.input_hash, s.input_hash) AS input_hash, s.row_hash AS sighted_hash,
+    i.product_id, s.delivery_id, s.delivery_no, s.line, s.status,
     bool_or(a.kind <> 'labels') OVER (PARTITION BY s.vendor, s.item_id) AS delivered, a.received_at AS seen_at
-FROM sightings s JOIN accepted a USING (delivery_id) LEFT JOIN items i USING (vendor, item_id, row_hash)
+FROM sightings s
+JOIN accepted a USING (delivery_id)
+LEFT JOIN items i USING (vendor, item_id, row_hash)
+LEFT JOIN revised r ON r.vendor = s.vendor AND r.item_id = s.item_id AND r.sighted_hash = s.row_hash
 WHERE s.delivery_no >= coalesce(a.last_full, s.delivery_no)
 QUALIFY row_number() OVER (PARTITION BY s.vendor, s.item_id ORDER BY s.delivery_no DESC, s.line DESC) = 1;
