@@ -207,21 +207,26 @@ def _host(text: str) -> str:
         return ""
 
 
+# What an exception stands for, and whether a second try may help. The first that fits; others are broken answers.
+_REASONS: tuple[tuple[tuple[type[Exception], ...], str, bool], ...] = (
+    ((Blocked,), "blocked_address", False),
+    ((Unresolved,), "host_not_found", True),
+    ((TimeoutError, httpcore.TimeoutException), "timeout", True),
+    ((httpcore.ConnectError,), "no_connection", True),
+)
+
+
 def _failure(error: Exception) -> _Failure:
-    """The reason an exception stands for, and whether a second try may help. Nothing of its text, which may hold secrets."""
+    """The reason an exception stands for. Nothing of its text, which may hold secrets."""
     if isinstance(error, _Failure):
         return error
     if isinstance(error, UrlRefused):
         return _Failure(error.reason)
-    if isinstance(error, Blocked):
-        return _Failure("blocked_address")
-    if isinstance(error, Unresolved):
-        return _Failure("host_not_found", again=True)
-    if isinstance(error, TimeoutError | httpcore.TimeoutException):
-        return _Failure("timeout", again=True)
-    if isinstance(error, httpcore.ConnectError):
-        return _Failure("tls") if _of_tls(error) else _Failure("no_connection", again=True)
-    return _Failure("broken_answer", again=True)
+    if _of_tls(error):
+        return _Failure("tls")
+    found = ((reason, again) for kinds, reason, again in _REASONS if isinstance(error, kinds))
+    reason, again = next(found, ("broken_answer", True))
+    return _Failure(reason, again=again)
 
 
 def _of_tls(error: BaseException | None) -> bool:

@@ -78,7 +78,9 @@ class Images(_Section):
     max_redirects: int = Field(5, ge=0, le=20)
     connections: int = Field(16, ge=1, le=256)
     connections_per_host: int = Field(4, ge=1, le=64)
-    revalidate_after: str = Field("7d", pattern=r"^[1-9]\d*[hd]$", description="Age at which a picture is asked for anew.")
+    revalidate_after: str = Field(
+        "7d", pattern=r"^[1-9]\d*[hd]$", description="Age at which a picture is asked for anew."
+    )
     ports: tuple[int, ...] = (80, 443)
     allow_hosts: tuple[str, ...] = Field((), description="Hosts that may have private addresses, such as pim.internal.")
     buckets: tuple[str, ...] = Field((), description="Buckets that may be read, as s3://name or gs://name.")

@@ -71,7 +71,11 @@ def content(body: bytes, **headers: str) -> Handler:
 def in_turn(*answers: Handler) -> Handler:
     """Each answer once, the last one for ever."""
     left = list(answers)
-    return lambda request: (left.pop(0) if len(left) > 1 else left[0])(request)
+
+    def answer(request: Request) -> None:
+        (left.pop(0) if len(left) > 1 else left[0])(request)
+
+    return answer
 
 
 def endless(request: Request) -> None:

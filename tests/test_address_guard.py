@@ -52,6 +52,9 @@ NOT_PUBLIC = [
 ]
 
 
+OPENSSL = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+
+
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public_addresses(address: str) -> None:
     assert is_public(address)
@@ -70,7 +73,9 @@ def site() -> Iterator[Site]:
 
 
 def limits(site: Site, **others: object) -> Images:
-    return Images.model_validate({"fetch": True, "ports": [80, 443, site.port], "retries": 0, "timeout_seconds": 20} | others)
+    return Images.model_validate(
+        {"fetch": True, "ports": [80, 443, site.port], "retries": 0, "timeout_seconds": 20} | others
+    )
 
 
 def fetched(url: str, images: Images, backend: GuardedBackend | None = None) -> Fetched:
@@ -212,8 +217,7 @@ def test_the_environment_has_no_say(site: Site, monkeypatch: pytest.MonkeyPatch)
 def test_a_certificate_must_be_the_hosts(tmp_path: Path) -> None:
     """A server with a certificate of its own making is not believed, whatever it would answer."""
     made = subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
-        + ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")],
+        [*OPENSSL, "-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")],
         check=False,
         capture_output=True,
     )
