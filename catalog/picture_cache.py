@@ -52,6 +52,12 @@ class PictureFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._unfinished = folder / ".unfinished"
+
+    def clear_unfinished(self) -> None:
+        """Removes what a killed run had begun to write; only the run that holds the workspace may do that."""
+        for left in self._unfinished.glob("*"):
+            left.unlink(missing_ok=True)
 
     def path(self, sha256: str) -> Path:
         """Where a content stands, or would."""
@@ -64,7 +70,8 @@ class PictureFiles:
         if not target.exists():
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _write(target, content)
+                self._unfinished.mkdir(exist_ok=True)
+                _write(target, content, self._unfinished)
             except OSError as error:
                 raise CatalogError(
                     f"{self.folder} could not be written: {error.strerror or type(error).__name__}.",
@@ -74,8 +81,8 @@ class PictureFiles:
         return sha256
 
 
-def _write(target: Path, content: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".tmp-", delete=False) as file:
+def _write(target: Path, content: bytes, unfinished: Path) -> None:
+    with tempfile.NamedTemporaryFile(dir=unfinished, delete=False) as file:
         try:
             file.write(content)
             file.flush()

@@ -19,6 +19,7 @@ def run(job: Job, *, backend: GuardedBackend | None = None) -> Counts:
     is a status on its items, asked again on a later night. Running it again asks only for what is due then.
     """
     files = PictureFiles(job.workspace.pictures)
+    files.clear_unfinished()
     limits = job.settings.images
     due = picture_cache.find_due(job.store, limits)
     counts = _fetch(job, due, backend) if limits.fetch and due else Counter()

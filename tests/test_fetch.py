@@ -9,11 +9,13 @@ import pytest
 
 from catalog import views
 from catalog.deliveries import pending
+from catalog.examples import EXAMPLES
 from catalog.jobs import Job, start_run
 from catalog.picture_cache import find_due
 from catalog.settings import Feeds, Images, Settings, Workspace
 from catalog.store import Store
-from pipelines import fetch, ingest
+from pipelines import fetch, ingest, labels, taxonomy, workspace
+from pipelines.session import opened
 from tests.hostile_pictures import JPEG, PNG, plain
 from tests.picture_server import Site, content, served, status
 
@@ -319,3 +321,24 @@ def test_an_archive_beside_the_feed_is_no_feed(shop: Shop) -> None:
         (v, i, s, h) for v in ("acme", "bolt") for i, s, h in [("1", "ok", sha(JPEG)), ("2", "missing", None)]
     ]
     assert shop.rows("SELECT DISTINCT status FROM deliveries") == [("accepted",)]
+
+
+def test_training_sees_the_pictures_of_labels_that_were_fetched_after_them(tmp_path: Path, site: Site) -> None:
+    site.answers["/a.jpg"] = content(JPEG)
+    place = workspace.init(tmp_path / "ws")
+    place.settings_file.write_text(f'[images]\nfetch = true\nports = [{site.port}]\nallow_hosts = ["127.0.0.1"]\n')
+    labels_file = tmp_path / "labels.csv"
+    rows = [f"1,Lamp,Home > Lamps,{site.url('/a.jpg')}", f"2,Mug,Home > Mugs,{site.url('/none.jpg')}"]
+    labels_file.write_text("\n".join(["item_id,title,category_path,image", *rows]) + "\n")
+    with opened(place.root) as session:
+        with session.single("taxonomy") as job:
+            taxonomy.run(job, labels_file)
+        with session.single("labels") as job:
+            labels.run(job, labels_file, vendor="history")
+        with session.single("fetch") as job:
+            fetch.run(job)
+        found = session.store.query(EXAMPLES)
+        live = session.store.query("SELECT item_id, input_hash FROM live_items ORDER BY 1")
+    assert found.select("item_id", "image_hash").rows() == [("1", sha(JPEG)), ("2", None)]
+    assert found["image"].is_not_null().to_list() == [True, False]
+    assert found.select("item_id", "input_hash").rows() == live.rows()

@@ -4,12 +4,14 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog import cloud
+from catalog.errors import CatalogError
 from catalog.fetching import Fetched, Fetcher, Wanted, retry_after
 from catalog.picture_cache import PictureFiles
 from catalog.picture_urls import CloudObject, UrlRefused, cloud_object, redacted, scheme, web_url
@@ -190,6 +192,17 @@ def test_secrets_of_a_url_are_in_no_log_and_no_answer(site: Site, caplog: pytest
     assert "s3cr3t" not in caplog.text
 
 
+def test_a_full_disk_names_the_disk(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "pictures").write_text("a file where the folder should be")
+    site.answers = {f"/{n}": content(JPEG) for n in range(9)}
+    wanted = [Wanted(site.url(f"/{n}")) for n in range(9)]
+    with (
+        Fetcher(limits(site), PictureFiles(tmp_path / "pictures").keep) as fetcher,
+        pytest.raises(CatalogError, match=r"could not be written.*disk is full"),
+    ):
+        fetcher.fetch(wanted)
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
@@ -265,8 +278,11 @@ def test_without_the_extra_a_bucket_says_what_to_install(site: Site, monkeypatch
     assert [one.reason for one in found] == ["cloud_not_installed", "bucket"]
 
 
-def test_bytes_are_kept_once_and_whole(tmp_path) -> None:
+def test_bytes_are_kept_once_and_whole(tmp_path: Path) -> None:
     files = PictureFiles(tmp_path)
+    (tmp_path / ".unfinished").mkdir()
+    (tmp_path / ".unfinished" / "left").write_bytes(JPEG[:9])
+    files.clear_unfinished()
     sha256 = files.keep(JPEG)
     assert files.path(sha256) == tmp_path / sha256[:2] / sha256
     assert files.path(sha256).read_bytes() == JPEG
