@@ -2,8 +2,10 @@
 
 import asyncio
 import ssl
+import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -42,7 +44,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Fetched:
-    """What became of one: ok, unchanged (no bytes came), failed for `reason`, or skipped (not asked: its host is down)."""
+    """What became of one: ok, unchanged (no bytes came), failed for `reason`, or skipped (not asked: host down, time over)."""
 
     url: str
     status: Literal["ok", "unchanged", "failed", "skipped"]
@@ -74,6 +76,10 @@ class Fetcher:
 
     def __enter__(self) -> "Fetcher":
         self._runner = asyncio.Runner()
+        # Names are resolved in these threads too: hosts whose name servers are slow must not hold up the others.
+        threads = ThreadPoolExecutor(self._limits.connections + 4, "pictures")
+        self._runner.get_loop().set_default_executor(threads)
+        self._ends = time.monotonic() + 60 * self._limits.max_minutes
         self._slots = asyncio.Semaphore(self._limits.connections)
         self._transport = GuardedTransport(self._backend, connections=self._limits.connections)
         return self
@@ -83,6 +89,11 @@ class Fetcher:
             self._runner.run(self._transport.aclose())
         finally:
             self._runner.close()
+
+    @property
+    def over(self) -> bool:
+        """True when the night's time for pictures is used up: what is asked for from now on is skipped."""
+        return time.monotonic() >= self._ends
 
     def fetch(self, wanted: list[Wanted]) -> list[Fetched]:
         """One answer for each, in order; failures are answers. Raises CatalogError when a picture cannot be kept."""
@@ -101,7 +112,7 @@ class Fetcher:
     async def _one(self, wanted: Wanted) -> Fetched:
         host = _host(wanted.url)
         async with self._hosts.setdefault(host, asyncio.Semaphore(self._limits.connections_per_host)):
-            if self._troubles[host] >= _ENOUGH_OF_A_HOST:
+            if self.over or self._troubles[host] >= _ENOUGH_OF_A_HOST:
                 return Fetched(wanted.url, "skipped")
             found = await self._tried(wanted)
         if found.reason in _HOST_IN_TROUBLE:

@@ -145,7 +145,10 @@ class Mapping(_Part):
     @cached_property
     def hash(self) -> str:
         """Names what decides the content that is read; a change means that the same file may read differently."""
-        return digest(self.model_dump(exclude={"rules": {"max_drop"}, "delivery": {"expected_every"}}))
+        # A form without an archive keeps the name it had before there were archives: under a new one
+        # files read before would be read again.
+        unnamed = set() if self.rules.image_archive else {"image_archive"}
+        return digest(self.model_dump(exclude={"rules": {"max_drop", *unnamed}, "delivery": {"expected_every"}}))
 
 
 def _several(names: str | list[str]) -> list[str]:

@@ -38,7 +38,7 @@ def _fetch(job: Job, due: int, backend: GuardedBackend | None) -> Counter[str]:
     with Fetcher(limits, files.keep, backend) as fetcher:
         for batch in picture_cache.next_due(job.store, files, BATCH):
             asked = counts.total() - counts["skipped"]
-            if asked >= left or time.monotonic() - started > 60 * limits.max_minutes:
+            if asked >= left or fetcher.over:
                 break
             found = fetcher.fetch(batch[: left - asked])
             picture_cache.record(job.store, job.run_id, found)

@@ -141,6 +141,16 @@ def test_a_host_that_is_down_is_left_alone_for_the_night(site: Site) -> None:
     assert len(site.hits) == 5
 
 
+def test_nothing_is_asked_once_the_night_is_over(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.answers["/a"] = content(JPEG)
+    with Fetcher(limits(site, max_minutes=1), lambda data: "x") as fetcher:
+        assert fetcher.fetch([Wanted(site.url("/a"))])[0].status == "ok"
+        monkeypatch.setattr(fetcher, "_ends", 0.0)
+        assert fetcher.over
+        assert fetcher.fetch([Wanted(site.url("/a"))])[0].status == "skipped"
+    assert len(site.hits) == 1
+
+
 def test_missing_pictures_are_no_sign_that_a_host_is_down(site: Site) -> None:
     found = fetch(limits(site), *(Wanted(site.url(f"/{n}")) for n in range(20)))
     assert {one.reason for one in found} == {"http_404"}
