@@ -26,8 +26,9 @@ def run(job: Job, *, backend: GuardedBackend | None = None) -> Counts:
     counts["waiting"] = due - counts["ok"] - counts["unchanged"] - counts["failed"]
     revisions.find_placeholders(job.store, job.run_id, least=limits.placeholder_products)
     counts["revised"] = revisions.revise(job.store, job.run_id, files, batch_rows=job.settings.feeds.batch_rows)
-    if counts["waiting"] and not limits.fetch:
-        job.event("pictures_wait", counts={"waiting": due}, remedy="set fetch = true under [images] in catalog.toml")
+    if counts["waiting"]:
+        remedy = "more a night: max_fetches, max_minutes" if limits.fetch else "fetch = true"
+        job.event("pictures_wait", counts={"waiting": counts["waiting"]}, remedy=f"{remedy} under [images]")
     return dict(counts)
 
 
@@ -51,5 +52,6 @@ def _show(job: Job, counts: Counter[str], total: int, seconds: float) -> None:
     done = counts.total() - counts["skipped"]
     rate = done / max(seconds, 1e-3)
     job.progress("fetch", done, total)
-    left = {"left": total - done, "per_second": round(rate, 1), "seconds_left": round((total - done) / max(rate, 1e-3))}
+    left = {"left": total - done, "per_second": round(rate, 1)}
+    left |= {"seconds_left": round((total - done) / rate)} if done else {}
     job.event("fetching", counts={**counts, **left})
