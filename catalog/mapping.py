@@ -61,6 +61,7 @@ class Rules(Part):
     currency: str | None = Field(default=None, pattern="^[A-Z]{3}$")
     image_separator: str = Field(default="", max_length=5)
     repair_mojibake: bool = False
+    image_archive: str | None = Field(default=None, pattern=r"(?i)^[^/\\]+\.zip$")
 
 
 class Actions(Part):
@@ -212,7 +213,10 @@ class Mapping(Part):
     @cached_property
     def hash(self) -> str:
         """Names what decides the content that is read; a change means that the same file may read differently."""
-        content = self.model_dump(exclude={"rules": {"max_drop"}, "delivery": {"expected_every"}})
+        # A form without an archive keeps the name it had before there were archives: under a new one
+        # files read before would be read again.
+        unnamed = set() if self.rules.image_archive else {"image_archive"}
+        content = self.model_dump(exclude={"rules": {"max_drop", *unnamed}, "delivery": {"expected_every"}})
         return digest({**content, "said_encoding": self.format == "xml" and self.said_encoding})
 
 

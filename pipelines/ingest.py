@@ -15,7 +15,7 @@ from catalog.errors import CatalogError, FeedRefused
 from catalog.feeds import RawBatch, read_rows
 from catalog.jobs import Counts, Job
 from catalog.mapping import Mapping, load_mapping, of_kind
-from catalog.pictures import Pictures
+from catalog.pictures import found_for
 
 
 def run(job: Job, pending: list[Pending]) -> Counts:
@@ -60,10 +60,10 @@ def _take(job: Job, waiting: Pending) -> str:
         why = ("repeated", "The file is the one this vendor delivered last; nothing changes.")
         arrivals.record(job.store, delivery, "repeated", rows=last[2], why=why)
         return "repeated"
-    pictures = Pictures(waiting.path.parent)
     batches = _rows(job, waiting, staged, mapping)
     try:
-        arrivals.collect(job.store, (with_actions(batch, waiting.vendor, mapping, pictures) for batch in batches))
+        with found_for(job, waiting.vendor, waiting.path.parent, mapping.rules.image_archive) as pictures:
+            arrivals.collect(job.store, (with_actions(batch, waiting.vendor, mapping, pictures) for batch in batches))
     except FeedRefused as refused:
         return _refuse(job, delivery, refused, arrivals.rows_read(job.store, waiting.vendor))
     return _accept_or_hold(job, delivery, mapping, released=waiting.released)
@@ -90,7 +90,7 @@ def _rows(job: Job, waiting: Pending, staged: list[Path], mapping: Mapping) -> I
         for batch in read_rows(path, mapping, job.settings.feeds):
             frames = (batch.rows, batch.rejects)
             rows += sum(frame.height for frame in frames)
-            last = max([last, *(int(frame["line"].max() or 0) for frame in frames if frame.height)])
+            last = max([last, *(frame.select(pl.col("line").max()).item() for frame in frames if frame.height)])
             yield RawBatch(*(frame.with_columns(pl.col("line") + offset) for frame in frames)) if offset else batch
         promised = waiting.manifest.rows_of(part.name) if waiting.manifest else None
         if promised not in (None, rows):

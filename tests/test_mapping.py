@@ -4,8 +4,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from catalog.errors import CatalogError
+from catalog.jobs import digest
 from catalog.mapping import Mapping, load_mapping
 
 FEED = Path("items.csv")
@@ -130,3 +132,14 @@ def test_the_hash_names_what_decides_the_content() -> None:
         form(delivery={"kind": "delta"}),
     ]
     assert len(set(different)) == len(different)
+
+
+def test_a_form_without_an_archive_keeps_its_name_and_another_archive_makes_another() -> None:
+    plain = Mapping(format="csv")
+    before = {"rules": {"max_drop", "image_archive"}, "delivery": {"expected_every"}}
+    assert plain.hash == digest({**plain.model_dump(exclude=before), "said_encoding": False})
+    named = [Mapping.model_validate({"format": "csv", "rules": {"image_archive": f"{n}.zip"}}) for n in "ab"]
+    assert len({plain.hash, *(mapping.hash for mapping in named)}) == 3
+    for wrong in ("../a.zip", "a/b.zip", "a.rar", ""):
+        with pytest.raises(ValidationError):
+            Mapping.model_validate({"format": "csv", "rules": {"image_archive": wrong}})
