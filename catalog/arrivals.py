@@ -18,10 +18,10 @@ from catalog.languages import languages
 from catalog.store import Store
 
 _ARRIVED = """CREATE OR REPLACE TEMP TABLE arrived (
-    line BIGINT, vendor VARCHAR, item_id VARCHAR, row_hash VARCHAR, input_hash VARCHAR, title VARCHAR,
-    description VARCHAR, brand VARCHAR, price DECIMAL(18, 4), currency VARCHAR, gtin VARCHAR, product_id VARCHAR,
+    line BIGINT, vendor VARCHAR, item_id VARCHAR, row_hash VARCHAR, input_hash VARCHAR, delivered_hash VARCHAR,
+    title VARCHAR, description VARCHAR, brand VARCHAR, price DECIMAL(18, 4), currency VARCHAR, gtin VARCHAR, product_id VARCHAR,
     vendor_category VARCHAR, attributes VARCHAR, image VARCHAR, image_hash VARCHAR, image_status VARCHAR,
-    images VARCHAR[], availability VARCHAR, raw_text VARCHAR, flags VARCHAR[], unread_price VARCHAR, raw VARCHAR,
+    image_url VARCHAR, images VARCHAR[], availability VARCHAR, raw_text VARCHAR, flags VARCHAR[], unread_price VARCHAR, raw VARCHAR,
     category_id VARCHAR, who VARCHAR, decided_at TIMESTAMPTZ, action VARCHAR)"""
 _TURNED_AWAY = """CREATE OR REPLACE TEMP TABLE turned_away (
     line BIGINT, vendor VARCHAR, item_id VARCHAR, rule VARCHAR, detail VARCHAR, raw VARCHAR)"""
@@ -42,11 +42,16 @@ standing AS (
     SELECT delivery_id, delivery_no, max(delivery_no) FILTER (kind = 'full') OVER () AS last_full
     FROM deliveries WHERE vendor = $1 AND status = 'accepted' AND delivery_id NOT IN (FROM undone)
 ),
-known AS (
+sighted AS (
     SELECT s.item_id, arg_max(s.row_hash, s.delivery_no) AS row_hash
     FROM sightings s JOIN standing d USING (delivery_id)
     WHERE s.vendor = $1 AND s.status <> 'duplicate' AND s.delivery_no >= coalesce(d.last_full, s.delivery_no)
     GROUP BY s.item_id HAVING arg_max(s.status, s.delivery_no) <> 'deleted'
+),
+known AS (  -- a picture that came after the row made another version of it, which the row now repeats
+    SELECT s.item_id, coalesce(r.row_hash, s.row_hash) AS row_hash
+    FROM sighted s
+    LEFT JOIN revised r ON r.vendor = $1 AND r.item_id = s.item_id AND r.sighted_hash = s.row_hash
 ),
 kept AS (SELECT item_id, row_hash FROM items WHERE vendor = $1)
 SELECT

@@ -19,17 +19,19 @@ from schemas.items import IMAGE_STATUSES, RULE_NAMES, Item, Reject
 
 _CONTENT = ("title", "description", "brand", "vendor_category", "attributes", "image_hash")
 _INPUT = ("vendor", *_CONTENT)  # the model knows vendors: two who say the same may mean different things
-_ROW = (
-    *_CONTENT,
+_DELIVERED = (
+    *_CONTENT[:-1],
     "item_id",
     "price",
     "currency",
     "gtin_text",
     "product_id",
     "image_text",
-    "image_status",
     "availability",
 )
+# What its picture turned out to be makes another version of a row, also when that shows only after the delivery.
+_ROW = ("delivered_hash", "image_hash", "image_status", "image_reason")
+IMAGE_FLAG = "image_"  # how a flag begins that says why a picture is none
 _WRAPPED = r'^="(.*)"$'  # how a spreadsheet is told to keep the zeros of an id
 _SCIENTIFIC = r"^\d+([.,]\d+)?[eE]\+?\d+$"
 
@@ -157,22 +159,35 @@ def _with_pictures(rows: pl.DataFrame, pictures: Pictures) -> pl.DataFrame:
     """`images`, all that were delivered, and of them the one to use: the first that can be read, else be fetched."""
     rows = rows.with_columns(images=references(rows)).drop("image")
     named = rows["images"].explode().drop_nulls().unique().to_list()
-    known: dict[str | None, Picture] = dict(zip(named, [pictures.find(name) for name in named], strict=True))
+    known: dict[str | None, Picture] = dict(zip(named, pictures.find_all(named), strict=True))
     none = pictures.find(None)
     found = [usable([known[name] for name in several]) or none for several in rows["images"]]
     return rows.with_columns(
         pl.Series("image", [picture.image for picture in found], dtype=pl.String),
         pl.Series("image_hash", [picture.sha256 for picture in found], dtype=pl.String),
         pl.Series("image_status", [picture.status for picture in found], dtype=pl.Enum(IMAGE_STATUSES)),
+        pl.Series("image_url", [picture.url for picture in found], dtype=pl.String),
+        pl.Series("image_reason", [picture.reason for picture in found], dtype=pl.String),
         image_text=pl.concat_str(pl.col("images").list.join("\0")),
     )
 
 
 def _with_hashes(rows: pl.DataFrame) -> pl.DataFrame:
+    return repictured(rows.with_columns(_hash(rows, _DELIVERED).alias("delivered_hash")))
+
+
+def repictured(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with input_hash, row_hash and flags that agree with their picture (image_hash, image_status, image_reason).
+
+    Used when a row is read and again when its picture comes later: both must make the same version of it.
+    """
+    other = pl.col("flags").list.eval(pl.element().filter(~pl.element().str.starts_with(IMAGE_FLAG)))
     return rows.with_columns(
         _hash(rows, _INPUT).alias("input_hash"),
         _hash(rows, _ROW).alias("row_hash"),
-        flags=pl.col("flags").list.unique(maintain_order=True),
+        flags=other.list.concat(pl.concat_list(pl.lit(IMAGE_FLAG) + pl.col("image_reason")))
+        .list.drop_nulls()
+        .list.unique(maintain_order=True),
     )
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from catalog import manifest as manifests
+from catalog.archives import is_archive
 from catalog.errors import CatalogError
 from catalog.manifest import Manifest
 from catalog.mapping import EXTENSIONS, FORMATS, PACKED, feed_suffix
@@ -109,6 +110,8 @@ def _look(workspace: Workspace) -> Look:
     for path in workspace.feeds.glob("*/*"):
         unfinished = path.name.startswith(".") or path.suffix.lower() in _UNFINISHED
         if path.parent.name.startswith(".") or unfinished or not (path.is_file() or path.is_symlink()):
+            continue
+        if is_archive(workspace.vendors / f"{path.parent.name}.toml", path):
             continue
         if path.name.endswith(manifests.SUFFIX) or _suffix(path) in {*EXTENSIONS, *_FOREIGN}:
             found[path] = path.lstat()

@@ -15,14 +15,17 @@ from catalog.store import Store
 from catalog.taxonomy import Taxonomy
 
 # One row per item whose standing decision is a category, with the text and picture the decision was made on.
-# A label outlives a small edit of the item, so the content is that of the decision, else the item's latest.
+# A label outlives a small edit of the item, so the content is that of the decision, else the item's latest. A picture
+# that was fetched later belongs to that content.
 EXAMPLES = """
     SELECT d.vendor, d.item_id, i.input_hash, d.category_id, d.source, coalesce(d.random, false) AS random, i.title,
            i.description, i.brand, i.vendor_category, i.attributes, i.gtin, i.product_id, i.image_hash,
            CASE WHEN i.image_status = 'ok' THEN i.image END AS image
     FROM standing_decisions d
-    JOIN (SELECT * FROM items QUALIFY row_number() OVER (PARTITION BY vendor, item_id, input_hash ORDER BY created_at) = 1) i
-      ON i.vendor = d.vendor AND i.item_id = d.item_id AND i.input_hash = d.input_hash
+    JOIN (SELECT * FROM items QUALIFY row_number() OVER (PARTITION BY vendor, item_id, input_hash ORDER BY created_at) = 1) c
+      ON c.vendor = d.vendor AND c.item_id = d.item_id AND c.input_hash = d.input_hash
+    LEFT JOIN revised r ON r.vendor = c.vendor AND r.item_id = c.item_id AND r.sighted_hash = c.row_hash
+    JOIN items i ON i.vendor = c.vendor AND i.item_id = c.item_id AND i.row_hash = coalesce(r.row_hash, c.row_hash)
     WHERE d.verdict = 'category'
     ORDER BY d.vendor, d.item_id
 """

@@ -61,6 +61,7 @@ class Rules(Part):
     currency: str | None = Field(default=None, pattern="^[A-Z]{3}$")
     image_separator: str = Field(default="", max_length=5)
     repair_mojibake: bool = False
+    image_archive: str | None = Field(default=None, pattern=r"(?i)^[^/\\]+\.zip$")
 
 
 class Actions(Part):
@@ -225,14 +226,17 @@ class Mapping(Part):
 
 
 # Keys that came later than the first mappings: unsaid, they must not change the name of what was read without them.
+_LATER_RULES: dict[str, Any] = {"image_separator": "", "image_archive": None, "repair_mojibake": False}
 _LATER: dict[str, Any] = {"preset": "", "sheet": 1, "record": "", "fold": None, "categories": None}
 
 
 def _without_unsaid(content: dict[str, Any]) -> dict[str, Any]:
     unsaid = {**_LATER, "brought": [], "every": False}
     kept = {key: value for key, value in content.items() if key not in unsaid or value != unsaid[key]}
-    if kept.get("rules", {}).get("image_separator") == "":
-        kept["rules"] = {key: value for key, value in kept["rules"].items() if key != "image_separator"}
+    if "rules" in kept:
+        kept["rules"] = {k: v for k, v in kept["rules"].items() if k not in _LATER_RULES or v != _LATER_RULES[k]}
+    if kept.get("delivery", {}).get("actions") == Actions().model_dump():
+        kept["delivery"] = {k: v for k, v in kept["delivery"].items() if k != "actions"}
     return kept
 
 

@@ -40,7 +40,8 @@ NEUTRAL = "In which category does this product belong?"
 # What a reviewer settled since the item was last routed, or found unfit as it is, is not asked again. `unsure` is, so is what stood
 # at a retired category, and `none` once there is another taxonomy.
 WAITING = """
-    SELECT r.vendor, r.item_id, r.input_hash, i.title, i.image, r.reason, r.sentence, r.parent_id, r.group_id,
+    SELECT r.vendor, r.item_id, r.input_hash, i.title, coalesce(i.image_url, i.image) AS image, r.reason,
+           r.sentence, r.parent_id, r.group_id,
            coalesce(categories_now(p.top_ids, m.now), []) AS candidates, r.outcome = 'placed_at_parent' AS low, coalesce(r.queued_at, r.routed_at) AS queued_at,
            coalesce(r.control, false) OR (coalesce(r.audit, false) AND r.outcome = 'placed') AS blind
     FROM standing_routes r

@@ -1,11 +1,12 @@
 """The settings of a workspace: catalog.toml becomes one frozen object; an unknown key is an error."""
 
 import hashlib
+import re
 import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from catalog.errors import CatalogError
 
@@ -74,6 +75,48 @@ class Feeds(_Section):
         return int(self.manifest_patience[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[self.manifest_patience[-1]]
 
 
+class Images(_Section):
+    """Where pictures behind URLs may come from, and what fetching them may cost a night."""
+
+    fetch: bool = Field(False, description="Whether this machine asks for pictures at the URLs vendors name.")
+    max_fetches: int = Field(50_000, ge=1, description="Pictures asked for a night; the others wait for the next.")
+    max_minutes: int = Field(60, ge=1, description="Time for it a night.")
+    max_bytes: int = Field(20_000_000, ge=1_000, le=60_000_000, description="Of one picture.")
+    timeout_seconds: float = Field(30, gt=0, description="For one try at a picture, redirects and body included.")
+    retries: int = Field(2, ge=0, le=5)
+    max_redirects: int = Field(5, ge=0, le=20)
+    connections: int = Field(16, ge=1, le=256)
+    connections_per_host: int = Field(4, ge=1, le=64)
+    revalidate_after: str = Field(
+        "7d", pattern=r"^[1-9]\d*[hd]$", description="Age at which a picture is asked for anew."
+    )
+    ports: tuple[int, ...] = (80, 443)
+    allow_hosts: tuple[str, ...] = Field((), description="Hosts that may have private addresses, such as pim.internal.")
+    buckets: tuple[str, ...] = Field((), description="Buckets that may be read, as s3://name or gs://name.")
+    placeholder_products: int = Field(20, ge=2, description="A picture on so many different products shows none.")
+
+    @property
+    def revalidate_hours(self) -> int:
+        """`revalidate_after` in hours."""
+        return int(self.revalidate_after[:-1]) * (24 if self.revalidate_after.endswith("d") else 1)
+
+    @field_validator("allow_hosts")
+    @classmethod
+    def _names_of_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [host for host in value if not host or any(mark in host for mark in "/@*, ")]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no host name; write it alone, such as 'pim.internal'")
+        return tuple(host.lower() for host in value)
+
+    @field_validator("buckets")
+    @classmethod
+    def _names_of_buckets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [name for name in value if not re.fullmatch("(s3|gs)://[^/]+", name)]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no bucket; write it as s3://name or gs://name")
+        return value
+
+
 class Review(_Section):
     """How review sheets are written."""
 
@@ -97,6 +140,7 @@ class Settings(_Section):
     labels: Labels = Labels()
     serving: Serving = Serving()
     feeds: Feeds = Feeds()
+    images: Images = Images()
     review: Review = Review()
     database: Database = Database()
 
@@ -123,6 +167,7 @@ class Workspace:
         self.work_db = self.state / "work.duckdb"
         self.staged = self.state / "staged"
         self.embeddings = self.state / "embeddings"
+        self.pictures = self.state / "pictures"
         self.published = self.root / "published"
         self.published_db = self.published / "catalog.duckdb"
         self.changes = self.published / "changes"
@@ -140,6 +185,7 @@ class Workspace:
             self.models,
             self.staged,
             self.embeddings,
+            self.pictures,
             self.changes,
             self.outbox,
             self.inbox,

@@ -247,6 +247,12 @@ def ingest(workspace: Here = CURRENT) -> None:
 
 
 @app.command()
+def fetch(workspace: Here = CURRENT) -> None:
+    """Fetches pictures that vendors name by URL, as far as [images] allows."""
+    _step(workspace, "fetch")
+
+
+@app.command()
 def classify(workspace: Here = CURRENT) -> None:
     """Predicts for inputs the serving model has not seen."""
     _step(workspace, "classify")

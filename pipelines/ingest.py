@@ -15,7 +15,7 @@ from catalog.errors import CatalogError, FeedRefused
 from catalog.feeds import RawBatch, read_rows
 from catalog.jobs import Counts, Job
 from catalog.mapping import Mapping, load_mapping, of_kind
-from catalog.pictures import Pictures
+from catalog.pictures import found_for
 from catalog.staging import put_away, stage
 
 
@@ -61,10 +61,10 @@ def _take(job: Job, waiting: Pending) -> str:
         why = ("repeated", "The file is the one this vendor delivered last; nothing changes.")
         arrivals.record(job.store, delivery, "repeated", rows=last[2], why=why)
         return "repeated"
-    pictures = Pictures(waiting.path.parent)
     batches = _rows(job, waiting, staged, mapping)
     try:
-        arrivals.collect(job.store, (with_actions(batch, waiting.vendor, mapping, pictures) for batch in batches))
+        with found_for(job, waiting.vendor, waiting.path.parent, mapping.rules.image_archive) as pictures:
+            arrivals.collect(job.store, (with_actions(batch, waiting.vendor, mapping, pictures) for batch in batches))
     except FeedRefused as refused:
         return _refuse(job, delivery, refused, arrivals.rows_read(job.store, waiting.vendor))
     return _accept_or_hold(job, delivery, mapping, released=waiting.released)

@@ -12,7 +12,7 @@ from catalog.feeds import read_rows
 from catalog.jobs import Counts, Job, digest
 from catalog.labels import NOBODY, LabelReader, append_decisions
 from catalog.mapping import load_mapping
-from catalog.pictures import Pictures
+from catalog.pictures import found_for
 from catalog.taxonomies import latest_taxonomy
 
 
@@ -26,8 +26,9 @@ def run(job: Job, file: Path, *, vendor: str | None = None, random: bool = False
     _check(file, vendor)
     taxonomy, mapping = latest_taxonomy(job.store), load_mapping(None, file)
     who = "import" if source == "label" else source
-    reader = LabelReader(taxonomy, mapping, Pictures(file.parent), vendor=vendor or NOBODY, who=who)
-    arrivals.collect(job.store, (reader.read(batch) for batch in read_rows(file, mapping, job.settings.feeds)))
+    with found_for(job, vendor or NOBODY, file.parent) as pictures:
+        reader = LabelReader(taxonomy, mapping, pictures, vendor=vendor or NOBODY, who=who)
+        arrivals.collect(job.store, (reader.read(batch) for batch in read_rows(file, mapping, job.settings.feeds)))
     with file.open("rb") as content:
         sha256 = hashlib.file_digest(content, "sha256").hexdigest()
     key = digest(mapping.hash, taxonomy.version, random, source)

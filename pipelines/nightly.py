@@ -1,4 +1,4 @@
-"""The whole night: ingest, certify, classify, route, review sheets, publish, report.  `catalog nightly`
+"""The whole night: ingest, fetch, certify, classify, route, review sheets, publish, report.  `catalog nightly`
 
 A run is repeatable: what already happened is found in the ledger and not done again, so that a killed night is
 finished by starting it once more, and a night without anything new does nothing.
@@ -11,17 +11,23 @@ from dataclasses import dataclass, replace
 from catalog import held, lateness, ledger
 from catalog.deliveries import Pending
 from catalog.jobs import Job, digest, end_run, stage, start_run
-from pipelines import certify, classify, ingest, publish, report, review, route, vendor_categories
+from catalog.picture_cache import find_due
+from pipelines import certify, classify, fetch, ingest, publish, report, review, route, vendor_categories
 from pipelines.session import Session
 
 # Review sheets come before publishing, so that the published backlog names the token each row has in its sheet.
-STAGES = ("ingest", "certify", "classify", "route", "review", "publish", "report")
+STAGES = ("ingest", "fetch", "certify", "classify", "route", "review", "publish", "report")
 
 # Counts come from the tables, never from a variable: a resumed run must report what an unbroken one would.
 COUNTS = {
     "ingest": """SELECT count(*) FILTER (status = 'accepted') AS accepted, count(*) FILTER (status = 'refused') AS refused,
         count(*) FILTER (status = 'held') AS held, coalesce(sum(rows_in), 0)::BIGINT AS rows_in
         FROM deliveries WHERE run_id = ?""",
+    "fetch": """SELECT count(*) FILTER (status = 'ok') AS fetched, count(*) FILTER (status = 'unchanged') AS unchanged,
+        count(*) FILTER (status = 'failed') AS failed, coalesce(sum(bytes), 0)::BIGINT AS bytes,
+        (SELECT count(*) FROM live_items JOIN items USING (vendor, item_id, row_hash) WHERE image_status = 'remote')
+            AS items_waiting
+        FROM pictures WHERE run_id = ?""",
     "classify": "SELECT count(*) AS predicted FROM predictions WHERE run_id = ?",
     "route": """SELECT count(*) AS routed, count(*) FILTER (outcome = 'placed') AS placed,
         count(*) FILTER (outcome = 'placed_at_parent') AS placed_at_parent, count(*) FILTER (outcome = 'review') AS review,
@@ -81,9 +87,14 @@ def begin(session: Session, found: list[Pending]) -> tuple[str | None, bool]:
     if left and left.state_key == state:
         return left.run_id, True
     published = session.workspace.published_db.exists()
-    if not left and not found and published and state == ledger.last_state(store):
+    if not left and not found and published and state == ledger.last_state(store) and not _pictures_due(session):
         return None, False
     return _start(session, found, state, left.run_id if left else None), False
+
+
+def _pictures_due(session: Session) -> bool:
+    limits = session.settings.images
+    return limits.fetch and find_due(session.store, limits) > 0
 
 
 def _start(session: Session, found: list[Pending], state: str, left: str | None) -> str:
@@ -127,6 +138,7 @@ def step(session: Session, name: str, run_id: str, planned: list[Pending]) -> No
     job = session.job(run_id)
     works: dict[str, Callable[[Job], object]] = {
         "ingest": lambda job: ingest.run(job, planned),
+        "fetch": fetch.run,
         "certify": lambda job: (vendor_categories.learn(job), certify.run(job)),
         "classify": classify.run,
         "route": route.run,

@@ -22,6 +22,9 @@ delta = 0.05    # how often a certificate may say so wrongly
 
 [feeds]
 max_refused = 0 # refused or held feeds a night may have and still exit with 0
+
+[images]
+fetch = false   # true: pictures that vendors name by URL are fetched at night; read docs/images.md first
 """
 POLICY = "# Dated, owned rules: never automatic, pins, probation. Empty: the certificate alone decides.\n"
 
@@ -95,9 +98,19 @@ def status(root: Path) -> str:
             f"open run      {open_run.run_id + ' (catalog nightly finishes it)' if open_run else 'none'}",
             f"model         {ledger.current_model(store) or 'none: everything goes to review'}",
             f"policy        {policy.policy_id}, target {policy.target:.0%}",
+            f"pictures      {_pictures(store, fetching=session.settings.images.fetch)}",
             summary.run_table(store, run_id),
         ]
     return "\n".join(lines)
+
+
+def _pictures(store: Store, *, fetching: bool) -> str:
+    waiting, failed = store.query(
+        """SELECT count(*) FILTER (image_status = 'remote'), count(*) FILTER (image_status = 'fetch_failed')
+           FROM live_items JOIN items USING (vendor, item_id, row_hash)"""
+    ).row(0)
+    said = f"{waiting:,} items wait for theirs, {failed:,} got none from its URL"
+    return said if fetching or not waiting else f"{said}; to fetch them set fetch = true under [images]"
 
 
 def models(root: Path) -> str:

@@ -3,7 +3,8 @@
 import dataframely as dy
 import polars as pl
 
-IMAGE_STATUSES = ("ok", "missing", "unreadable", "refused", "remote")
+# remote: behind a URL that was not fetched yet; fetch_failed: it was tried in vain. `flags` says why (image_<reason>).
+IMAGE_STATUSES = ("ok", "missing", "unreadable", "refused", "remote", "fetch_failed")
 AVAILABILITIES = ("in_stock", "out_of_stock", "preorder", "backorder", "discontinued")
 # The rule a person sees for what a column demands.
 RULE_NAMES = {
@@ -20,6 +21,7 @@ class Item(dy.Schema):
     item_id = dy.String(nullable=False, max_length=200)
     row_hash = dy.String(nullable=False, regex="^[0-9a-f]{32}$")
     input_hash = dy.String(nullable=False, regex="^[0-9a-f]{32}$")
+    delivered_hash = dy.String(nullable=False, regex="^[0-9a-f]{32}$")
     title = dy.String(nullable=True)
     description = dy.String(nullable=True)
     brand = dy.String(nullable=True)
@@ -34,6 +36,7 @@ class Item(dy.Schema):
     images = dy.List(dy.String(nullable=False), nullable=False)
     image_hash = dy.String(nullable=True, regex="^[0-9a-f]{64}$")
     image_status = dy.Enum(IMAGE_STATUSES, nullable=False)
+    image_url = dy.String(nullable=True)
     flags = dy.List(dy.String(nullable=False), nullable=False)
     raw_text = dy.String(nullable=True)
     unread_price = dy.String(nullable=True)

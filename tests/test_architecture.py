@@ -56,6 +56,9 @@ DOORS = {
     "onnxscript": frozenset({"catalog/export.py"}),
     "onnxruntime": frozenset({"catalog/classifier.py", "catalog/export.py"}),  # export measures what it ships
     "open_clip": frozenset({"catalog/network.py"}),
+    "httpx": frozenset({"catalog/address_guard.py", "catalog/fetching.py", "catalog/picture_urls.py"}),
+    "httpcore": frozenset({"catalog/address_guard.py", "catalog/fetching.py"}),
+    "obstore": frozenset({"catalog/cloud.py"}),
     "typer": frozenset(
         {
             "pipelines/cli.py",

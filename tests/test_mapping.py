@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from catalog.errors import CatalogError
 from catalog.mapping import Mapping, load_mapping
@@ -148,3 +149,13 @@ def test_the_shape_is_empty_for_a_plain_table_and_names_what_else_decides_the_te
         form(categories={"record": ["c"], "id": ["@id"], "name": ["."]}),
     ]
     assert len({str(mapping.shape) for mapping in different}) == len({mapping.hash for mapping in different}) == 7
+
+
+def test_a_form_without_an_archive_keeps_its_name_and_another_archive_makes_another() -> None:
+    plain = Mapping(format="csv")
+    assert plain.hash == "c09c1b122a201268"  # as it was before there were archives, presets and actions
+    named = [Mapping.model_validate({"format": "csv", "rules": {"image_archive": f"{n}.zip"}}) for n in "ab"]
+    assert len({plain.hash, *(mapping.hash for mapping in named)}) == 3
+    for wrong in ("../a.zip", "a/b.zip", "a.rar", ""):
+        with pytest.raises(ValidationError):
+            Mapping.model_validate({"format": "csv", "rules": {"image_archive": wrong}})

@@ -17,6 +17,8 @@ from catalog.lock import hold
 from catalog.settings import Workspace
 from pipelines import nightly
 from pipelines.session import opened
+from tests.hostile_pictures import JPEG
+from tests.picture_server import content, served
 
 pytestmark = pytest.mark.train
 
@@ -180,3 +182,31 @@ def test_the_published_file_is_complete_and_read_only(workspace_copy: Path, shop
         "gtin_conflicts",
         "freshness",
     }
+
+
+def test_a_night_without_deliveries_still_asks_for_a_picture_that_failed(workspace_copy: Path, shop: Path) -> None:
+    with served() as site:
+        rows = (shop / "first.csv").read_text().splitlines()
+        feed = [f"{rows[0]},image", *(f"{row},{site.url('/a.jpg')}" for row in rows[1:3])]
+        (workspace_copy / "feed.csv").write_text("\n".join(feed) + "\n")
+        deliver(workspace_copy, workspace_copy / "feed.csv", "2026-01-01.csv")
+        with (workspace_copy / "catalog.toml").open("a") as file:
+            file.write(f'\n[images]\nfetch = true\nports = [{site.port}]\nallow_hosts = ["127.0.0.1"]\n')
+        assert night(workspace_copy).run_id is not None
+        assert pictures_seen(workspace_copy) == [("fetch_failed", False)] * 2
+        assert night(workspace_copy).run_id is None  # its pause is not over
+        with opened(workspace_copy) as session:
+            session.store.execute("UPDATE pictures SET fetched_at = fetched_at - INTERVAL 1 DAY")
+        site.answers["/a.jpg"] = content(JPEG)
+        assert night(workspace_copy).run_id is not None
+        assert pictures_seen(workspace_copy) == [("ok", True)] * 2
+        assert night(workspace_copy).run_id is None
+
+
+def pictures_seen(place: Path) -> list[tuple[str, bool]]:
+    """Of acme's items: what became of the picture, and whether the model saw it."""
+    with opened(place) as session:
+        return session.store.query(
+            """SELECT i.image_status, p.has_image FROM live_items l JOIN items i USING (vendor, item_id, row_hash)
+               JOIN predictions p ON p.input_hash = l.input_hash WHERE l.vendor = 'acme' ORDER BY l.item_id"""
+        ).rows()

@@ -2,15 +2,14 @@
 
 import hashlib
 import os
-import struct
-import zlib
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from catalog import pictures
-from catalog.pictures import FORMATS, Pictures
+from catalog.images import FORMATS
+from catalog.pictures import Pictures
 
 
 @pytest.fixture
@@ -23,14 +22,6 @@ def folder(tmp_path: Path) -> Path:
 def drawn(path: Path, size: tuple[int, int] = (8, 8), kind: str | None = None) -> Path:
     Image.new("RGB", size, "red").save(path, kind)
     return path
-
-
-def png_header(width: int, height: int) -> bytes:
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("named", ["images/a.jpg", "images\\a.jpg", "./images//a.jpg"])
@@ -50,27 +41,32 @@ def test_every_allowed_format_is_taken(folder: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "named",
+    ("named", "reason"),
     [
-        "/etc/passwd",
-        "../bolt/a.jpg",
-        "images/../../bolt/a.jpg",
-        "..\\bolt\\a.jpg",
-        "C:\\pictures\\a.jpg",
-        "c:a.jpg",
-        "\\\\host\\share\\a.jpg",
-        "images",
-        ".",
-        "a\0b.jpg",
-        "x" * 5000,
+        ("/etc/passwd", "absolute_path"),
+        ("../bolt/a.jpg", "path_traversal"),
+        ("images/../../bolt/a.jpg", "path_traversal"),
+        ("..\\bolt\\a.jpg", "path_traversal"),
+        ("C:\\pictures\\a.jpg", "absolute_path"),
+        ("c:a.jpg", "absolute_path"),
+        ("\\\\host\\share\\a.jpg", "absolute_path"),
+        ("images", "no_file"),
+        (".", "no_file"),
+        ("a\0b.jpg", "bad_path"),
+        ("x" * 5000, "bad_path"),
+        ("file:///etc/passwd", "scheme"),
+        ("gopher://x.test/1", "scheme"),
+        ("ftp://x.test/a.jpg", "scheme"),
+        ("data:image/png;base64,AA", "scheme"),
+        ("javascript:alert(1)", "scheme"),
     ],
 )
-def test_what_leads_elsewhere_is_refused(folder: Path, named: str) -> None:
+def test_what_leads_elsewhere_is_refused(folder: Path, named: str, reason: str) -> None:
     other = folder.parent / "bolt"
     other.mkdir()
     drawn(other / "a.jpg")
     found = Pictures(folder).find(named)
-    assert (found.status, found.sha256) == ("refused", None)
+    assert (found.status, found.reason, found.sha256, found.url) == ("refused", reason, None, None)
 
 
 def test_links_that_stay_are_followed_and_links_that_leave_are_refused(folder: Path, tmp_path: Path) -> None:
@@ -80,10 +76,9 @@ def test_links_that_stay_are_followed_and_links_that_leave_are_refused(folder: P
     (folder / "in.png").symlink_to(folder / "images" / "a.png")
     (folder / "up").symlink_to(tmp_path)
     (folder / "loop").symlink_to(folder / "loop")
-    look = Pictures(folder)
-    assert [look.find(name).status for name in ("out.png", "up/secret.png", "loop", "in.png")] == ["refused"] * 3 + [
-        "ok"
-    ]
+    found = [Pictures(folder).find(name) for name in ("out.png", "up/secret.png", "loop", "in.png")]
+    assert [picture.status for picture in found] == ["refused"] * 3 + ["ok"]
+    assert [picture.reason for picture in found] == ["outside_folder", "outside_folder", "bad_path", None]
 
 
 def test_a_pipe_is_not_opened(folder: Path) -> None:
@@ -98,38 +93,25 @@ def test_missing_pictures(folder: Path, named: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
-    ["https://x.test/a.jpg", "HTTP://x.test/a.jpg", "file:///etc/passwd", "//x.test/a.jpg", "data:image/png;base64,AA"],
-)
-def test_urls_are_not_fetched(folder: Path, url: str) -> None:
-    found = Pictures(folder).find(url)
-    assert (found.status, found.image, found.sha256) == ("remote", url, None)
-
-
-@pytest.mark.parametrize(
-    "content",
+    ("named", "url"),
     [
-        b"",
-        b"not a picture",
-        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
-        b"\xff\xd8\xff\xe0",
-        png_header(60_000, 60_000),
-        png_header(8_000, 8_000),
-        png_header(1, 1),
+        ("https://x.test/a.jpg", "https://x.test/a.jpg"),
+        ("HTTP://x.test/a.jpg", "HTTP://x.test/a.jpg"),
+        ("//x.test/a.jpg", "https://x.test/a.jpg"),
+        ("s3://bucket/a.jpg", "s3://bucket/a.jpg"),
+        ("gs://bucket/a.jpg", "gs://bucket/a.jpg"),
     ],
-    ids=["empty", "text", "svg", "eps", "cut", "bomb", "large", "dot"],
 )
-def test_what_is_no_picture_is_unreadable(folder: Path, content: bytes) -> None:
-    (folder / "a.jpg").write_bytes(content)
-    found = Pictures(folder).find("a.jpg")
-    assert (found.status, found.image, found.sha256) == ("unreadable", "a.jpg", None)
+def test_urls_wait_to_be_fetched(folder: Path, named: str, url: str) -> None:
+    found = Pictures(folder).find(named)
+    assert (found.status, found.image, found.sha256, found.url) == ("remote", named, None, url)
 
 
 def test_a_file_too_large_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "MAX_BYTES", 100)
     drawn(folder / "a.png", (64, 64), "BMP")
-    assert Pictures(folder).find("a.png").status == "unreadable"
+    found = Pictures(folder).find("a.png")
+    assert (found.status, found.reason, found.image) == ("unreadable", "too_large", "a.png")
 
 
 def test_a_changed_picture_is_read_anew(folder: Path) -> None:

@@ -1,6 +1,7 @@
 -- One row per live item: the version seen last. An item is live until a full delivery of its vendor comes without it, or
 -- a delivery deletes it.
--- row_hash: names the version, with vendor and item_id, in items
+-- row_hash: names the version, with vendor and item_id, in items; another than was sighted when its picture came later
+-- sighted_hash: the row_hash its row was read with
 -- product_id: shared by items that are one product (same GTIN or variant parent)
 -- status: how the row stood to what was known: new, changed, unchanged or duplicate
 -- delivered: false when only label files have named it since the last full delivery
@@ -17,7 +18,10 @@ last_seen AS (
     QUALIFY row_number() OVER (PARTITION BY s.vendor, s.item_id ORDER BY s.delivery_no DESC, s.line DESC) = 1
 )
 SELECT
-    s.vendor, s.item_id, s.row_hash, s.input_hash, i.product_id, s.delivery_id, s.delivery_no, s.line, s.status,
-    s.delivered, s.received_at AS seen_at
-FROM last_seen s LEFT JOIN items i USING (vendor, item_id, row_hash)
+    s.vendor, s.item_id, coalesce(r.row_hash, s.row_hash) AS row_hash,
+    coalesce(r.input_hash, s.input_hash) AS input_hash, s.row_hash AS sighted_hash,
+    i.product_id, s.delivery_id, s.delivery_no, s.line, s.status, s.delivered, s.received_at AS seen_at
+FROM last_seen s
+LEFT JOIN items i USING (vendor, item_id, row_hash)
+LEFT JOIN revised r ON r.vendor = s.vendor AND r.item_id = s.item_id AND r.sighted_hash = s.row_hash
 WHERE s.status <> 'deleted';

@@ -1,0 +1,57 @@
+"""Fetches the pictures vendors name by URL, and gives their items the versions these make.  `catalog fetch`"""
+
+import time
+from collections import Counter
+
+from catalog import picture_cache, revisions
+from catalog.address_guard import GuardedBackend
+from catalog.fetching import Fetcher
+from catalog.jobs import Counts, Job
+from catalog.picture_cache import PictureFiles
+
+BATCH = 512  # pictures asked for between two commits: what a killed run asks for again
+
+
+def run(job: Job, *, backend: GuardedBackend | None = None) -> Counts:
+    """Asks for what is due, within the night's limits, then appends new versions of the items concerned.
+
+    Returns how many were asked for by what became of them, how many still wait, and how many items changed. A failure
+    is a status on its items, asked again on a later night. Running it again asks only for what is due then.
+    """
+    files = PictureFiles(job.workspace.pictures)
+    files.clear_unfinished()
+    limits = job.settings.images
+    due = picture_cache.find_due(job.store, limits)
+    counts = _fetch(job, due, backend) if limits.fetch and due else Counter()
+    counts["waiting"] = due - counts["ok"] - counts["unchanged"] - counts["failed"]
+    revisions.find_placeholders(job.store, job.run_id, least=limits.placeholder_products)
+    counts["revised"] = revisions.revise(job.store, job.run_id, files, batch_rows=job.settings.feeds.batch_rows)
+    if counts["waiting"]:
+        remedy = "more a night: max_fetches, max_minutes" if limits.fetch else "fetch = true"
+        job.event("pictures_wait", counts={"waiting": counts["waiting"]}, remedy=f"{remedy} under [images]")
+    return dict(counts)
+
+
+def _fetch(job: Job, due: int, backend: GuardedBackend | None) -> Counter[str]:
+    files, limits, counts = PictureFiles(job.workspace.pictures), job.settings.images, Counter[str]()
+    left = limits.max_fetches - picture_cache.asked_in(job.store, job.run_id)
+    started, total = time.monotonic(), min(due, left)
+    with Fetcher(limits, files.keep, backend) as fetcher:
+        for batch in picture_cache.next_due(job.store, files, BATCH):
+            asked = counts.total() - counts["skipped"]
+            if asked >= left or fetcher.over:
+                break
+            found = fetcher.fetch(batch[: left - asked])
+            picture_cache.record(job.store, job.run_id, found)
+            counts.update(one.status for one in found)
+            _show(job, counts, total, time.monotonic() - started)
+    return counts
+
+
+def _show(job: Job, counts: Counter[str], total: int, seconds: float) -> None:
+    done = counts.total() - counts["skipped"]
+    rate = done / max(seconds, 1e-3)
+    job.progress("fetch", done, total)
+    left = {"left": total - done, "per_second": round(rate, 1)}
+    left |= {"seconds_left": round((total - done) / rate)} if done else {}
+    job.event("fetching", counts={**counts, **left})

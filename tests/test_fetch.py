@@ -1,0 +1,344 @@
+"""From a URL in a feed to a version of an item, over several nights, through the real store and a real server."""
+
+import hashlib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog import views
+from catalog.deliveries import pending
+from catalog.examples import EXAMPLES
+from catalog.jobs import Job, start_run
+from catalog.picture_cache import find_due
+from catalog.settings import Feeds, Images, Settings, Workspace
+from catalog.store import Store
+from pipelines import fetch, ingest, labels, taxonomy, workspace
+from pipelines.session import opened
+from tests.hostile_pictures import JPEG, PNG, plain
+from tests.picture_server import Site, content, served, status
+
+HEADER = "item_id,title,price,image"
+
+
+class Shop:
+    """A workspace whose vendor names pictures on a server; each night is one run of ingest and fetch."""
+
+    def __init__(self, root: Path, site: Site, **others: object) -> None:
+        self.workspace, self.site = Workspace(root), site
+        for folder in self.workspace.folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        self.store = Store.open(self.workspace.work_db)
+        views.create(self.store)
+        self.limit()
+
+    def limit(self, **others: object) -> None:
+        known = {"fetch": True, "ports": [self.site.port], "allow_hosts": ["127.0.0.1"], "retries": 0}
+        self.settings = Settings(feeds=Feeds(batch_rows=7), images=Images.model_validate(known | others))
+
+    def deliver(self, *rows: str, vendor: str = "acme") -> None:
+        path = self.workspace.feeds / vendor / "items.csv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join([HEADER, *rows]) + "\n")
+
+    def job(self) -> Job:
+        return Job(self.workspace, self.settings, self.store, start_run(self.store, "nightly", "k" * 8))
+
+    def night(self) -> dict[str, int]:
+        job = self.job()
+        ingest.run(job, pending(self.workspace))
+        found = fetch.run(job)
+        return {name: number for name, number in found.items() if number}
+
+    def later(self, hours: int) -> None:
+        """Time passes: what is known of pictures is so much older."""
+        self.store.execute("UPDATE pictures SET fetched_at = fetched_at - to_hours(?)", [hours])
+
+    def rows(self, sql: str) -> list[tuple]:
+        return self.store.query(sql).rows()
+
+    def items(self) -> dict[str, tuple]:
+        """Item -> (status, content, flags) as it stands."""
+        found = self.rows(
+            """SELECT item_id, image_status, image_hash, flags FROM live_items l
+               JOIN items i USING (vendor, item_id, row_hash) ORDER BY item_id"""
+        )
+        assert len({row[0] for row in found}) == len(found)
+        return {row[0]: row[1:] for row in found}
+
+    def hashes(self) -> dict[str, str]:
+        return dict(self.rows("SELECT item_id, input_hash FROM live_items"))
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with served() as made:
+        yield made
+
+
+@pytest.fixture
+def shop(tmp_path: Path, site: Site) -> Iterator[Shop]:
+    made = Shop(tmp_path, site)
+    yield made
+    made.store.close()
+
+
+def test_a_picture_is_there_the_night_its_item_comes(shop: Shop, site: Site) -> None:
+    site.answers["/a.jpg"] = content(JPEG, ETag='"1"')
+    shop.deliver(f"1,Lamp,5,{site.url('/a.jpg')}", f"2,Lamp two,5,{site.url('/a.jpg')}", "3,Mug,5,", "4,Rug,5,b.jpg")
+    assert shop.night() == {"ok": 1, "revised": 2}
+    assert site.paths() == ["/a.jpg"]  # one URL, however many items name it
+    assert shop.items() == {
+        "1": ("ok", sha(JPEG), []),
+        "2": ("ok", sha(JPEG), []),
+        "3": ("missing", None, []),
+        "4": ("missing", None, []),
+    }
+    ((path,),) = shop.rows("SELECT DISTINCT image FROM items WHERE image_status = 'ok'")
+    assert Path(path).read_bytes() == JPEG
+    assert Path(path).is_relative_to(shop.workspace.pictures)
+
+
+def test_the_same_again_changes_nothing_and_asks_for_nothing(shop: Shop, site: Site) -> None:
+    site.answers["/a.jpg"] = content(JPEG)
+    row = f"1,Lamp,5,{site.url('/a.jpg')}"
+    shop.deliver(row)
+    shop.night()
+    before = (shop.items(), shop.hashes(), shop.rows("SELECT count(*) FROM items"))
+    assert shop.night() == {}
+    shop.deliver(row)  # the same file
+    assert shop.night() == {}
+    shop.deliver(row, "2,Mug,5,")  # another file, the same row: it reads the picture from what is known of the URL
+    assert shop.night() == {}
+    assert shop.rows("SELECT status FROM sightings WHERE item_id = '1' ORDER BY delivery_no") == [
+        ("new",),
+        ("unchanged",),
+    ]
+    shop.deliver(row)
+    shop.night()
+    assert (shop.items(), shop.hashes()) == before[:2]
+    assert shop.rows("SELECT count(*) FROM items WHERE item_id = '1'") == [(2,)]  # as delivered, and with its picture
+    assert len(site.hits) == 1
+
+
+def test_a_price_change_keeps_the_picture_and_the_input(shop: Shop, site: Site) -> None:
+    site.answers["/a.jpg"] = content(JPEG)
+    shop.deliver(f"1,Lamp,5,{site.url('/a.jpg')}")
+    shop.night()
+    before = shop.hashes()
+    shop.deliver(f"1,Lamp,6,{site.url('/a.jpg')}")
+    assert shop.night() == {}
+    assert shop.items()["1"][:2] == ("ok", sha(JPEG))
+    assert shop.hashes() == before
+
+
+def test_another_picture_behind_the_same_url_changes_the_input(shop: Shop, site: Site) -> None:
+    site.answers["/a.jpg"] = content(JPEG, ETag='"1"')
+    shop.deliver(f"1,Lamp,5,{site.url('/a.jpg')}")
+    shop.night()
+    first = shop.hashes()
+    shop.later(24 * 6)
+    assert shop.night() == {}  # not older than a week
+    shop.later(24)
+    assert shop.night() == {"unchanged": 1}  # 304
+    assert shop.hashes() == first
+    shop.later(24 * 7)
+    site.answers["/a.jpg"] = content(PNG, ETag='"2"')
+    assert shop.night() == {"ok": 1, "revised": 1}
+    assert shop.items()["1"][:2] == ("ok", sha(PNG))
+    assert shop.hashes() != first
+    shop.later(24 * 7)
+    site.answers["/a.jpg"] = content(JPEG, ETag='"1"')
+    shop.night()
+    assert shop.hashes() == first  # the first picture again is the first content again
+    assert shop.rows("SELECT count(*), count(DISTINCT row_hash) FROM items") == [(3, 3)]
+
+
+def test_a_failure_is_a_status_and_asked_again_the_next_nights_ever_more_rarely(shop: Shop, site: Site) -> None:
+    row = f"1,Lamp,5,{site.url('/a.jpg')}"
+    shop.deliver(row)
+    assert shop.night() == {"failed": 1, "revised": 1}
+    assert shop.items()["1"] == ("fetch_failed", None, ["image_http_404"])
+    assert shop.rows("SELECT count(*) FROM rejects") == [(0,)]
+    assert shop.night() == {}  # the same night
+    for pause in (24, 48, 96):
+        shop.later(pause - 24)
+        assert shop.night() == {}
+        shop.later(24)
+        assert shop.night() == {"failed": 1}
+    shop.deliver(row)  # the same file redelivered, and an answer at last
+    site.answers["/a.jpg"] = content(JPEG)
+    shop.later(24 * 8)
+    assert shop.night() == {"ok": 1, "revised": 1}
+    assert shop.items()["1"] == ("ok", sha(JPEG), [])
+    assert [path for path in site.paths() if path != "/a.jpg"] == []
+
+
+def test_a_server_down_for_a_night_takes_no_picture_away(shop: Shop, site: Site) -> None:
+    site.answers["/a.jpg"] = content(JPEG)
+    shop.deliver(f"1,Lamp,5,{site.url('/a.jpg')}")
+    shop.night()
+    site.answers["/a.jpg"] = status(500)
+    shop.later(24 * 7)
+    for _ in range(2):
+        assert shop.night() == {"failed": 1}
+        assert shop.items()["1"][:2] == ("ok", sha(JPEG))
+        shop.later(24 * 30)
+    assert shop.night() == {"failed": 1, "revised": 1}  # the third time in a row it is gone
+    assert shop.items()["1"] == ("fetch_failed", None, ["image_http_500"])
+
+
+def test_another_reason_makes_another_version_but_no_other_input(shop: Shop, site: Site) -> None:
+    shop.deliver(f"1,Lamp,5,{site.url('/a.jpg')}")
+    shop.night()
+    before = shop.hashes()
+    site.answers["/a.jpg"] = content(b"<html>Log in</html>")
+    shop.later(24)
+    shop.night()
+    assert shop.items()["1"] == ("fetch_failed", None, ["image_not_an_image"])
+    assert shop.hashes() == before
+
+
+def test_private_addresses_are_a_reason_and_the_server_hears_nothing(shop: Shop, site: Site) -> None:
+    shop.limit(allow_hosts=[])
+    site.answers["/a.jpg"] = content(JPEG)
+    shop.deliver(f"1,Lamp,5,{site.url('/a.jpg')}", f"2,Mug,5,{site.url('/a.jpg', 'localhost')}")
+    assert shop.night() == {"failed": 2, "revised": 2}
+    assert {row[2][0] for row in shop.items().values()} == {"image_blocked_address"}
+    assert site.hits == []
+
+
+def test_fetching_is_off_until_a_person_switches_it_on(shop: Shop, site: Site) -> None:
+    site.answers["/a.jpg"] = content(JPEG)
+    shop.limit(fetch=False)
+    shop.deliver(f"1,Lamp,5,{site.url('/a.jpg')}")
+    assert shop.night() == {"waiting": 1}
+    assert shop.items()["1"] == ("remote", None, [])
+    assert site.hits == []
+    shop.limit()
+    assert shop.night() == {"ok": 1, "revised": 1}  # no delivery is needed for it
+    shop.limit(fetch=False)
+    shop.deliver(f"1,Lamp,9,{site.url('/a.jpg')}")
+    shop.night()
+    assert shop.items()["1"][0] == "ok"  # what was fetched stays known
+
+
+def test_a_night_asks_for_so_many_and_the_rest_waits(shop: Shop, site: Site) -> None:
+    for number in range(10):
+        site.answers[f"/{number}"] = content(plain(size=(8, 8 + number)))
+    shop.deliver(*(f"{n},Lamp,5,{site.url(f'/{n}')}" for n in range(10)))
+    shop.limit(max_fetches=4)
+    assert shop.night() == {"ok": 4, "revised": 4, "waiting": 6}
+    assert shop.night() == {"ok": 4, "revised": 4, "waiting": 2}
+    assert shop.night() == {"ok": 2, "revised": 2}
+    assert sorted(site.paths()) == [f"/{n}" for n in range(10)]
+
+
+def test_a_killed_run_goes_on_within_the_same_limit(shop: Shop, site: Site) -> None:
+    site.answers = {f"/{n}": content(plain(size=(8, 8 + n))) for n in range(10)}
+    shop.deliver(*(f"{n},Lamp,5,{site.url(f'/{n}')}" for n in range(10)))
+    shop.limit(max_fetches=4)
+    job = shop.job()
+    ingest.run(job, pending(shop.workspace))
+    fetch.run(job)
+    assert fetch.run(job)["waiting"] == 6
+    assert len(site.hits) == 4
+
+
+def test_bytes_that_were_lost_are_asked_for_without_a_condition(shop: Shop, site: Site) -> None:
+    site.answers["/a.jpg"] = content(JPEG, ETag='"1"')
+    shop.deliver(f"1,Lamp,5,{site.url('/a.jpg')}")
+    shop.night()
+    for path in shop.workspace.pictures.rglob("*"):
+        if path.is_file():
+            path.unlink()
+    shop.later(24 * 7)
+    assert shop.night() == {"ok": 1}
+    assert (shop.workspace.pictures / sha(JPEG)[:2] / sha(JPEG)).read_bytes() == JPEG
+
+
+@pytest.mark.parametrize("fetched", [True, False])
+def test_one_picture_on_many_products_shows_none(shop: Shop, site: Site, fetched: bool) -> None:
+    """Twenty products that show the same picture; nineteen sizes of one shirt that rightly do."""
+    site.answers = {"/none.png": content(plain("grey")), "/shirt.png": content(plain("blue"))}
+    folder = shop.workspace.feeds / "acme"
+    folder.mkdir()
+    (folder / "none.png").write_bytes(plain("grey"))
+    (folder / "shirt.png").write_bytes(plain("blue"))
+    none, shirt = ((site.url(f"/{name}") if fetched else name) for name in ("none.png", "shirt.png"))
+    words = [f"{first} {second}" for first in "abcde" for second in "wxyz"]
+    rows = [f"n{n},Thing {word},5,{none}" for n, word in enumerate(words)]
+    rows += [f"s{n},Shirt blue cotton {n},5,{shirt}" for n in range(40)]
+    shop.deliver(*rows[1:])
+    shop.night()
+    assert {row[0] for row in shop.items().values()} == {"ok"}  # nineteen are not enough
+    shop.deliver(*rows)
+    shop.night()
+    found = shop.items()
+    assert all(found[f"n{n}"] == ("missing", None, ["image_placeholder"]) for n in range(20))
+    assert all(found[f"s{n}"][0] == "ok" for n in range(40))
+    versions = shop.rows("SELECT count(*) FROM items")
+    shop.deliver(*rows[5:])  # fewer again: it stays what it is
+    assert shop.night() == {}
+    assert shop.items()["n7"] == ("missing", None, ["image_placeholder"])
+    assert shop.rows("SELECT DISTINCT s.status FROM sightings s WHERE delivery_no = 3") == [("unchanged",)]
+    assert shop.rows("SELECT count(*) FROM items") == versions
+
+
+def test_pictures_of_labelled_products_come_after_those_of_feeds(shop: Shop, site: Site) -> None:
+    shop.deliver(f"1,Lamp,5,{site.url('/feed.jpg')}")
+    shop.deliver(f"2,Lamp,5,{site.url('/label.jpg')}", vendor="history")
+    ingest.run(shop.job(), pending(shop.workspace))
+    shop.store.execute("UPDATE deliveries SET kind = 'labels' WHERE vendor = 'history'")
+    assert find_due(shop.store, shop.settings.images) == 2
+    assert shop.rows("SELECT url FROM due_pictures ORDER BY place") == [
+        (site.url("/feed.jpg"),),
+        (site.url("/label.jpg"),),
+    ]
+
+
+def test_secrets_of_signed_urls_stay_out_of_the_facts(shop: Shop, site: Site) -> None:
+    shop.deliver(f"1,Lamp,5,{site.url('/a.jpg')}?sig=s3cr3t")
+    shop.night()
+    assert "s3cr3t" not in repr(shop.rows("SELECT * FROM pictures"))
+    assert shop.rows("SELECT reason FROM pictures") == [("http_404",)]
+
+
+def test_an_archive_beside_the_feed_is_no_feed(shop: Shop) -> None:
+    (shop.workspace.vendors / "acme.toml").write_text('[rules]\nimage_archive = "photos.zip"\n')
+    for vendor, archive in (("acme", "photos.zip"), ("bolt", "images.zip")):
+        shop.deliver("1,Lamp,5,a.jpg", "2,Mug,5,b.jpg", vendor=vendor)
+        with zipfile.ZipFile(shop.workspace.feeds / vendor / archive, "w") as file:
+            file.writestr("a.jpg", JPEG)
+    shop.night()
+    found = shop.rows("SELECT vendor, item_id, image_status, image_hash FROM items ORDER BY 1, 2")
+    assert found == [
+        (v, i, s, h) for v in ("acme", "bolt") for i, s, h in [("1", "ok", sha(JPEG)), ("2", "missing", None)]
+    ]
+    assert shop.rows("SELECT DISTINCT status FROM deliveries") == [("accepted",)]
+
+
+def test_training_sees_the_pictures_of_labels_that_were_fetched_after_them(tmp_path: Path, site: Site) -> None:
+    site.answers["/a.jpg"] = content(JPEG)
+    place = workspace.init(tmp_path / "ws")
+    place.settings_file.write_text(f'[images]\nfetch = true\nports = [{site.port}]\nallow_hosts = ["127.0.0.1"]\n')
+    labels_file = tmp_path / "labels.csv"
+    rows = [f"1,Lamp,Home > Lamps,{site.url('/a.jpg')}", f"2,Mug,Home > Mugs,{site.url('/none.jpg')}"]
+    labels_file.write_text("\n".join(["item_id,title,category_path,image", *rows]) + "\n")
+    with opened(place.root) as session:
+        with session.single("taxonomy") as job:
+            taxonomy.run(job, labels_file)
+        with session.single("labels") as job:
+            labels.run(job, labels_file, vendor="history")
+        with session.single("fetch") as job:
+            fetch.run(job)
+        found = session.store.query(EXAMPLES)
+        live = session.store.query("SELECT item_id, input_hash FROM live_items ORDER BY 1")
+    assert found.select("item_id", "image_hash").rows() == [("1", sha(JPEG)), ("2", None)]
+    assert found["image"].is_not_null().to_list() == [True, False]
+    assert found.select("item_id", "input_hash").rows() == live.rows()
