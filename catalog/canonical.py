@@ -29,8 +29,9 @@ _DELIVERED = (
     "image_text",
     "availability",
 )
-# What its picture turned out to be makes another version of a row, also when that shows only after the delivery.
-_ROW = ("delivered_hash", "image_hash", "image_status", "image_reason")
+# What its picture turned out to be makes another version of a row, also when that shows only after the delivery. So does
+# another URL out of several: with the row of the one before it would never be asked for.
+_ROW = ("delivered_hash", "image_hash", "image_status", "image_reason", "image_url")
 IMAGE_FLAG = "image_"  # how a flag begins that says why a picture is none
 _WRAPPED = r'^="(.*)"$'  # how a spreadsheet is told to keep the zeros of an id
 _SCIENTIFIC = r"^\d+([.,]\d+)?[eE]\+?\d+$"
@@ -177,7 +178,7 @@ def _with_hashes(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def repictured(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows with input_hash, row_hash and flags that agree with their picture (image_hash, image_status, image_reason).
+    """Rows with input_hash, row_hash and flags that agree with their picture (the columns image_...).
 
     Used when a row is read and again when its picture comes later: both must make the same version of it.
     """

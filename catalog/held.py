@@ -1,6 +1,7 @@
 """What people say about deliveries: hold, release, retry, undo. Each word is appended; views and the next run follow it."""
 
 import json
+import shlex
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,9 +29,9 @@ _LATER = """
     ORDER BY r.delivery_no DESC
 """
 _NOT_THAT = {
-    "release": ("held", "Only a held delivery is released."),
-    "retry": ("refused, held or undone", "Only a delivery that was not taken is read again."),
-    "undo": ("accepted", "Only an accepted delivery is undone."),
+    "release": (("held",), "Only a held delivery is released."),
+    "retry": (("refused", "held", "undone"), "Only a delivery that was not taken is read again."),
+    "undo": (("accepted",), "Only an accepted delivery is undone."),
 }
 
 
@@ -93,7 +94,7 @@ def _ordered(store: Store, workspace: Workspace) -> list[Pending]:
 
 def _again(workspace: Workspace, row: dict[str, Any]) -> Pending:
     """The delivery of a row of `deliveries`, from the copies of its files."""
-    folder = Path(row["folder"])
+    folder = workspace.feeds / row["vendor"]  # not where the workspace stood then
     parts = tuple(_kept(workspace, folder, part) for part in json.loads(row["parts"] or "[]"))
     return Pending(
         vendor=row["vendor"],
@@ -221,7 +222,7 @@ def _require_copies(workspace: Workspace, row: dict[str, Any]) -> None:
             remedy=f"Move it from feeds/{row['vendor']}/done/ back to feeds/{row['vendor']}/.",
         )
     for part in _again(workspace, row).parts:
-        if kept(workspace, Path(row["folder"]), part) is None:
+        if kept(workspace, workspace.feeds / row["vendor"], part) is None:
             raise CatalogError(
                 f"There is no copy of {part.name} any more.", remedy=f"Deliver it again to feeds/{row['vendor']}/."
             )
@@ -248,9 +249,14 @@ def hold(job: Job, vendor: str, file_name: str | None, by: By) -> None:
     if said:
         raise CatalogError(
             f"{said[0]} told them to wait on {said[1]:%Y-%m-%d %H:%M}.",
-            remedy=f"To have them taken: catalog feeds release {vendor} {file_name or ''}".rstrip() + " --by NAME",
+            remedy=f"To have them taken: {lifting(vendor, file_name)}",
         )
     _tell(job, (vendor, file_name), "hold", by)
+
+
+def lifting(vendor: str, file_name: str | None) -> str:
+    """The command that ends a hold."""
+    return f"catalog feeds release {vendor}{f' --file {shlex.quote(file_name)}' if file_name else ''} --by NAME"
 
 
 def lift(job: Job, vendor: str, file_name: str | None, by: By) -> bool:

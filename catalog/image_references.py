@@ -12,7 +12,8 @@ _BETWEEN = "\x1f"
 # Where a cell holds several: before an address, or after the ending of a picture's name, never inside a name.
 _BEFORE_ADDRESS = r"(?i)(?:\s*[,;|]\s*|\s+)((?:https?:|s3:|gs:)?//)"
 _AFTER_NAME = r"(?i)(\.(?:jpe?g|png|webp|gif|bmp|avif))\s*[,;|]\s*"
-_PREFERRED = ("ok", "remote")
+# Then a URL that failed: it is asked again, what is not in the folder waits for the vendor.
+PREFERRED = ("ok", "remote", "fetch_failed")
 
 
 def references(rows: pl.DataFrame) -> pl.Series:
@@ -37,8 +38,8 @@ def references(rows: pl.DataFrame) -> pl.Series:
 
 
 def usable(pictures: Sequence[Picture]) -> Picture | None:
-    """The first that can be read, else the first that may be fetched, else the first; None of none."""
-    for status in _PREFERRED:
+    """The first that can be read, else may be fetched, else failed to be fetched, else the first; None of none."""
+    for status in PREFERRED:
         for picture in pictures:
             if picture.status == status:
                 return picture

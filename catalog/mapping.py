@@ -213,7 +213,8 @@ class Mapping(Part):
     @cached_property
     def hash(self) -> str:
         """Names what decides the content that is read; a change means that the same file may read differently."""
-        content = self.model_dump(exclude={"rules": {"max_drop"}, "delivery": {"expected_every"}})
+        unread = {"expected_every"} if self.delivery.actions != Actions() else {"expected_every", "actions"}
+        content = self.model_dump(exclude={"rules": {"max_drop"}, "delivery": unread})
         said = {"said_encoding": self.said_encoding} if self.format == "xml" else {}
         return digest({**_without_unsaid(content), **said})
 

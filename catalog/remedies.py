@@ -107,6 +107,9 @@ FLAGS = {
     "image_unreadable": Remedy(
         "The picture cannot be opened.", "Send JPEG, PNG or WebP of at most 20 MB and 50 million pixels."
     ),
+    "image_fetch_failed": Remedy(
+        "The picture's address gives no picture.", "Send a public address that opens the picture in a browser."
+    ),
     "image_refused": Remedy(
         "The picture's path leads out of the delivery.",
         "Send a path relative to the file, or an address.",
@@ -122,4 +125,8 @@ def remedy(code: str) -> Remedy:
     if code.endswith("_cut"):
         return Remedy("A text is longer than is kept; the rest was left out.", "Send a shorter text.")
     words = code.replace("_", " ")
+    if code.startswith("image_"):
+        return Remedy(
+            f"The picture cannot be used: {words}.", "Send JPEG, PNG or WebP, with the file or as an address."
+        )
     return Remedy(f"The row was marked: {words}.", "Ask us if this says too little.")

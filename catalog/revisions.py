@@ -3,6 +3,7 @@
 import polars as pl
 
 from catalog.canonical import IMAGE_FLAG, repictured
+from catalog.image_references import PREFERRED
 from catalog.jobs import now
 from catalog.picture_cache import PATIENCE, PictureFiles
 from catalog.pictures import PLACEHOLDER
@@ -16,36 +17,63 @@ _PLACEHOLDERS = """
     GROUP BY i.vendor, i.image_hash
     HAVING products >= $least AND count(DISTINCT coalesce(i.product_id, i.item_id)) >= $least"""
 
-# One row per live item whose picture is not what is known of it now, with what it should be. An item whose row was read
-# before pictures had versions of their own waits for its next delivery.
+# One row per live item whose picture is not what is known of it now, with what it should be. Of several URLs the one to
+# use is chosen as when a row is read (image_references.usable); files beside the feed are looked at only then. An item
+# whose row was read before pictures had versions of their own waits for its next delivery.
 _OUTDATED = """CREATE OR REPLACE TEMP TABLE outdated AS
 WITH told AS (
     SELECT
-        l.vendor, l.item_id, l.row_hash, l.sighted_hash, i.image_status, i.image_hash, i.flags,
-        i.image_url IS NOT NULL AS remote, p.reason,
-        CASE WHEN i.image_url IS NULL THEN i.image_hash WHEN p.failures < $patience THEN p.sha256 END AS content
-    FROM live_items l
-    JOIN items i USING (vendor, item_id, row_hash)
-    LEFT JOIN pictures_current p ON p.url_key = sha256(i.image_url)
-    WHERE i.delivered_hash IS NOT NULL
-        AND (p.url_key IS NOT NULL OR i.image_url IS NULL AND i.image_hash IS NOT NULL)
+        l.vendor, l.item_id, l.row_hash, l.sighted_hash, i.image_status, i.image_hash, i.image_url, i.flags,
+        coalesce(i.images, []) AS images
+    FROM live_items l JOIN items i USING (vendor, item_id, row_hash)
+    WHERE i.delivered_hash IS NOT NULL AND (i.image_url IS NOT NULL OR i.image_hash IS NOT NULL OR len(images) > 1)
+),
+listed AS (
+    SELECT vendor, item_id, unnest(images) AS named, generate_subscripts(images, 1) AS place
+    FROM told WHERE len(images) > 1
+),
+candidates AS (
+    SELECT vendor, item_id, 0 AS place, image_url AS url FROM told WHERE image_url IS NULL OR len(images) <= 1
+    UNION ALL
+    SELECT
+        vendor, item_id, place,
+        CASE WHEN starts_with(named, '//') THEN 'https:' || named WHEN regexp_matches(named, '^(?i:https?|s3|gs):') THEN named END
+            AS url
+    FROM listed WHERE url IS NOT NULL
+),
+found AS (
+    SELECT
+        t.*, c.place, c.url AS url_now, p.url_key IS NOT NULL AS asked, p.reason,
+        CASE WHEN c.url IS NULL THEN t.image_hash WHEN p.failures < $patience THEN p.sha256 END AS content
+    FROM candidates c
+    JOIN told t USING (vendor, item_id)
+    LEFT JOIN pictures_current p ON p.url_key = sha256(c.url)
 ),
 due AS (
     SELECT
-        t.* EXCLUDE (reason),
-        CASE WHEN h.sha256 IS NOT NULL THEN 'missing' WHEN content IS NULL THEN 'fetch_failed' ELSE 'ok' END AS status_now,
-        CASE WHEN h.sha256 IS NOT NULL THEN $placeholder WHEN content IS NULL THEN reason END AS reason_now,
+        f.* EXCLUDE (reason),
+        CASE
+            WHEN h.sha256 IS NOT NULL THEN 'missing'
+            WHEN content IS NOT NULL THEN 'ok'
+            WHEN url_now IS NULL THEN image_status
+            WHEN asked THEN 'fetch_failed'
+            ELSE 'remote'
+        END AS status_now,
+        CASE WHEN h.sha256 IS NOT NULL THEN $placeholder WHEN status_now = 'fetch_failed' THEN reason END AS reason_now,
         CASE WHEN h.sha256 IS NULL THEN content END AS hash_now
-    FROM told t LEFT JOIN placeholders h ON h.vendor = t.vendor AND h.sha256 = t.content
+    FROM found f LEFT JOIN placeholders h ON h.vendor = f.vendor AND h.sha256 = f.content
+    QUALIFY row_number() OVER (
+        PARTITION BY f.vendor, f.item_id ORDER BY coalesce(list_position($preferred, status_now), 9), place
+    ) = 1
 )
 SELECT
-    row_number() OVER (ORDER BY vendor, item_id) AS place, vendor, item_id, row_hash, sighted_hash, remote, status_now,
+    row_number() OVER (ORDER BY vendor, item_id) AS place, vendor, item_id, row_hash, sighted_hash, url_now, status_now,
     reason_now, hash_now
 FROM due
-WHERE image_status <> status_now OR image_hash IS DISTINCT FROM hash_now
+WHERE image_status <> status_now OR image_hash IS DISTINCT FROM hash_now OR image_url IS DISTINCT FROM url_now
     OR reason_now IS NOT NULL AND NOT list_contains(flags, $flag || reason_now)"""
 _NEXT = """
-    SELECT o.place, o.sighted_hash, o.remote, o.status_now, o.reason_now, o.hash_now, i.*
+    SELECT o.place, o.sighted_hash, o.url_now, o.status_now, o.reason_now, o.hash_now, i.*
     FROM outdated o JOIN items i USING (vendor, item_id, row_hash)
     WHERE o.place > ? ORDER BY o.place LIMIT ?"""
 _EXISTING = "SELECT vendor, item_id, row_hash FROM items SEMI JOIN revised_rows USING (vendor, item_id, row_hash)"
@@ -67,7 +95,8 @@ def revise(store: Store, run_id: str, files: PictureFiles, *, batch_rows: int) -
 
     Repeating it appends nothing. Each batch is a transaction of its own.
     """
-    store.execute(_OUTDATED, {"patience": PATIENCE, "placeholder": PLACEHOLDER, "flag": IMAGE_FLAG})
+    words = {"placeholder": PLACEHOLDER, "flag": IMAGE_FLAG, "preferred": list(PREFERRED)}
+    store.execute(_OUTDATED, {"patience": PATIENCE, **words})
     last = done = 0
     while (part := store.query(_NEXT, [last, batch_rows])).height:
         last = part["place"][-1]
@@ -80,10 +109,12 @@ def revise(store: Store, run_id: str, files: PictureFiles, *, batch_rows: int) -
 def _versions(part: pl.DataFrame, files: PictureFiles) -> pl.DataFrame:
     """The rows of `_NEXT` as the versions that take their place."""
     paths = [str(files.path(content)) if content else None for content in part["hash_now"]]
-    shown = pl.when("remote").then(pl.coalesce(pl.Series("path", paths, dtype=pl.String), pl.col("image_url")))
+    url = pl.col("url_now")
+    shown = pl.when(url.is_not_null()).then(pl.coalesce(pl.Series("path", paths, dtype=pl.String), url))
     return repictured(
         part.with_columns(
             image=shown.otherwise("image"),
+            image_url=url,
             image_hash=pl.col("hash_now"),
             image_status=pl.col("status_now"),
             image_reason=pl.col("reason_now"),
@@ -106,7 +137,7 @@ def _append(store: Store, run_id: str, versions: pl.DataFrame) -> None:
     )
     with store.frame("revised_rows", versions.select("vendor", "item_id", "row_hash")):
         existing = store.query(_EXISTING)
-    working = ("place", "sighted_hash", "remote", "status_now", "reason_now", "hash_now", "image_reason")
+    working = ("place", "sighted_hash", "url_now", "status_now", "reason_now", "hash_now", "image_reason")
     fresh = versions.join(existing, on=["vendor", "item_id", "row_hash"], how="anti")
     store.append("items", fresh.drop(working).with_columns(created_at=pl.lit(now()), **marks))
     store.append("revisions", facts)

@@ -1,17 +1,17 @@
 """What a delivery would give: a file read, judged and counted in tables of its own, which are thrown away."""
 
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import arrivals
-from catalog.canonical import Canonical, canonicalize
+from catalog.canonical import canonicalize
 from catalog.feeds import read_rows
+from catalog.jobs import Job
 from catalog.mapping import Mapping
-from catalog.pictures import Pictures
+from catalog.pictures import found_for
 from catalog.remedies import remedy
-from catalog.settings import Settings
+from catalog.settings import Settings, Workspace
 from catalog.store import Store
 
 _RULES = """SELECT rule, count(*) AS rows, min(line) AS line, arg_min(coalesce(detail, raw, ''), line) AS value
@@ -89,15 +89,12 @@ def check(path: Path, vendor: str, mapping: Mapping, settings: Settings) -> Chec
     with tempfile.TemporaryDirectory(prefix="feedshelf-check-") as folder:
         work = Path(folder) / "check.duckdb"
         with Store.open(work, memory_limit=limits.memory_limit, threads=limits.threads) as store:
-            arrivals.collect(store, _canonical(path, vendor, mapping, settings))
+            job = Job(Workspace(Path(folder)), settings, store, "check")
+            with found_for(job, vendor, path.parent, mapping.rules.image_archive) as pictures:
+                batches = read_rows(path, mapping, settings.feeds)
+                arrivals.collect(store, (canonicalize(batch, vendor, mapping, pictures) for batch in batches))
             arrivals.judge(store, vendor, duplicates=mapping.rules.duplicates)
             return _counted(store, vendor)
-
-
-def _canonical(path: Path, vendor: str, mapping: Mapping, settings: Settings) -> Iterator[Canonical]:
-    pictures = Pictures(path.parent)
-    for batch in read_rows(path, mapping, settings.feeds):
-        yield canonicalize(batch, vendor, mapping, pictures)
 
 
 def _counted(store: Store, vendor: str) -> Checked:

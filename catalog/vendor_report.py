@@ -17,14 +17,19 @@ _LATEST = """SELECT delivery_id, vendor, file_name, status, reason, sentence, ro
 WHERE vendor = ? AND kind <> 'labels' AND status <> 'repeated' ORDER BY received_at DESC, delivery_id LIMIT 1"""
 _ISSUES = """WITH seen AS (
     SELECT s.line, s.item_id, i.flags, i.title, i.image, i.image_status
-    FROM sightings s JOIN items i USING (vendor, item_id, row_hash) WHERE s.delivery_id = $1 AND s.status <> 'duplicate'
-)
+    FROM sightings s
+    LEFT JOIN revised r ON r.vendor = s.vendor AND r.item_id = s.item_id AND r.sighted_hash = s.row_hash
+    JOIN items i ON i.vendor = s.vendor AND i.item_id = s.item_id AND i.row_hash = coalesce(r.row_hash, s.row_hash)
+    WHERE s.delivery_id = $1 AND s.status <> 'duplicate'
+),
+flagged AS (SELECT line, item_id, unnest(flags) AS flag, title FROM seen)
 SELECT line, item_id, rule AS code, coalesce(detail, raw) AS example FROM rejects WHERE delivery_id = $1
 UNION ALL
-SELECT line, item_id, unnest(flags), title FROM seen
+SELECT line, item_id, flag, title FROM flagged WHERE NOT starts_with(flag, 'image_')
 UNION ALL
-SELECT line, item_id, 'image_' || image_status, image FROM seen
-WHERE image_status IN ('unreadable', 'refused') OR image_status = 'missing' AND image IS NOT NULL
+SELECT line, item_id, 'image_' || image_status, image || coalesce(' (' || list_filter(flags, lambda f: starts_with(f, 'image_'))[1][7:] || ')', '')
+FROM seen
+WHERE image_status IN ('unreadable', 'refused', 'fetch_failed') OR image_status = 'missing' AND image IS NOT NULL
 ORDER BY line, code LIMIT $2"""
 _CUT = 200
 

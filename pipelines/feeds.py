@@ -57,8 +57,7 @@ def _waiting(session: Session, vendor: str | None) -> list[str]:
         )
         lines.append(f"waits  {waiting.vendor}  {waiting.path.name}  {why}")
     ends = [
-        f"hold   {of}  {name or 'all files'}  by {who} since {when:%Y-%m-%d %H:%M}; to end it: "
-        f"catalog feeds release {of}{f' --file {name}' if name else ''} --by NAME"
+        f"hold   {of}  {name or 'all files'}  by {who} since {when:%Y-%m-%d %H:%M}; to end it: {held.lifting(of, name)}"
         for (of, name), (who, when) in standing.items()
         if vendor in (None, of)
     ]
@@ -94,9 +93,7 @@ def hold(session: Session, vendor: str, file_name: str | None, by: By) -> str:
     """Tells files to wait; says what it did."""
     with session.single("feeds hold", vendor, file_name) as job:
         held.hold(job, vendor, file_name, by)
-    return f"{file_name or 'Every file'} of {vendor} waits in the inbox until: catalog feeds release {vendor}" + (
-        f" --file {file_name} --by NAME" if file_name else " --by NAME"
-    )
+    return f"{file_name or 'Every file'} of {vendor} waits in the inbox until: {held.lifting(vendor, file_name)}"
 
 
 def release(session: Session, named: str, file_name: str | None, by: By) -> str:

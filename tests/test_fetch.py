@@ -10,6 +10,7 @@ import pytest
 from catalog import views
 from catalog.deliveries import pending
 from catalog.examples import EXAMPLES
+from catalog.held import By, undo
 from catalog.jobs import Job, start_run
 from catalog.picture_cache import find_due
 from catalog.settings import Feeds, Images, Settings, Workspace
@@ -191,6 +192,62 @@ def test_a_server_down_for_a_night_takes_no_picture_away(shop: Shop, site: Site)
         shop.later(24 * 30)
     assert shop.night() == {"failed": 1, "revised": 1}  # the third time in a row it is gone
     assert shop.items()["1"] == ("fetch_failed", None, ["image_http_500"])
+
+
+def test_of_several_urls_the_next_is_asked_for_when_one_fails(shop: Shop, site: Site) -> None:
+    site.answers["/b.jpg"] = content(JPEG)
+    site.answers["/c.jpg"] = content(PNG)
+    row = "1,Lamp,5," + "|".join([site.url("/a.jpg"), site.url("/b.jpg"), site.url("/c.jpg")])
+    shop.deliver(row)
+    assert shop.night() == {"failed": 1, "revised": 1}
+    assert shop.items()["1"] == ("remote", None, [])
+    assert shop.night() == {"ok": 1, "revised": 1}
+    assert shop.items()["1"] == ("ok", sha(JPEG), [])
+    shop.deliver(row, "2,Mug,5,")  # the row again: it reads what the stage made of it
+    assert shop.night() == {}
+    assert shop.rows("SELECT status FROM sightings WHERE item_id = '1' ORDER BY delivery_no") == [
+        ("new",),
+        ("unchanged",),
+    ]
+    shop.later(24)
+    assert shop.night() == {}
+    assert site.paths() == ["/a.jpg", "/b.jpg"]  # the third is not needed, the first no longer
+
+
+def test_where_all_urls_fail_the_first_is_asked_again(shop: Shop, site: Site) -> None:
+    row = "1,Lamp,5," + "|".join([site.url("/a.jpg"), site.url("/b.jpg")])
+    shop.deliver(row)
+    assert shop.night() == {"failed": 1, "revised": 1}
+    assert shop.night() == {"failed": 1, "revised": 1}
+    assert shop.items()["1"] == ("fetch_failed", None, ["image_http_404"])
+    shop.deliver(row, "2,Mug,5,")
+    assert shop.night() == {}
+    assert shop.rows("SELECT status FROM sightings WHERE item_id = '1' ORDER BY delivery_no") == [
+        ("new",),
+        ("unchanged",),
+    ]
+    site.answers["/a.jpg"] = content(JPEG)
+    shop.later(24)
+    assert shop.night() == {"ok": 1, "revised": 1}
+    assert shop.items()["1"] == ("ok", sha(JPEG), [])
+
+
+def test_a_picture_fetched_later_goes_with_the_delivery_it_came_for(shop: Shop, site: Site) -> None:
+    site.answers["/a.jpg"], site.answers["/b.jpg"] = content(JPEG), content(PNG)
+    shop.deliver(f"1,Lamp,5,{site.url('/a.jpg')}", "2,Mug,5,")
+    shop.night()
+    shop.deliver(f"1,Lamp,5,{site.url('/b.jpg')}", "2,Mug,5,")
+    shop.night()
+    assert shop.items()["1"] == ("ok", sha(PNG), [])
+    (delivery,) = shop.rows("SELECT delivery_id FROM deliveries ORDER BY delivery_no DESC LIMIT 1")
+    undo(shop.job(), delivery[0], By("ada"))
+    assert shop.items()["1"] == ("ok", sha(JPEG), [])
+    form = shop.workspace.vendors / "acme.toml"
+    form.write_text('[delivery]\nkind = "delta"\n[columns]\nitem_id = "item_id"\ntitle = "title"\naction = "price"\n')
+    shop.deliver("1,,delete,")
+    shop.night()
+    assert set(shop.items()) == {"2"}
+    assert shop.night() == {}
 
 
 def test_another_reason_makes_another_version_but_no_other_input(shop: Shop, site: Site) -> None:
