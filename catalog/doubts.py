@@ -16,7 +16,6 @@ from catalog.objective import subset_loss
 
 PENALTY = 1e-3  # of the mean squared feature: embeddings are few and dense, little holds them back
 LEAST_LABELS = 5  # of the category suggested: with fewer nobody knows what is usual there
-SURE = 0.8  # how far a suggestion must exceed the label before training accepts both
 SAMPLE = 4_000  # items the branches' weights are fitted on
 _ROWS = 4_096
 SCHEMA = {
@@ -110,18 +109,6 @@ def doubted(branches: list[LeftOut], target: Tensor) -> Doubts:
     return Doubts(
         *(part.numpy() for part in (single[found], likeliest[found], own[found].double(), best[found].double()))
     )
-
-
-def both_allowed(target: Tensor, doubts: Doubts) -> Tensor:
-    """The targets with the suggestion allowed beside the label where the doubt is strong.
-
-    Neither believing such a label nor dropping the item: on held-out web shop offers the n-grams gained 0.2 points
-    with both allowed, and lost up to 0.3 points or log-loss when items were dropped or labels exchanged.
-    """
-    sure = doubts.share_suggested - doubts.share_label >= SURE
-    allowed = target.clone()
-    allowed[torch.from_numpy(doubts.rows[sure]), torch.from_numpy(doubts.suggested[sure])] = True
-    return allowed
 
 
 def _answers(branches: list[LeftOut], weights: Tensor, target: Tensor, single: Tensor) -> list[tuple[Tensor, ...]]:

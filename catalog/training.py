@@ -129,7 +129,6 @@ def fit(work: "Work", encoder: Encoder, clusters: tuple[list[str], list[str]]) -
     ngrams, left_out = fit_ngrams(work, clusters[0])
     doubted = doubted_labels(work, left_out, clusters[0])
     del left_out
-    work.learn.target = doubts.both_allowed(work.learn.target, doubted)
     text_tower, text, text_facts = fit_modality(work, encoder.text, "text")
     image_tower, image, image_facts = fit_modality(work, encoder.image, "image")
     fusion = Fusion(ngrams, text, image, prior_of(work.learn.target))

@@ -42,14 +42,6 @@ def test_planted_mistakes_come_first_and_name_the_right_category() -> None:
     assert (found.share_suggested > found.share_label).all()
 
 
-def test_only_strong_doubts_allow_the_suggestion_beside_the_label() -> None:
-    target = torch.eye(3, dtype=torch.bool)
-    found = doubts.Doubts(np.array([0, 1]), np.array([2, 2]), np.array([0.05, 0.3]), np.array([0.9, 0.6]))
-    allowed = doubts.both_allowed(target, found)
-    assert allowed.tolist() == [[True, False, True], [False, True, False], [False, False, True]]
-    assert target[0].tolist() == [True, False, False]  # the given labels stay as they are
-
-
 def test_a_branch_that_lacks_an_item_leaves_it_to_the_others() -> None:
     vectors, truth = places(300, 4, seed=3)
     given = truth.clone()
