@@ -187,7 +187,7 @@ def test_what_does_not_match_waits_until_the_patience_is_over(dock: Dock) -> Non
 
 def parts(dock: Dock) -> None:
     dock.deliver(feed(*many(3)), name="b.csv")
-    dock.deliver(gzip.compress(feed(*many(3, start=3), ",no id,,,").encode()), name="a.csv.gz")
+    dock.deliver(gzip.compress(feed(*many(3, start=3), ",no id,,,").encode(), mtime=0), name="a.csv.gz")
     files = [{"name": "b.csv", "rows": 3}, {"name": "a.csv.gz", "rows": 4}]
     dock.manifest("all", files=files, delivered_at="2026-03-01T04:00:00+02:00", kind="full")
 
