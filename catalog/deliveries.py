@@ -92,7 +92,7 @@ def inbox(workspace: Workspace, limits: Feeds | None = None) -> list[Pending]:
     folders: defaultdict[Path, Look] = defaultdict(dict)
     for path, facts in seen.items():
         folders[path.parent][path] = facts
-    found = []
+    found: list[Pending] = []
     for folder, files in folders.items():
         archives = {path.name: path for path in files if is_archive(_form(workspace, folder), path)}
         found += _deliveries(folder, files, archives, patience)
