@@ -90,7 +90,10 @@ def inbox(workspace: Workspace, limits: Feeds | None = None) -> list[Pending]:
     folders: defaultdict[Path, Look] = defaultdict(dict)
     for path, facts in seen.items():
         folders[path.parent][path] = facts
-    found = [waiting for folder, files in folders.items() for waiting in _deliveries(folder, files, patience)]
+    found: list[Pending] = []
+    for folder, files in folders.items():
+        archives = {path.name: path for path in files if is_archive(_form(workspace, folder), path)}
+        found += _deliveries(folder, files, archives, patience)
     return sorted(_told_apart(found), key=lambda waiting: (waiting.vendor, waiting.dated, waiting.path.name))
 
 
@@ -111,20 +114,28 @@ def _look(workspace: Workspace) -> Look:
         unfinished = path.name.startswith(".") or path.suffix.lower() in _UNFINISHED
         if path.parent.name.startswith(".") or unfinished or not (path.is_file() or path.is_symlink()):
             continue
-        if is_archive(workspace.vendors / f"{path.parent.name}.toml", path):
-            continue
-        if path.name.endswith(manifests.SUFFIX) or _suffix(path) in {*EXTENSIONS, *_FOREIGN}:
+        beside = path.name.endswith(manifests.SUFFIX) or is_archive(_form(workspace, path.parent), path)
+        if beside or _suffix(path) in {*EXTENSIONS, *_FOREIGN}:
             found[path] = path.lstat()
     return found
+
+
+def _form(workspace: Workspace, folder: Path) -> Path:
+    return workspace.vendors / f"{folder.name}.toml"
 
 
 def _suffix(path: Path) -> str:
     return feed_suffix(path) or path.suffix.lower()
 
 
-def _deliveries(folder: Path, files: Look, patience: float) -> Iterator[Pending]:
-    """Those of one vendor: what manifests name goes together, every other file is a delivery of its own."""
-    names = {path.name: path for path in files if not path.name.endswith(manifests.SUFFIX)}
+def _deliveries(folder: Path, files: Look, archives: dict[str, Path], patience: float) -> Iterator[Pending]:
+    """Those of one vendor: what manifests name goes together, every other file is a delivery of its own.
+
+    Archives of pictures are none; one that a manifest names must be whole before the rest is taken, and stays.
+    """
+    names = {
+        path.name: path for path in files if not path.name.endswith(manifests.SUFFIX) and path.name not in archives
+    }
     for path in sorted(files):
         if not path.name.endswith(manifests.SUFFIX):
             continue
@@ -137,7 +148,8 @@ def _deliveries(folder: Path, files: Look, patience: float) -> Iterator[Pending]
             yield bad if ripe else replace(bad, refusal=None, waits=str(error))
             continue
         claimed = [names.pop(file.name) for file in read.files if file.name in names]
-        yield _with_manifest(_part(path), read, _parts(claimed), patience)
+        beside = _parts(archives[file.name] for file in read.files if file.name in archives)
+        yield _with_manifest(_part(path), read, _parts(claimed), patience, beside)
     for part in _parts(names.values()):
         yield _delivery(folder.name, part.path, [part])
 
@@ -148,14 +160,14 @@ def _perhaps_named(path: Path, names: dict[str, Path]) -> list[str]:
     return [name for name in names if name.startswith(stem)] or list(names)
 
 
-def _with_manifest(file: Part, manifest: Manifest, parts: list[Part], patience: float) -> Pending:
-    path = parts[0].path if len(manifest.files) == len(parts) == 1 else file.path
+def _with_manifest(file: Part, manifest: Manifest, parts: list[Part], patience: float, beside: list[Part]) -> Pending:
+    path = parts[0].path if len(manifest.files) - len(beside) == len(parts) == 1 else file.path
     found = _delivery(file.path.parent.name, path, parts or [file], manifest=manifest, manifest_file=file)
-    wrong = manifests.damage(manifest, {part.name: (part.bytes, part.sha256) for part in parts})
+    wrong = manifests.damage(manifest, {part.name: (part.bytes, part.sha256) for part in (*parts, *beside)})
     if not wrong or found.refusal:
         return found
     said = f"What came is not what {file.path.name} promises: {wrong}."
-    changed = max(part.stamp[2] for part in (file, *parts)) / 1e9
+    changed = max(part.stamp[2] for part in (file, *parts, *beside)) / 1e9
     if time.time() - changed < patience:
         return replace(found, waits=f"{said} It is left to be completed until feeds.manifest_patience has passed.")
     return replace(found, refusal=("manifest_mismatch", f"{said} {_SENT_AGAIN}"))

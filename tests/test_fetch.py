@@ -1,6 +1,7 @@
 """From a URL in a feed to a version of an item, over several nights, through the real store and a real server."""
 
 import hashlib
+import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -378,6 +379,23 @@ def test_an_archive_beside_the_feed_is_no_feed(shop: Shop) -> None:
         (v, i, s, h) for v in ("acme", "bolt") for i, s, h in [("1", "ok", sha(JPEG)), ("2", "missing", None)]
     ]
     assert shop.rows("SELECT DISTINCT status FROM deliveries") == [("accepted",)]
+
+
+def test_a_manifest_may_name_the_archive_which_then_must_be_whole(shop: Shop) -> None:
+    shop.deliver("1,Lamp,5,a.jpg")
+    folder = shop.workspace.feeds / "acme"
+    with zipfile.ZipFile(folder / "images.zip", "w") as file:
+        file.writestr("a.jpg", JPEG)
+    whole = (folder / "images.zip").read_bytes()
+    said = {"files": [{"name": "items.csv"}, {"name": "images.zip", "sha256": sha(whole)}]}
+    (folder / "items.csv.manifest.json").write_text(json.dumps(said))
+    (folder / "images.zip").write_bytes(whole[:-9])
+    assert shop.night() == {}
+    assert shop.items() == {}
+    (folder / "images.zip").write_bytes(whole)
+    shop.night()
+    assert shop.items() == {"1": ("ok", sha(JPEG), [])}
+    assert sorted(path.name for path in folder.iterdir()) == ["done", "images.zip"]
 
 
 def test_training_sees_the_pictures_of_labels_that_were_fetched_after_them(tmp_path: Path, site: Site) -> None:
