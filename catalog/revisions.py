@@ -43,7 +43,7 @@ candidates AS (
 ),
 found AS (
     SELECT
-        t.*, c.place, c.url AS url_now, p.url_key IS NOT NULL AS asked, p.reason,
+        t.* EXCLUDE (images), c.place, c.url AS url_now, p.url_key IS NOT NULL AS asked, p.reason,
         CASE WHEN c.url IS NULL THEN t.image_hash WHEN p.failures < $patience THEN p.sha256 END AS content
     FROM candidates c
     JOIN told t USING (vendor, item_id)

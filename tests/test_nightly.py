@@ -106,7 +106,7 @@ def test_a_refused_feed_leaves_the_others_and_shows_in_the_exit_status(workspace
         text=True,
     )
     assert result.returncode == 65
-    assert "runs show" in result.stderr
+    assert "catalog feeds list" in result.stderr
     assert len(state(workspace_copy)) > 0
 
 
