@@ -457,7 +457,8 @@ def facts(root: Path) -> dict[str, list[tuple]]:
 def test_killed_anywhere_a_second_start_ends_at_the_same_facts(tmp_path: Path) -> None:
     log = tmp_path / "points.log"
     assert night_process(delivered(tmp_path / "whole"), FEEDSHELF_FAILPOINT_LOG=str(log)) == 0
-    expected, points = facts(tmp_path / "whole"), log.read_text().splitlines()
+    expected = facts(tmp_path / "whole")
+    points = [point for point in log.read_text().splitlines() if point.startswith("ingest.")]
     assert len(points) > 20 and {"ingest.staged", "ingest.items", "ingest.put_away"} <= set(points)
     for number in range(1, len(points) + 1):
         root = delivered(tmp_path / f"killed-{number}")
