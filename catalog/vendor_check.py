@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import arrivals
-from catalog.canonical import canonicalize
+from catalog.actions import with_actions
 from catalog.feeds import read_rows
 from catalog.jobs import Job
 from catalog.mapping import Mapping
@@ -26,6 +26,7 @@ FROM (SELECT unnest(flags) AS flag, line, title, item_id FROM arrived) GROUP BY 
 _COUNTS = """SELECT
     count(*) FILTER (j.verdict NOT IN ('duplicate', 'differing', 'deleted')) AS accepted,
     count(*) FILTER (j.verdict = 'duplicate') AS duplicates,
+    count(*) FILTER (j.verdict = 'deleted') AS deleted,
     count(DISTINCT a.vendor_category) AS categories,
     count(a.title) AS titles,
     count(a.price) AS prices,
@@ -77,7 +78,7 @@ class Checked:
     @property
     def accepted(self) -> bool:
         """Whether the delivery would be taken: a file without one usable row is held."""
-        return self.counts["accepted"] > 0
+        return self.counts["accepted"] + self.counts["deleted"] > 0
 
 
 def check(path: Path, vendor: str, mapping: Mapping, settings: Settings) -> Checked:
@@ -92,7 +93,7 @@ def check(path: Path, vendor: str, mapping: Mapping, settings: Settings) -> Chec
             job = Job(Workspace(Path(folder)), settings, store, "check")
             with found_for(job, vendor, path.parent, mapping.rules.image_archive) as pictures:
                 batches = read_rows(path, mapping, settings.feeds)
-                arrivals.collect(store, (canonicalize(batch, vendor, mapping, pictures) for batch in batches))
+                arrivals.collect(store, (with_actions(batch, vendor, mapping, pictures) for batch in batches))
             arrivals.judge(store, vendor, duplicates=mapping.rules.duplicates)
             return _counted(store, vendor)
 
@@ -117,6 +118,7 @@ def text(found: Checked, vendor: str) -> str:
         f"rows          {found.rows:,}",
         f"accepted      {counts['accepted']:,}",
         f"duplicates    {counts['duplicates']:,} that say the same as another row",
+        *([f"deleted       {counts['deleted']:,} that say so in the action column"] if counts["deleted"] else []),
         f"quarantined   {found.quarantined:,}",
         *(_line(one) for one in found.rules),
         f"titles        {counts['titles']:,}",

@@ -160,6 +160,18 @@ def test_a_check_counts_what_the_night_would_and_stores_nothing(root: Path) -> N
     assert {file: file.stat().st_mtime_ns for file in root.rglob("*") if file.is_file()} == before
 
 
+def test_a_check_of_a_delta_counts_what_it_deletes(root: Path) -> None:
+    path = wrote(root, "id,name,todo\n1,lamp,U\n2,,D\n3,chair,dance\n")
+    (root / "vendors" / "acme.toml").write_text(
+        'format = "csv"\n[columns]\nitem_id = "id"\ntitle = "name"\naction = "todo"\n[delivery]\nkind = "delta"\n'
+    )
+    answer = vendor.check(root, "acme", path)
+    assert [line.split()[:2] for line in answer.text.splitlines()[:5]] == [
+        ["rows", "3"], ["accepted", "1"], ["duplicates", "0"], ["deleted", "1"], ["quarantined", "1"]
+    ]  # fmt: skip
+    assert "unknown_action" in answer.text and answer.good
+
+
 def test_a_check_refuses_with_the_line_and_the_remedy(root: Path) -> None:
     path = wrote(root, 'item_id,title\n1,"never closed\n2,b\n')
     with pytest.raises(FeedRefused, match="line 2"):
