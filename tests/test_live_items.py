@@ -30,6 +30,7 @@ from pipelines import ingest
 
 ITEMS = ("a", "b", "c", "d")
 CONTENT = st.dictionaries(st.sampled_from(ITEMS), st.integers(0, 1))
+TONIGHT = st.sampled_from([1, 1, 0])
 ANNA = By("anna", "as agreed")
 MAX_DROP = 0.6
 
@@ -140,33 +141,37 @@ class Shelf(RuleBasedStateMachine):
         path.with_name(f"{file.name}.manifest.json").write_text(json.dumps({"kind": kind, "rows": len(rows)}))
         self.inbox.append(file)
 
-    @rule(content=CONTENT)
-    def deliver_all(self, content: dict[str, int]) -> None:
+    @rule(content=CONTENT, nights=TONIGHT)
+    def deliver_all(self, content: dict[str, int], nights: int) -> None:
         self.put("full", dict(sorted(content.items())))
+        self.pass_nights(nights)
 
-    @rule(content=CONTENT, deleted=st.sets(st.sampled_from(ITEMS), max_size=2))
-    def deliver_changes(self, content: dict[str, int], deleted: set[str]) -> None:
+    @rule(content=CONTENT, deleted=st.sets(st.sampled_from(ITEMS), max_size=2), nights=TONIGHT)
+    def deliver_changes(self, content: dict[str, int], deleted: set[str], nights: int) -> None:
         rows: dict[str, int | None] = {**content, **dict.fromkeys(deleted)}
         self.put("delta", dict(sorted(rows.items())))
+        self.pass_nights(nights)
+
+    def pass_nights(self, nights: int) -> None:
+        for _ in range(nights):
+            self.night(readable=True)
 
     @precondition(lambda self: self.past)
-    @rule(which=st.integers(0, 99))
-    def deliver_an_old_file_again(self, which: int) -> None:
+    @rule(which=st.integers(0, 99), nights=TONIGHT)
+    def deliver_an_old_file_again(self, which: int, nights: int) -> None:
         old = self.past[which % len(self.past)].file
         self.put(old.kind, old.rows)
-
-    @rule()
-    def break_or_mend_the_mapping(self) -> None:
-        self.readable = not self.readable
-        self.shop.mapping("" if self.readable else 'formt = "csv"\n')
+        self.pass_nights(nights)
 
     @rule()
     def hold_or_lift(self) -> None:
         (held.lift if self.on_hold else held.hold)(self.shop.job(), "acme", None, ANNA)
         self.on_hold = not self.on_hold
 
-    @rule()
-    def night(self) -> None:
+    @rule(readable=st.sampled_from([True, True, True, True, False]))
+    def night(self, readable: bool) -> None:
+        self.readable = readable
+        self.shop.mapping("" if readable else 'formt = "csv"\n')
         job = self.shop.job()
         ingest.run(job, held.to_take(self.shop.store, self.shop.workspace, self.shop.settings.feeds))
         ordered = [taken for taken in self.past if taken.word and not taken.became]
@@ -192,7 +197,10 @@ class Shelf(RuleBasedStateMachine):
     @precondition(lambda self: self.past)
     @rule(which=st.integers(0, 99), word=st.sampled_from(["release", "retry"]))
     def have_one_taken(self, which: int, word: str) -> None:
-        taken = self.past[-1 - which % len(self.past)]
+        left = (
+            [taken for taken in self.past if taken.status in ("held", "refused", "undone")] if which % 4 else self.past
+        )
+        taken = (left or self.past)[-1 - which % len(left or self.past)]
         right = taken.status == "held" or (word == "retry" and taken.status in ("refused", "undone"))
         allowed = right and not taken.word and not self.later(taken)
         assert self.said(word, taken.delivery_id) == allowed
@@ -201,7 +209,8 @@ class Shelf(RuleBasedStateMachine):
     @precondition(lambda self: self.past)
     @rule(which=st.integers(0, 5), with_later=st.booleans())
     def take_one_back(self, which: int, with_later: bool) -> None:
-        taken = self.past[-1 - which % len(self.past)]
+        some = self.effective() or self.past
+        taken = some[-1 - which % len(some)]
         later = self.later(taken)
         allowed = taken.status == "accepted" and (with_later or not later)
         assert self.said("undo", taken.delivery_id, with_later) == allowed
