@@ -290,7 +290,7 @@ def nightly_command(
     if night.refused + len(night.late) > allowed:
         typer.echo(
             f"{night.refused} feeds were refused or held and {len(night.late)} vendors are late, {allowed} are allowed. "
-            "See: catalog feeds list",
+            f"See: catalog feeds list{f'; catalog runs show {night.run_id}' if night.run_id else ''}",
             err=True,
         )
         raise typer.Exit(65)
