@@ -145,7 +145,7 @@ def _taxonomy_and_model(store: Store) -> None:
         "share_suggested": 0.8,
     }
     rows(store, "label_doubts", {**doubt, "model_id": "m1", "rank": 1, "item_id": "x1", "doubted_at": hour(20)},
-         {**doubt, "model_id": "m2", "rank": 1, "item_id": "x1", "doubted_at": hour(60)},
+         {**doubt, "model_id": "m2", "rank": 1, "item_id": "x1", "input_hash": "in-x1", "doubted_at": hour(60)},
          {**doubt, "model_id": "m2", "rank": 2, "item_id": "x2", "doubted_at": hour(60)},  # its label is another by now
     )  # fmt: skip
     for key, split in (("a2", "train"), ("b2", "calibration")):

@@ -278,8 +278,10 @@ def test_training_examples_carry_the_split_of_the_serving_model(store):
 
 
 def test_labels_to_check_are_those_of_the_newest_training_until_somebody_decides_again(store):
-    listed = "SELECT rank, item_id, path, suggested_path, model_id FROM labels_to_check"
-    assert answer(store, listed) == [(1, "x1", "Home > Kitchen > Pans", "Home > Kitchen > Kettles", "m2")]
+    listed = "SELECT rank, item_id, title, path, suggested_path, model_id FROM labels_to_check"
+    assert answer(store, listed) == [
+        (1, "x1", "x1 version 1", "Home > Kitchen > Pans", "Home > Kitchen > Kettles", "m2")
+    ]
     store.execute("UPDATE decisions SET decided_at = ? WHERE item_id = 'x1'", [hour(61)])  # confirmed
     assert answer(store, listed) == []
 

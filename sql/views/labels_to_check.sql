@@ -2,7 +2,7 @@
 -- rank: 1 is the most doubtful
 -- vendor: who delivers the item
 -- item_id: the vendor's own id
--- title: as delivered now; NULL when the item is gone
+-- title: of the version the label was given on; the item may be gone by now
 -- category_id: the label
 -- path: its names from the root
 -- suggested_id: what training would expect instead
@@ -12,11 +12,9 @@
 -- model_id: the model in whose training the label was doubted
 CREATE OR REPLACE VIEW labels_to_check AS
 SELECT
-    l.rank, l.vendor, l.item_id, i.title, l.category_id, c.path, l.suggested_id, s.path AS suggested_path,
+    l.rank, l.vendor, l.item_id, l.title, l.category_id, c.path, l.suggested_id, s.path AS suggested_path,
     l.share_label, l.share_suggested, l.model_id
 FROM doubted_labels l
-LEFT JOIN live_items v ON v.vendor = l.vendor AND v.item_id = l.item_id
-LEFT JOIN items i ON i.vendor = v.vendor AND i.item_id = v.item_id AND i.row_hash = v.row_hash
 LEFT JOIN category_nodes c ON c.category_id = l.category_id
 LEFT JOIN category_nodes s ON s.category_id = l.suggested_id
 ORDER BY l.rank;
