@@ -96,7 +96,7 @@ def doubted(branches: list[LeftOut], target: Tensor) -> Doubts:
     probability of k exceeds that of y.
     """
     single = (target.sum(1) == 1).nonzero().squeeze(1)
-    if not len(single):
+    if not branches or not len(single):
         return Doubts(*(np.zeros(0, kind) for kind in (np.int64, np.int64, np.float64, np.float64)))
     weights = _weights(branches, target, single)
     own, best, likeliest = (torch.cat(part) for part in zip(*_answers(branches, weights, target, single), strict=True))

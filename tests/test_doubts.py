@@ -61,6 +61,10 @@ def test_labels_that_allow_several_categories_or_none_are_never_doubted() -> Non
     assert not len(doubted([LeftOut(shares, torch.arange(60))], target).rows)
 
 
+def test_without_any_branch_nothing_is_doubted() -> None:
+    assert not len(doubted([], torch.eye(3, dtype=torch.bool)).rows)
+
+
 def test_the_list_names_items_and_leaves_out_category_names_that_served_as_examples() -> None:
     learn = pl.DataFrame(
         {
