@@ -11,7 +11,7 @@ of products placed and, behind the slash, those of the power oracle (`tests.simu
 
 import argparse
 
-from catalog.clusters import split_shares
+from catalog.labels.clusters import split_shares
 from tests.simulated import DELTA, WORLDS, best_chance, tally
 
 SIZES = (500, 1500, 2000, 5000)

@@ -15,10 +15,10 @@ import polars as pl
 
 from benchmarks.quality.data import DATA
 from benchmarks.quality.splits import Task, task
-from catalog import cold, training
-from catalog.classifier import Classifier
-from catalog.names import leaves_of, name_rows
-from catalog.training_settings import TrainingSettings
+from catalog.inference.classifier import Classifier
+from catalog.learning import cold, training
+from catalog.learning.names import leaves_of, name_rows
+from catalog.learning.training_settings import TrainingSettings
 
 LABELS = (1, 5, 20)
 SETTINGS = TrainingSettings(finetune_epochs=0)

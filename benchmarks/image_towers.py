@@ -21,9 +21,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from catalog.images import read_picture, to_tensor
-from catalog.network import embedded_encoder
-from catalog.training_settings import TrainingSettings
+from catalog.learning.network import embedded_encoder
+from catalog.learning.training_settings import TrainingSettings
+from catalog.pictures.images import read_picture, to_tensor
 
 FOLDS = 5
 PENALTIES = (0.001, 0.01, 0.1)

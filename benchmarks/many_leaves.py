@@ -22,11 +22,11 @@ import polars as pl
 
 from benchmarks.end_to_end import CATALOG, commit, title_bucket
 from benchmarks.quality.data import DATA, load
-from catalog.encoding import Texts, embed
-from catalog.inputs import TextTokenizer
-from catalog.network import Encoder, encoder_for
-from catalog.taxonomy import read_taxonomy
-from catalog.training_settings import TrainingSettings
+from catalog.inference.inputs import TextTokenizer
+from catalog.learning.encoding import Texts, embed
+from catalog.learning.network import Encoder, encoder_for
+from catalog.learning.training_settings import TrainingSettings
+from catalog.taxonomies.taxonomy import read_taxonomy
 
 SETS = ("bigbasket", "mwpd_gpc")
 NEAREST = 3  # nodes a product is drawn among, so that the commonest names do not take everything

@@ -1,4 +1,4 @@
-"""What every job is handed, and the ledger that makes runs repeatable: runs, their stages, their ends."""
+"""What every job is handed, and the ledger that makes runs repeatable: runs, their stages, their ends, the one still open."""
 
 import hashlib
 import json
@@ -103,3 +103,34 @@ def stage(job: Job, name: str, key: str = "") -> Iterator[dict[str, Any]]:
         finished_at=now(),
     )
     job.event("stage_finished", counts=facts["counts"])
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A nightly run that started and did not end: the process died, or its steps are run one by one."""
+
+    run_id: str
+    state_key: str
+    plan: frozenset[tuple[str, ...]]
+    finished_stages: frozenset[str]
+
+
+def open_run(store: Store) -> OpenRun | None:
+    """The youngest nightly run without an end, if any."""
+    found = store.query(
+        "SELECT run_id, state_key, plan FROM runs WHERE job = 'nightly' AND run_id NOT IN (SELECT run_id FROM run_ends) "
+        "ORDER BY run_id DESC LIMIT 1"
+    )
+    if not found.height:
+        return None
+    run_id, state_key, plan = found.row(0)
+    stages = store.query("SELECT stage FROM stages WHERE run_id = ?", [run_id])["stage"]
+    return OpenRun(run_id, state_key, frozenset(tuple(entry) for entry in json.loads(plan)), frozenset(stages))
+
+
+def last_state(store: Store) -> str | None:
+    """The state key of the last nightly run that ended well."""
+    return store.one(
+        "SELECT state_key FROM runs JOIN run_ends USING (run_id) WHERE job = 'nightly' AND status = 'done' "
+        "ORDER BY run_id DESC LIMIT 1"
+    )

@@ -4,12 +4,14 @@ import json
 
 import polars as pl
 
-from catalog import examples, grounds, ledger, shortage, vendor_categories
-from catalog.category_moves import Translation
-from catalog.certificate import Terms, certify
+from catalog.certification import shortage
+from catalog.certification.certificate import Terms, certify
+from catalog.certification.policy import Policy
 from catalog.jobs import Job, digest, now
-from catalog.policy import Policy
-from catalog.taxonomies import latest_taxonomy
+from catalog.learning import examples
+from catalog.placement import grounds, ledger, vendor_categories
+from catalog.taxonomies.category_moves import Translation
+from catalog.taxonomies.versions import latest_taxonomy
 
 
 def run(job: Job, *, model_id: str | None = None) -> Policy | None:

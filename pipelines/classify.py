@@ -2,9 +2,9 @@
 
 import polars as pl
 
-from catalog import ledger
-from catalog.classifier import Classifier, ParquetEmbeddings
+from catalog.inference.classifier import Classifier, ParquetEmbeddings
 from catalog.jobs import Job, now
+from catalog.placement import ledger
 
 # One row per distinct input of a live, delivered item without a prediction of this model. Items known only from a
 # label file are left out: millions of standing placements need no prediction.

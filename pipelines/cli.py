@@ -277,7 +277,7 @@ def nightly_command(
     vendor: Annotated[str | None, typer.Option(help="Only this vendor's deliveries.")] = None,
 ) -> None:
     """Everything since last time: ingest, classify, route, publish, review sheets, report. Repeating it changes nothing."""
-    from catalog import summary
+    from catalog.publishing import summary
     from pipelines import nightly
 
     with _session(workspace) as session:
@@ -351,7 +351,7 @@ def sql(
     output: Annotated[Output, typer.Option("--output", "-o")] = Output.table,
 ) -> None:
     """Asks the published catalogue, read-only: no files, no network, no changes."""
-    from catalog import ask
+    from catalog.publishing import ask
     from catalog.settings import Workspace
 
     typer.echo(ask.ask(Workspace(workspace).require(), query or sys.stdin.read(), output=output.value))

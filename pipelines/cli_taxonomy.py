@@ -23,7 +23,7 @@ def taxonomy_import(
     ] = None,
 ) -> None:
     """Imports a hierarchy: Google, Shopify, GS1 GPC, a table of id and parent, paths, or a labelled file."""
-    from catalog.taxonomy_files import FORMS
+    from catalog.taxonomies.taxonomy_files import FORMS
     from pipelines import taxonomy
 
     if form is not None and form not in FORMS:
@@ -42,7 +42,7 @@ def taxonomy_diff(
     as_csv: Annotated[bool, typer.Option("--csv", help="Every category as a row of a CSV.")] = False,
 ) -> None:
     """Names the added, removed, renamed, moved, merged and split categories between two files."""
-    from catalog import taxonomy_diff as changed
+    from catalog.taxonomies import taxonomy_diff as changed
     from pipelines import taxonomy
 
     changes = taxonomy.compare(old, new, map_file)

@@ -17,7 +17,7 @@ def vendor_categories(
     who: Annotated[str | None, typer.Option(help="Who says so, where the file does not say.")] = None,
 ) -> None:
     """What vendors' own categories mean here, the worst and largest first; with --export and --import a person's word."""
-    from catalog import ask
+    from catalog.publishing import ask
     from pipelines import vendor_categories as job
 
     with session(workspace) as place, place.single("vendor categories", vendor, str(import_file)) as work:

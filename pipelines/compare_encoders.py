@@ -1,14 +1,14 @@
 """Ranks encoders on the standing decisions; trains and writes nothing.  `catalog train --compare-encoders`"""
 
-from catalog import examples
 from catalog.jobs import Job
-from catalog.taxonomies import latest_taxonomy
+from catalog.learning import examples
+from catalog.taxonomies.versions import latest_taxonomy
 from pipelines.train import training_settings
 
 
 def run(job: Job, *, limit: int | None = None) -> str:
     """The comparison as text; `limit` bounds the labelled products looked at."""
-    from catalog import encoder_choice  # noqa: PLC0415 - torch is loaded only where encoders run
+    from catalog.learning import encoder_choice  # noqa: PLC0415 - torch is loaded only where encoders run
 
     settings = training_settings(job)
     known = examples.labelled(job.store, latest_taxonomy(job.store), seed=settings.seed)

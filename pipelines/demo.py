@@ -5,8 +5,8 @@ import shutil
 import time
 from pathlib import Path
 
-from catalog import summary
 from catalog.errors import CatalogError
+from catalog.publishing import summary
 from catalog.sample import Sample, write_sample
 from catalog.settings import Workspace
 from pipelines import labels, nightly, taxonomy, train, workspace

@@ -2,13 +2,14 @@
 
 import polars as pl
 
-from catalog import examples, ledger
-from catalog.category_moves import model_translation
-from catalog.classifier import Classifier, ParquetEmbeddings
-from catalog.comparison import Comparison, compare, table
 from catalog.errors import CatalogError
+from catalog.inference.classifier import Classifier, ParquetEmbeddings
 from catalog.jobs import Job
-from catalog.taxonomies import latest_taxonomy
+from catalog.learning import examples
+from catalog.learning.comparison import Comparison, compare, table
+from catalog.placement import ledger
+from catalog.taxonomies.category_moves import model_translation
+from catalog.taxonomies.versions import latest_taxonomy
 from pipelines import certify
 
 ANSWER = ["input_hash", "leaf_id", "top_ids", "top_log_odds"]

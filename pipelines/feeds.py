@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from catalog import held
-from catalog.deliveries import inbox
-from catalog.held import By
-from catalog.lateness import late_vendors
+from catalog.deliveries import held
+from catalog.deliveries.held import By
+from catalog.deliveries.inbox import inbox
+from catalog.deliveries.lateness import late_vendors
 from pipelines.session import Session
 
 __all__ = ["By", "hold", "listed", "release", "retry", "undo"]

@@ -3,11 +3,12 @@
 import time
 from collections import Counter
 
-from catalog import picture_cache, revisions
-from catalog.address_guard import GuardedBackend
-from catalog.fetching import Fetcher
+from catalog.deliveries import revisions
 from catalog.jobs import Counts, Job
-from catalog.picture_cache import PictureFiles
+from catalog.pictures import picture_cache
+from catalog.pictures.address_guard import GuardedBackend
+from catalog.pictures.fetching import Fetcher
+from catalog.pictures.picture_cache import PictureFiles
 
 BATCH = 512  # pictures asked for between two commits: what a killed run asks for again
 

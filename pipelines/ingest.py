@@ -7,16 +7,16 @@ from pathlib import Path
 
 import polars as pl
 
-from catalog import arrivals
-from catalog.actions import with_actions
-from catalog.arrivals import Delivery
-from catalog.deliveries import Pending
+from catalog.deliveries import arrivals
+from catalog.deliveries.actions import with_actions
+from catalog.deliveries.arrivals import Delivery
+from catalog.deliveries.inbox import Pending
+from catalog.deliveries.staging import put_away, stage
 from catalog.errors import CatalogError, FeedRefused
-from catalog.feeds import RawBatch, read_rows
 from catalog.jobs import Counts, Job
-from catalog.mapping import Mapping, load_mapping, of_kind
-from catalog.pictures import found_for
-from catalog.staging import put_away, stage
+from catalog.pictures.finding import found_for
+from catalog.reading.feeds import RawBatch, read_rows
+from catalog.reading.mapping import Mapping, load_mapping, of_kind
 
 
 def run(job: Job, pending: list[Pending]) -> Counts:

@@ -4,16 +4,16 @@ import hashlib
 from collections import Counter
 from pathlib import Path
 
-from catalog import arrivals
-from catalog.arrivals import Delivery
-from catalog.deliveries import VENDOR
+from catalog.deliveries import arrivals
+from catalog.deliveries.arrivals import Delivery
+from catalog.deliveries.inbox import VENDOR
 from catalog.errors import CatalogError
-from catalog.feeds import read_rows
 from catalog.jobs import Counts, Job, digest
-from catalog.labels import NOBODY, LabelReader, append_decisions
-from catalog.mapping import load_mapping
-from catalog.pictures import found_for
-from catalog.taxonomies import latest_taxonomy
+from catalog.labels.labels import NOBODY, LabelReader, append_decisions
+from catalog.pictures.finding import found_for
+from catalog.reading.feeds import read_rows
+from catalog.reading.mapping import load_mapping
+from catalog.taxonomies.versions import latest_taxonomy
 
 
 def run(job: Job, file: Path, *, vendor: str | None = None, random: bool = False, source: str = "label") -> Counts:

@@ -8,10 +8,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from catalog import held, lateness, ledger
-from catalog.deliveries import Pending
-from catalog.jobs import Job, digest, end_run, stage, start_run
-from catalog.picture_cache import find_due
+from catalog.deliveries import held, lateness
+from catalog.deliveries.inbox import Pending
+from catalog.jobs import Job, digest, end_run, last_state, open_run, stage, start_run
+from catalog.pictures.picture_cache import find_due
+from catalog.placement import ledger
 from pipelines import certify, classify, fetch, ingest, publish, report, review, route, vendor_categories
 from pipelines.session import Session
 
@@ -83,11 +84,11 @@ def begin(session: Session, found: list[Pending]) -> tuple[str | None, bool]:
     """The run to work under and whether it is a resumed one; None when nothing has changed since the last."""
     store = session.store
     state = ledger.state_key(store, session.settings)
-    left = ledger.open_run(store)
+    left = open_run(store)
     if left and left.state_key == state:
         return left.run_id, True
     published = session.workspace.published_db.exists()
-    if not left and not found and published and state == ledger.last_state(store) and not _pictures_due(session):
+    if not left and not found and published and state == last_state(store) and not _pictures_due(session):
         return None, False
     return _start(session, found, state, left.run_id if left else None), False
 
@@ -117,9 +118,9 @@ def _start(session: Session, found: list[Pending], state: str, left: str | None)
 
 
 def _finish(session: Session, run_id: str, found: list[Pending]) -> None:
-    open_run = ledger.open_run(session.store)
-    done = open_run.finished_stages if open_run else frozenset()
-    plan = open_run.plan if open_run else frozenset()
+    left = open_run(session.store)
+    done = left.finished_stages if left else frozenset()
+    plan = left.plan if left else frozenset()
     planned = [p for p in found if p.key in plan]
     for name in STAGES:
         if name not in done:

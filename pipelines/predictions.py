@@ -8,13 +8,15 @@ from pathlib import Path
 
 import polars as pl
 
-from catalog import answers, examples, foreign, ledger
-from catalog.deliveries import VENDOR
+from catalog.deliveries.inbox import VENDOR
 from catalog.errors import CatalogError
-from catalog.foreign import Calibration, Form
+from catalog.inference import answers, foreign
+from catalog.inference.foreign import Calibration, Form
 from catalog.jobs import Counts, Job, digest, now
-from catalog.labels import CategoryNames
-from catalog.taxonomies import latest_taxonomy
+from catalog.labels.labels import CategoryNames
+from catalog.learning import examples
+from catalog.placement import ledger
+from catalog.taxonomies.versions import latest_taxonomy
 from pipelines import certify
 from pipelines.labels import NOBODY
 

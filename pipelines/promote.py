@@ -1,8 +1,9 @@
 """Says which bundle serves.  `catalog promote MODEL`, `catalog rollback`"""
 
-from catalog import bundle, ledger
 from catalog.errors import CatalogError
+from catalog.inference import bundle
 from catalog.jobs import Job, now
+from catalog.placement import ledger
 
 
 def run(job: Job, model_id: str, *, reason: str, action: str = "promote") -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from catalog.jobs import Counts, Job, now
-from catalog.publication import Edition, publish
+from catalog.publishing.publication import Edition, publish
 
 
 def run(job: Job, *, fence: Callable[[], None] | None = None) -> Counts:

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from catalog import report
 from catalog.failpoints import reached
 from catalog.jobs import Job
+from catalog.publishing import report
 
 
 def run(job: Job) -> Path:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import polars as pl
 
-from catalog import review_ledger, review_queue, sheets
-from catalog.decisions import Decision, Problem, Reader, Standing, outcome, settle
+from catalog import sheets
 from catalog.jobs import Counts, Job, digest, now
-from catalog.review_ledger import Import
-from catalog.taxonomies import latest_taxonomy
+from catalog.review import review_ledger, review_queue
+from catalog.review.decisions import Decision, Problem, Reader, Standing, outcome, settle
+from catalog.review.review_ledger import Import
+from catalog.taxonomies.versions import latest_taxonomy
 
 Pages = dict[Path, list[review_queue.Waiting]]
 

@@ -2,11 +2,11 @@
 
 import polars as pl
 
-from catalog import ledger, routing
-from catalog.category_moves import model_translation, standing_now
 from catalog.jobs import Job, digest, now
-from catalog.taxonomies import latest_taxonomy
-from catalog.vendor_categories import with_conflicts
+from catalog.placement import ledger, routing
+from catalog.placement.vendor_categories import with_conflicts
+from catalog.taxonomies.category_moves import model_translation, standing_now
+from catalog.taxonomies.versions import latest_taxonomy
 
 # One row per live item whose outcome may have changed: its content, its decision, the model, the policy or the
 # taxonomy is not what its latest route was settled with. Members of one product are settled together.

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import ledger, views
 from catalog.jobs import Job, Progress, end_run, quiet, start_run
 from catalog.lock import RunLock, hold
-from catalog.review_ledger import workspace_id
+from catalog.placement import ledger
+from catalog.publishing import views
+from catalog.review.review_ledger import workspace_id
 from catalog.settings import Settings, Workspace
 from catalog.store import Store
 

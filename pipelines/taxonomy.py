@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-from catalog import category_moves, examples
-from catalog.category_map import CategoryMap, by_ids, read_map, write_map
 from catalog.errors import CatalogError
 from catalog.jobs import Counts, Job
+from catalog.learning import examples
 from catalog.store import Store
-from catalog.taxonomies import current_version, latest_taxonomy, save_taxonomy, taxonomy_version
-from catalog.taxonomy import Taxonomy
-from catalog.taxonomy_diff import Change, diff
-from catalog.taxonomy_files import read_taxonomy
+from catalog.taxonomies import category_moves
+from catalog.taxonomies.category_map import CategoryMap, by_ids, read_map, write_map
+from catalog.taxonomies.taxonomy import Taxonomy
+from catalog.taxonomies.taxonomy_diff import Change, diff
+from catalog.taxonomies.taxonomy_files import read_taxonomy
+from catalog.taxonomies.versions import current_version, latest_taxonomy, save_taxonomy, taxonomy_version
 
 
 def run(job: Job, file: Path, *, form: str | None = None, map_file: Path | None = None) -> str:

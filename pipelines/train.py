@@ -8,20 +8,22 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from catalog import bundle, card, examples, ledger, names
-from catalog.calibration import Temperatures, fit_temperatures
-from catalog.classifier import Classifier, MemoryEmbeddings, ParquetEmbeddings
-from catalog.inputs import TEXT_FIELDS
+from catalog.certification.calibration import Temperatures, fit_temperatures
+from catalog.inference import bundle
+from catalog.inference.classifier import Classifier, MemoryEmbeddings, ParquetEmbeddings
+from catalog.inference.inputs import TEXT_FIELDS
+from catalog.inference.novelty import Novelty
 from catalog.jobs import Job, now
-from catalog.novelty import Novelty
-from catalog.taxonomies import latest_taxonomy
-from catalog.training_settings import TrainingSettings
+from catalog.learning import card, examples, names
+from catalog.learning.training_settings import TrainingSettings
+from catalog.placement import ledger
+from catalog.taxonomies.versions import latest_taxonomy
 from pipelines import certify, promote
 
 
 def run(job: Job, *, limit: int | None = None) -> str:
     """Returns the id of the new bundle. It is promoted at once only when no model serves yet."""
-    from catalog import cold, training  # noqa: PLC0415 - torch is loaded only where a model is trained
+    from catalog.learning import cold, training  # noqa: PLC0415 - torch is loaded only where a model is trained
 
     store, taxonomy = job.store, latest_taxonomy(job.store)
     known = examples.labelled(store, taxonomy, seed=job.settings.training.seed)
@@ -49,7 +51,7 @@ def run(job: Job, *, limit: int | None = None) -> str:
         "settings": settings,
         "card": card.measured(known, predicted, taxonomy, examples.stated_dates(store)),
     }
-    model_id = bundle.finalize(folder, job.workspace.models, facts)
+    model_id = bundle.finalize(folder, job.workspace.models, facts, card.text(facts))
     _record(job, model_id, known, predicted, facts)
     _record_doubts(job, model_id, report.doubts)
     certify.run(job, model_id=model_id)

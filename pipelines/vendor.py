@@ -5,13 +5,13 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import vendor_check, vendor_report
-from catalog.deliveries import VENDOR
+from catalog.deliveries import vendor_check, vendor_report
+from catalog.deliveries.inbox import VENDOR
 from catalog.errors import CatalogError
-from catalog.mapping import load_mapping
 from catalog.proposals.changes import changes
 from catalog.proposals.proposal import Proposal
 from catalog.proposals.proposal import propose as proposed
+from catalog.reading.mapping import load_mapping
 from catalog.settings import Settings, Workspace
 from catalog.store import Store
 

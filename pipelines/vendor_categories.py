@@ -6,13 +6,14 @@ from pathlib import Path
 
 import polars as pl
 
-from catalog import sheets, vendor_categories
-from catalog.deliveries import VENDOR
+from catalog import sheets
+from catalog.deliveries.inbox import VENDOR
 from catalog.errors import CatalogError
 from catalog.jobs import Counts, Job, digest, now
-from catalog.taxonomies import latest_taxonomy
-from catalog.taxonomy import Taxonomy
-from catalog.taxonomy_nodes import Problems
+from catalog.placement import vendor_categories
+from catalog.taxonomies.taxonomy import Taxonomy
+from catalog.taxonomies.taxonomy_nodes import Problems
+from catalog.taxonomies.versions import latest_taxonomy
 
 COLUMNS = ("vendor", "vendor_category", "items", "right_items", "lower_bound", "category_id", "path", "said", "who")
 OK, NONE = ("ok", "yes", "confirm"), ("none", "no")

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import polars as pl
 
-from catalog import ledger, summary
 from catalog.errors import CatalogError
+from catalog.jobs import open_run
+from catalog.placement import ledger
+from catalog.publishing import summary
 from catalog.settings import Settings, Workspace
 from catalog.store import Store
 from pipelines.session import opened
@@ -90,12 +92,12 @@ def status(root: Path) -> str:
     """Last run, what serves, what was refused, what waits."""
     with opened(root) as session:
         store = session.store
-        open_run = ledger.open_run(store)
+        unfinished = open_run(store)
         policy = ledger.current_policy(store, session.settings)
         run_id = last_run(store)
         lines = [
             f"last run      {run_id}",
-            f"open run      {open_run.run_id + ' (catalog nightly finishes it)' if open_run else 'none'}",
+            f"open run      {unfinished.run_id + ' (catalog nightly finishes it)' if unfinished else 'none'}",
             f"model         {ledger.current_model(store) or 'none: everything goes to review'}",
             f"policy        {policy.policy_id}, target {policy.target:.0%}",
             f"pictures      {_pictures(store, fetching=session.settings.images.fetch)}",

@@ -20,11 +20,11 @@ from pathlib import Path
 
 import polars as pl
 
-from catalog.certificate import Certificate, Group, StratumCertificate
+from catalog.certification.certificate import Certificate, Group, StratumCertificate
 from catalog.jobs import Job
 from catalog.settings import Settings, Workspace
 from catalog.store import Store
-from catalog.taxonomy import from_paths
+from catalog.taxonomies.taxonomy import from_paths
 
 RUN = {1: "000001-aaaa", 2: "000002-bbbb", 3: "000003-cccc", 4: "000004-dddd"}
 KETTLES, PANS, KITCHEN, HOSES, PUZZLES = "111", "112", "11", "121", "21"

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from catalog.evidence import one_per_cluster
-from catalog.sequence import Curve, leaf_first, walk
-from catalog.taxonomy import Taxonomy, from_paths
+from catalog.certification.evidence import one_per_cluster
+from catalog.certification.sequence import Curve, leaf_first, walk
+from catalog.taxonomies.taxonomy import Taxonomy, from_paths
 
 DEPARTMENTS, GROUPS, LEAVES = 8, 4, 4
 DELTA = 0.05

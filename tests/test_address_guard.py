@@ -9,8 +9,8 @@ from pathlib import Path
 import httpcore
 import pytest
 
-from catalog.address_guard import Blocked, GuardedBackend, Unresolved, is_public
-from catalog.fetching import Fetched, Fetcher, Wanted
+from catalog.pictures.address_guard import Blocked, GuardedBackend, Unresolved, is_public
+from catalog.pictures.fetching import Fetched, Fetcher, Wanted
 from catalog.settings import Images
 from tests.hostile_pictures import JPEG
 from tests.picture_server import Site, content, served, status

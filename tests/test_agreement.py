@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from catalog import agreement
 from catalog.errors import CatalogError
-from catalog.images import ImageRules, fit
-from catalog.network import tiny_encoder
-from catalog.training_settings import TrainingSettings
+from catalog.learning import agreement
+from catalog.learning.network import tiny_encoder
+from catalog.learning.training_settings import TrainingSettings
+from catalog.pictures.images import ImageRules, fit
 
 TEXTS = ["Red shoe, size 42", "", "Curly “quotes” &amp; Größe 38½", "一双鞋", "word " * 300]
 

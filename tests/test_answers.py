@@ -6,11 +6,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from catalog import answers
 from catalog.errors import FeedRefused
-from catalog.labels import CategoryNames
+from catalog.inference import answers
+from catalog.labels.labels import CategoryNames
 from catalog.settings import Feeds
-from catalog.taxonomy import from_paths
+from catalog.taxonomies.taxonomy import from_paths
 
 LAMPS, CANDLES, MUGS, RAKES = PATHS = (
     "Home > Light > Lamps",

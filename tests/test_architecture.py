@@ -24,41 +24,64 @@ ARROW = {
     "pipelines": {"schemas", "catalog", "pipelines", "sql"},
 }
 
+# The rooms of catalog/, in the order things pass through them: a room may use those before it. What stands in no room
+# serves all of them and uses none.
+ROOMS = (
+    "reading",
+    "pictures",
+    "values",
+    "deliveries",
+    "taxonomies",
+    "labels",
+    "certification",
+    "inference",
+    "learning",
+    "placement",
+    "review",
+    "publishing",
+    "proposals",
+    "sample",
+)
+
 # One door per heavy thing: the only files that may import it.
 _TORCH = frozenset(
     {
-        "catalog/network.py",
-        "catalog/towers.py",
-        "catalog/embedded.py",
-        "catalog/encoder_choice.py",
-        "catalog/head.py",
-        "catalog/encoding.py",
-        "catalog/ridge.py",
-        "catalog/agreement.py",
-        "catalog/objective.py",
-        "catalog/cold.py",
-        "catalog/doubts.py",
-        "catalog/probe.py",
-        "catalog/tuning.py",
-        "catalog/mixing.py",
-        "catalog/training.py",
-        "catalog/export.py",
+        "catalog/learning/network.py",
+        "catalog/learning/towers.py",
+        "catalog/learning/embedded.py",
+        "catalog/learning/encoder_choice.py",
+        "catalog/learning/head.py",
+        "catalog/learning/encoding.py",
+        "catalog/learning/ridge.py",
+        "catalog/learning/agreement.py",
+        "catalog/learning/objective.py",
+        "catalog/learning/cold.py",
+        "catalog/learning/doubts.py",
+        "catalog/learning/probe.py",
+        "catalog/learning/tuning.py",
+        "catalog/learning/mixing.py",
+        "catalog/learning/training.py",
+        "catalog/learning/export.py",
     }
 )
 DOORS = {
-    "duckdb": frozenset({"catalog/store.py", "catalog/feeds.py"}),
+    "duckdb": frozenset({"catalog/store.py", "catalog/reading/feeds.py"}),
     "torch": _TORCH,
     "torchvision": _TORCH,
     "transformers": _TORCH,
     "timm": _TORCH,
     "safetensors": _TORCH,
-    "onnx": frozenset({"catalog/export.py"}),
-    "onnxscript": frozenset({"catalog/export.py"}),
-    "onnxruntime": frozenset({"catalog/classifier.py", "catalog/export.py"}),  # export measures what it ships
-    "open_clip": frozenset({"catalog/network.py"}),
-    "httpx": frozenset({"catalog/address_guard.py", "catalog/fetching.py", "catalog/picture_urls.py"}),
-    "httpcore": frozenset({"catalog/address_guard.py", "catalog/fetching.py"}),
-    "obstore": frozenset({"catalog/cloud.py"}),
+    "onnx": frozenset({"catalog/learning/export.py"}),
+    "onnxscript": frozenset({"catalog/learning/export.py"}),
+    "onnxruntime": frozenset(
+        {"catalog/inference/classifier.py", "catalog/learning/export.py"}
+    ),  # export measures what it ships
+    "open_clip": frozenset({"catalog/learning/network.py"}),
+    "httpx": frozenset(
+        {"catalog/pictures/address_guard.py", "catalog/pictures/fetching.py", "catalog/pictures/picture_urls.py"}
+    ),
+    "httpcore": frozenset({"catalog/pictures/address_guard.py", "catalog/pictures/fetching.py"}),
+    "obstore": frozenset({"catalog/pictures/cloud.py"}),
     "typer": frozenset(
         {
             "pipelines/cli.py",
@@ -76,7 +99,7 @@ MAX_FUNCTION = 50
 # Longer than the rule, each with the reason.
 LONG_FILES: dict[str, str] = {}
 LONG_FUNCTIONS = {
-    "catalog/reasons.py:sentences": "one table of sentences, a line or two each; splitting it would scatter it"
+    "catalog/placement/reasons.py:sentences": "one table of sentences, a line or two each; splitting it would scatter it"
 }
 
 FORBIDDEN_NAMES = re.compile(r"^(utils|util|helpers|misc|common|legacy_.*)$")
@@ -99,7 +122,7 @@ HANDED_ON = {
 # What may stand between braces in SQL: identifiers the program itself wrote, under the names the house uses for them.
 OWN_IDENTIFIERS = {"columns", "marks", "name", "statement", "table"}
 # Files that compose statements out of our own statements and names, and meet no text from outside.
-COMPOSERS = {"catalog/publication.py", "catalog/store.py", "catalog/views.py"}
+COMPOSERS = {"catalog/publishing/publication.py", "catalog/store.py", "catalog/publishing/views.py"}
 _SQL = re.compile(r"\s*(--.*\n\s*)*(WITH|SELECT|INSERT|DELETE|UPDATE|CREATE|COPY|ATTACH|DESCRIBE|COMMENT)\b")
 
 
@@ -148,6 +171,23 @@ def arrow(source: Source) -> list[str]:
         for line, name in ours
         if name in ARROW and name not in ARROW[source.package]
     ]
+
+
+def rooms(source: Source) -> list[str]:
+    """Within catalog/, a room uses the rooms before it, so that a newcomer can read them one after the other."""
+    here = _room(source.path.removesuffix(".py").replace("/", "."))
+    if here is None:
+        return []
+    targets = [(line, name, _room(f"{name}.")) for line, name, _ in source.imports]
+    return [f"{source.path}:{line} imports {name}" for line, name, room in targets if room is not None and room > here]
+
+
+def _room(dotted: str) -> int | None:
+    """The place of a module's room in the order, -1 for one in no room, None for one outside catalog/."""
+    first, _, rest = dotted.partition(".")
+    if first != "catalog":
+        return None
+    return ROOMS.index(room) if (room := rest.partition(".")[0]) in ROOMS else -1
 
 
 def relative_imports(source: Source) -> list[str]:
@@ -251,6 +291,7 @@ def _safe(value: ast.expr) -> bool:
 
 RULES: list[Callable[[Source], list[str]]] = [
     arrow,
+    rooms,
     relative_imports,
     doors,
     printing,
@@ -278,24 +319,30 @@ def test_the_house_keeps_its_rules(rule: Callable[[Source], list[str]]) -> None:
 LONG_FUNCTION = "def long():\n" + "    x = 1\n" * MAX_FUNCTION
 BAD = [
     (arrow, "schemas/rows.py", "from catalog.store import Store"),
-    (arrow, "catalog/feeds.py", "def read():\n    import pipelines.ingest"),
-    (arrow, "catalog/feeds.py", "import importlib\nimportlib.import_module('pipelines.ingest')"),
-    (relative_imports, "catalog/feeds.py", "from .store import Store"),
-    (doors, "catalog/routing.py", "import duckdb"),
-    (doors, "catalog/routing.py", "from torch.nn import functional"),
-    (doors, "catalog/network.py", "import onnxruntime as ort"),
-    (doors, "catalog/classifier.py", "def load():\n    import open_clip"),
+    (arrow, "catalog/reading/feeds.py", "def read():\n    import pipelines.ingest"),
+    (arrow, "catalog/reading/feeds.py", "import importlib\nimportlib.import_module('pipelines.ingest')"),
+    (rooms, "catalog/reading/feeds.py", "from catalog.review import decisions"),
+    (rooms, "catalog/jobs.py", "from catalog.reading.feeds import records"),
+    (relative_imports, "catalog/reading/feeds.py", "from .store import Store"),
+    (doors, "catalog/placement/routing.py", "import duckdb"),
+    (doors, "catalog/placement/routing.py", "from torch.nn import functional"),
+    (doors, "catalog/learning/network.py", "import onnxruntime as ort"),
+    (doors, "catalog/inference/classifier.py", "def load():\n    import open_clip"),
     (doors, "pipelines/nightly.py", "from typer import echo"),
-    (printing, "catalog/feeds.py", "def read():\n    print('read')"),
+    (printing, "catalog/reading/feeds.py", "def read():\n    print('read')"),
     (names, "catalog/utils.py", ""),
     (names, "catalog/legacy_feeds.py", ""),
-    (file_length, "catalog/feeds.py", "x = 1\n" * (MAX_FILE + 1)),
-    (function_length, "catalog/feeds.py", LONG_FUNCTION),
-    (passed_through, "catalog/feeds.py", "def read(**options):\n    return parse(**options)"),
-    (work_at_import, "catalog/feeds.py", "connect()"),
-    (work_at_import, "catalog/feeds.py", "for name in ():\n    pass"),
-    (spliced_sql, "catalog/feeds.py", "def f(vendor):\n    return f\"SELECT 1 FROM items WHERE vendor = '{vendor}'\""),
-    (spliced_sql, "catalog/feeds.py", 'def f(row):\n    return f"DELETE FROM items WHERE item_id = {row.id}"'),
+    (file_length, "catalog/reading/feeds.py", "x = 1\n" * (MAX_FILE + 1)),
+    (function_length, "catalog/reading/feeds.py", LONG_FUNCTION),
+    (passed_through, "catalog/reading/feeds.py", "def read(**options):\n    return parse(**options)"),
+    (work_at_import, "catalog/reading/feeds.py", "connect()"),
+    (work_at_import, "catalog/reading/feeds.py", "for name in ():\n    pass"),
+    (
+        spliced_sql,
+        "catalog/reading/feeds.py",
+        "def f(vendor):\n    return f\"SELECT 1 FROM items WHERE vendor = '{vendor}'\"",
+    ),
+    (spliced_sql, "catalog/reading/feeds.py", 'def f(row):\n    return f"DELETE FROM items WHERE item_id = {row.id}"'),
 ]
 
 
@@ -314,6 +361,13 @@ def test_exceptions_are_still_needed() -> None:
     named = {f"{s.path}:{f.name}" for s in by_path.values() for f in ast.walk(s.tree) if isinstance(f, ast.FunctionDef)}
     assert set(LONG_FUNCTIONS) <= named
     assert set(HANDED_ON) <= named
+
+
+def test_every_room_stands_in_the_order() -> None:
+    folders = {path.parent.name for path in (ROOT / "catalog").glob("*/__init__.py")}
+    assert folders == set(ROOMS)
+    outside = {path.stem for path in (ROOT / "catalog").glob("*.py")}
+    assert len(outside) <= 12, "what serves every room is little"
 
 
 def test_torch_stays_out_of_the_base_dependencies() -> None:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog import archives
-from catalog.archives import Archive, MemberRefused, is_archive
-from catalog.picture_cache import PictureFiles
-from catalog.pictures import Beyond, Pictures
+from catalog.pictures import archives
+from catalog.pictures.archives import Archive, MemberRefused, is_archive
+from catalog.pictures.finding import Beyond, Pictures
+from catalog.pictures.picture_cache import PictureFiles
 from tests.hostile_pictures import JPEG, PNG, USABLE, plain
 
 LARGE = 1_000_000

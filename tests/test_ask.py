@@ -7,8 +7,8 @@ import json
 import pytest
 from hand_made import hand_made, job
 
-from catalog.ask import ask
 from catalog.errors import CatalogError
+from catalog.publishing.ask import ask
 from catalog.settings import Workspace
 from pipelines import publish
 

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.canonical import Canonical, bisected, canonicalize
-from catalog.currencies import read_currency
+from catalog.deliveries.canonical import Canonical, bisected, canonicalize
 from catalog.errors import CatalogError
-from catalog.feeds import RAW_REJECTS, RawBatch, read_rows
-from catalog.gtin import read_gtin
-from catalog.mapping import Mapping
-from catalog.markup import html_text
-from catalog.pictures import Pictures
-from catalog.prices import read_price
+from catalog.pictures.finding import Pictures
+from catalog.reading.feeds import RAW_REJECTS, RawBatch, read_rows
+from catalog.reading.mapping import Mapping
 from catalog.settings import Feeds
+from catalog.values.currencies import read_currency
+from catalog.values.gtin import read_gtin
+from catalog.values.markup import html_text
+from catalog.values.prices import read_price
 from schemas.items import Item, Reject
 
 HERE = Path("/nowhere")

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from catalog import card
-from catalog.metrics import wilson
-from catalog.taxonomy import from_paths
-from catalog.weights import IMAGE, TEXT
+from catalog.certification.metrics import wilson
+from catalog.learning import card
+from catalog.learning.weights import IMAGE, TEXT
+from catalog.taxonomies.taxonomy import from_paths
 
 TREE = from_paths(["A > A1", "A > A2", "B > B1"])
 SETTINGS = {"encoder": "embedded", "encoder_text": "all-MiniLM-L6-v2", "encoder_image": "efficientnet-lite0", "seed": 7}

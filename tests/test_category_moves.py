@@ -10,14 +10,18 @@ import polars as pl
 import pytest
 from hand_made import HOSES, IDS, KETTLES, PANS, PUZZLES, hand_made, hour, job, rows
 
-from catalog import examples, grounds, review_queue, sheets, tokens, views
-from catalog.category_map import COLUMNS
-from catalog.category_moves import Translation
+from catalog import sheets, tokens
+from catalog.certification.policy import Policy
 from catalog.errors import CatalogError
 from catalog.jobs import Job
-from catalog.policy import Policy
-from catalog.taxonomies import latest_taxonomy, taxonomy_version
-from catalog.taxonomy import from_paths
+from catalog.learning import examples
+from catalog.placement import grounds
+from catalog.publishing import views
+from catalog.review import review_queue
+from catalog.taxonomies.category_map import COLUMNS
+from catalog.taxonomies.category_moves import Translation
+from catalog.taxonomies.taxonomy import from_paths
+from catalog.taxonomies.versions import latest_taxonomy, taxonomy_version
 from pipelines import certify, review, route, taxonomy
 
 # Kettles get another id and name, pans are split, puzzles move below games, hoses are gone.

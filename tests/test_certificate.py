@@ -12,12 +12,19 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from benchmarks.certificate import HEADER, line, temperature_products
-from catalog.certificate import Certificate, Terms, accepted_errors, certify, labels_missing, one_per_cluster
+from catalog.certification.certificate import (
+    Certificate,
+    Terms,
+    accepted_errors,
+    certify,
+    labels_missing,
+    one_per_cluster,
+)
+from catalog.certification.policy import Policy
+from catalog.certification.sequence import FIXED_GRID, Curve, choose_start, fixed_sequence, labels_needed, walk
+from catalog.certification.start import chances
 from catalog.errors import CatalogError
-from catalog.policy import Policy
-from catalog.routing import route
-from catalog.sequence import FIXED_GRID, Curve, choose_start, fixed_sequence, labels_needed, walk
-from catalog.start import chances
+from catalog.placement.routing import route
 from tests.simulated import DELTA, WORLDS, Products, Tally, World, best_chance, certified, tally, tree
 
 TREE = tree()

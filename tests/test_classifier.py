@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from catalog import bundle
-from catalog.classifier import Classifier, MemoryEmbeddings, ParquetEmbeddings
 from catalog.errors import BundleRefused, CatalogError
+from catalog.inference import bundle
+from catalog.inference.classifier import Classifier, MemoryEmbeddings, ParquetEmbeddings
 from tests.conftest import product
 
 pytestmark = pytest.mark.train
@@ -108,7 +108,9 @@ def test_the_same_content_is_the_same_model(model: Path, tmp_path: Path) -> None
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "labels.json").write_text("{}")
-    first, second = (bundle.finalize(tmp_path / name, tmp_path / "models", {"a": 1}) for name in ("one", "two"))
+    first, second = (
+        bundle.finalize(tmp_path / name, tmp_path / "models", {"a": 1}, "A card.") for name in ("one", "two")
+    )
     assert first == second
     manifest = json.loads((tmp_path / "models" / first / "manifest.json").read_text())
     assert set(manifest["files"]) == {"labels.json", "MODEL_CARD.md"}

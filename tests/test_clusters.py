@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.clusters import (
+from catalog.errors import CatalogError
+from catalog.labels.clusters import (
     SPLITS,
     assert_no_leak,
     assign_splits,
@@ -13,7 +14,6 @@ from catalog.clusters import (
     stable_hash,
     title_key,
 )
-from catalog.errors import CatalogError
 
 SCHEMA = dict.fromkeys(["vendor", "item_id", "gtin", "product_id", "title", "image_hash"], pl.String)
 

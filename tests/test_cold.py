@@ -7,12 +7,12 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the extra `train`")
 
-from catalog import cold
-from catalog.classifier import Classifier
-from catalog.names import leaves_of, name_rows, with_names
+from catalog.inference.classifier import Classifier
+from catalog.learning import cold
+from catalog.learning.names import leaves_of, name_rows, with_names
+from catalog.learning.training_settings import TrainingSettings
 from catalog.store import query_published
-from catalog.taxonomy import from_paths
-from catalog.training_settings import TrainingSettings
+from catalog.taxonomies.taxonomy import from_paths
 from pipelines import nightly, taxonomy, train, workspace
 from pipelines.session import opened
 

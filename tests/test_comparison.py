@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from catalog.comparison import compare, paired, table, truth_probability
 from catalog.errors import CatalogError
-from catalog.taxonomy import from_paths
+from catalog.learning.comparison import compare, paired, table, truth_probability
+from catalog.taxonomies.taxonomy import from_paths
 
 TREE = from_paths(["A > A1", "A > A2", "B > B1", "B > B2"])
 

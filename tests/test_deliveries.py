@@ -14,14 +14,16 @@ import pytest
 from test_ingest import Shop, feed, many
 from typer.testing import CliRunner
 
-from catalog import deliveries, held, views
-from catalog.deliveries import inbox, pending
+from catalog.deliveries import held
+from catalog.deliveries import inbox as inboxes
+from catalog.deliveries.held import By
+from catalog.deliveries.inbox import inbox, pending
+from catalog.deliveries.lateness import late_vendors, note_schedules
 from catalog.errors import CatalogError
-from catalog.held import By
-from catalog.lateness import late_vendors, note_schedules
+from catalog.publishing import views
 from catalog.settings import Feeds, Settings
-from catalog.taxonomies import save_taxonomy
-from catalog.taxonomy import from_paths
+from catalog.taxonomies.taxonomy import from_paths
+from catalog.taxonomies.versions import save_taxonomy
 from pipelines import ingest, nightly
 from pipelines.cli import app
 from pipelines.session import opened
@@ -259,7 +261,7 @@ def test_a_file_that_grows_while_it_is_watched_waits(dock: Dock, monkeypatch: py
     def meanwhile(_seconds: float) -> None:
         growing.write_text(TEXT + "9,x")
 
-    monkeypatch.setattr(deliveries.time, "sleep", meanwhile)
+    monkeypatch.setattr(inboxes.time, "sleep", meanwhile)
     assert [p.path for p in pending(dock.workspace, Feeds(settle_seconds=60))] == [whole]
     for path in (growing, whole):
         os.utime(path, (time.time() - 61, time.time() - 61))

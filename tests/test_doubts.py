@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import torch
 
-from catalog import doubts
-from catalog.doubts import LeftOut, doubted, left_out_shares
+from catalog.learning import doubts
+from catalog.learning.doubts import LeftOut, doubted, left_out_shares
 
 
 def places(items: int, classes: int, *, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

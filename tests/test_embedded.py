@@ -7,20 +7,20 @@ import numpy as np
 import polars as pl
 import pytest
 
-from catalog import packed, weights
 from catalog.errors import CatalogError
+from catalog.learning import packed, weights
 
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
-from catalog import training  # noqa: E402
-from catalog.encoding import Data, encode, targets  # noqa: E402
-from catalog.head import Fusion  # noqa: E402
-from catalog.inputs import item_ngrams  # noqa: E402
-from catalog.network import Encoder, encoder_for  # noqa: E402
-from catalog.taxonomy import from_paths  # noqa: E402
-from catalog.towers import PackedEmbedding  # noqa: E402
-from catalog.training_settings import TrainingSettings  # noqa: E402
-from catalog.weighting import lexicon  # noqa: E402
+from catalog.inference.inputs import item_ngrams  # noqa: E402
+from catalog.inference.weighting import lexicon  # noqa: E402
+from catalog.learning import training  # noqa: E402
+from catalog.learning.encoding import Data, encode, targets  # noqa: E402
+from catalog.learning.head import Fusion  # noqa: E402
+from catalog.learning.network import Encoder, encoder_for  # noqa: E402
+from catalog.learning.towers import PackedEmbedding  # noqa: E402
+from catalog.learning.training_settings import TrainingSettings  # noqa: E402
+from catalog.taxonomies.taxonomy import from_paths  # noqa: E402
 from tests.foreign_titles import ENGLISH, FOREIGN  # noqa: E402
 
 pytestmark = pytest.mark.train

@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
-from catalog import encoder_choice, examples, weights  # noqa: E402
-from catalog.encoder_choice import Ranked, Sample, choice, sample, table  # noqa: E402
 from catalog.errors import CatalogError  # noqa: E402
 from catalog.jobs import quiet  # noqa: E402
-from catalog.taxonomies import latest_taxonomy  # noqa: E402
-from catalog.training_settings import TrainingSettings  # noqa: E402
+from catalog.learning import encoder_choice, examples, weights  # noqa: E402
+from catalog.learning.encoder_choice import Ranked, Sample, choice, sample, table  # noqa: E402
+from catalog.learning.training_settings import TrainingSettings  # noqa: E402
+from catalog.taxonomies.versions import latest_taxonomy  # noqa: E402
 from pipelines.cli import app  # noqa: E402
 from pipelines.session import opened  # noqa: E402
 from tests import tiny_checkpoints  # noqa: E402

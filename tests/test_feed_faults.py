@@ -16,12 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog import json_feeds, spreadsheets, unpacking, xml_elements
-from catalog.canonical import canonicalize
+from catalog.deliveries.canonical import canonicalize
 from catalog.errors import FeedRefused
-from catalog.feeds import RawBatch, read_rows
-from catalog.mapping import FORMATS, Mapping
-from catalog.pictures import Pictures
+from catalog.pictures.finding import Pictures
+from catalog.reading import json_feeds, spreadsheets, unpacking, xml_elements
+from catalog.reading.feeds import RawBatch, read_rows
+from catalog.reading.mapping import FORMATS, Mapping
 from catalog.settings import Feeds
 from tests.packing import PACKERS, with_part, workbook, zipped
 

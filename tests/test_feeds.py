@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog import openings, records, unpacking
 from catalog.errors import FeedRefused
-from catalog.feeds import RawBatch, read_rows
-from catalog.mapping import Mapping
+from catalog.reading import openings, records, unpacking
+from catalog.reading.feeds import RawBatch, read_rows
+from catalog.reading.mapping import Mapping
 from catalog.settings import Feeds
 
 LIMITS = Feeds(batch_rows=4)

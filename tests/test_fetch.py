@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from catalog import views
-from catalog.deliveries import pending
-from catalog.examples import EXAMPLES
-from catalog.held import By, undo
+from catalog.deliveries.held import By, undo
+from catalog.deliveries.inbox import pending
 from catalog.jobs import Job, start_run
-from catalog.picture_cache import find_due
+from catalog.learning.examples import EXAMPLES
+from catalog.pictures.picture_cache import find_due
+from catalog.publishing import views
 from catalog.settings import Feeds, Images, Settings, Workspace
 from catalog.store import Store
 from pipelines import fetch, ingest, labels, taxonomy, workspace

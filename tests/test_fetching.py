@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog import cloud
 from catalog.errors import CatalogError
-from catalog.fetching import Fetched, Fetcher, Wanted, retry_after
-from catalog.picture_cache import PictureFiles
-from catalog.picture_urls import CloudObject, UrlRefused, cloud_object, redacted, scheme, web_url
+from catalog.pictures import cloud
+from catalog.pictures.fetching import Fetched, Fetcher, Wanted, retry_after
+from catalog.pictures.picture_cache import PictureFiles
+from catalog.pictures.picture_urls import CloudObject, UrlRefused, cloud_object, redacted, scheme, web_url
 from catalog.settings import Images
 from tests import picture_server
 from tests.hostile_pictures import FAULTY, JPEG, PNG

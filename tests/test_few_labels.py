@@ -10,9 +10,9 @@ import pytest
 from conftest import COMMON, SETTINGS
 from PIL import Image
 
-from catalog import ledger
-from catalog.clusters import assert_no_leak, assign_splits
 from catalog.errors import CatalogError
+from catalog.labels.clusters import assert_no_leak, assign_splits
+from catalog.placement import ledger
 from catalog.settings import Workspace
 from pipelines import certify, labels, taxonomy, train, workspace
 from pipelines.session import opened

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog import ask
+from catalog.publishing import ask
 from catalog.settings import Workspace
 from pipelines import labels, nightly, review, taxonomy, train, workspace
 from pipelines.session import opened

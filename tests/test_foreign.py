@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog import calibration as measures
-from catalog import foreign
-from catalog.taxonomy import from_paths
+from catalog.certification import calibration as measures
+from catalog.inference import foreign
+from catalog.taxonomies.taxonomy import from_paths
 
 TREE = from_paths(f"D{d} > D{d}G{g} > D{d}G{g}L{leaf}" for d in range(2) for g in range(2) for leaf in range(3))
 LEAVES = TREE.nodes.filter("is_leaf")["category_id"].to_list()

@@ -8,10 +8,11 @@ import polars as pl
 import pytest
 from hand_made import IDS, hand_made, hour, job, rows
 
-from catalog import grounds, views
-from catalog.policy import Policy
-from catalog.taxonomies import latest_taxonomy, save_taxonomy
-from catalog.taxonomy import Taxonomy, from_paths
+from catalog.certification.policy import Policy
+from catalog.placement import grounds
+from catalog.publishing import views
+from catalog.taxonomies.taxonomy import Taxonomy, from_paths
+from catalog.taxonomies.versions import latest_taxonomy, save_taxonomy
 from pipelines import certify
 
 TREE = from_paths(IDS, IDS.values())

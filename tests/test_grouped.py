@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from catalog.grouped import groups_worth_testing, walk_groups
-from catalog.sequence import Curve, accepted_needed
+from catalog.certification.grouped import groups_worth_testing, walk_groups
+from catalog.certification.sequence import Curve, accepted_needed
 
 DELTA = 0.05
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from catalog.deliveries import named_date, pending
+from catalog.deliveries.inbox import named_date, pending
 from catalog.jobs import Job, start_run
 from catalog.settings import Feeds, Settings, Workspace
 from catalog.store import Store
@@ -400,14 +400,14 @@ def test_a_file_taken_away_before_its_turn_is_left_alone(shop: Shop) -> None:
 NIGHT = """
 import sys
 from pathlib import Path
-from catalog import held, ledger
-from catalog.jobs import Job, start_run
+from catalog.deliveries import held
+from catalog.jobs import Job, open_run, start_run
 from catalog.settings import Feeds, Settings, Workspace
 from catalog.store import Store
 from pipelines import ingest
 workspace, settings = Workspace(Path(sys.argv[1])), Settings(feeds=Feeds(batch_rows=7, settle_seconds=0))
 with Store.open(workspace.work_db) as store:
-    left = ledger.open_run(store)
+    left = open_run(store)
     run = left.run_id if left else start_run(store, "nightly", "k" * 8, plan="[]")
     store.stage = "ingest"
     ingest.run(Job(workspace, settings, store, run), held.to_take(store, workspace, settings.feeds))

@@ -14,8 +14,7 @@ from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from catalog.errors import BundleRefused
-from catalog.images import ImageRules, decode, fit, read_picture, to_tensor
-from catalog.inputs import (
+from catalog.inference.inputs import (
     InputRules,
     TextTokenizer,
     attribute_text,
@@ -26,7 +25,8 @@ from catalog.inputs import (
     text_key,
     tower_texts,
 )
-from catalog.lexical import BUCKETS, ngrams
+from catalog.inference.lexical import BUCKETS, ngrams
+from catalog.pictures.images import ImageRules, decode, fit, read_picture, to_tensor
 
 RULES = ImageRules(size=32, mode="squash")
 INPUTS = InputRules(RULES, text_tokens=16, pad_id=0)

@@ -9,8 +9,8 @@ from catalog.errors import CatalogError, FeedRefused
 from catalog.jobs import Job, start_run
 from catalog.settings import Feeds, Settings, Workspace
 from catalog.store import Store
-from catalog.taxonomies import current_version, latest_taxonomy, save_taxonomy, taxonomy_version
-from catalog.taxonomy import from_paths
+from catalog.taxonomies.taxonomy import from_paths
+from catalog.taxonomies.versions import current_version, latest_taxonomy, save_taxonomy, taxonomy_version
 from pipelines import labels
 
 PATHS = ["Home > Light > Lamps", "Home > Light > Candles", "Home > Kitchen > Mugs", "Garden > Tools > Rakes"]

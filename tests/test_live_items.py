@@ -23,9 +23,10 @@ from hypothesis.stateful import (
 )
 from test_ingest import Shop
 
-from catalog import held, views
+from catalog.deliveries import held
+from catalog.deliveries.held import By
 from catalog.errors import CatalogError
-from catalog.held import By
+from catalog.publishing import views
 from pipelines import ingest
 
 ITEMS = ("a", "b", "c", "d")

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from catalog.errors import CatalogError
-from catalog.mapping import Mapping, load_mapping
+from catalog.reading.mapping import Mapping, load_mapping
 
 FEED = Path("items.csv")
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from catalog import metrics
-from catalog.taxonomy import from_paths
+from catalog.certification import metrics
+from catalog.taxonomies.taxonomy import from_paths
 
 
 @given(n=st.integers(1, 300), share=st.floats(0, 1), q=st.floats(1e-6, 1 - 1e-6))

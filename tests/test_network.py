@@ -14,14 +14,14 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 import open_clip  # noqa: E402
 
-from catalog import agreement, training  # noqa: E402
-from catalog.classifier import Classifier  # noqa: E402
-from catalog.encoding import encode  # noqa: E402
 from catalog.errors import CatalogError  # noqa: E402
-from catalog.inputs import tower_texts  # noqa: E402
-from catalog.network import encoder_for  # noqa: E402
-from catalog.taxonomy import from_paths  # noqa: E402
-from catalog.training_settings import TrainingSettings  # noqa: E402
+from catalog.inference.classifier import Classifier  # noqa: E402
+from catalog.inference.inputs import tower_texts  # noqa: E402
+from catalog.learning import agreement, training  # noqa: E402
+from catalog.learning.encoding import encode  # noqa: E402
+from catalog.learning.network import encoder_for  # noqa: E402
+from catalog.learning.training_settings import TrainingSettings  # noqa: E402
+from catalog.taxonomies.taxonomy import from_paths  # noqa: E402
 from tests import tiny_checkpoints  # noqa: E402
 from tests.conftest import SHELVES, product  # noqa: E402
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from catalog import ask
 from catalog.errors import Busy, CatalogError
 from catalog.lock import hold
+from catalog.publishing import ask
 from catalog.settings import Workspace
 from pipelines import nightly
 from pipelines.session import opened

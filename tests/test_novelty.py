@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from catalog.novelty import KNOWN, LEAST, Novelty, energy
+from catalog.inference.novelty import KNOWN, LEAST, Novelty, energy
 
 
 def known(count: int, seed: int = 0) -> np.ndarray:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.images import ImageRules, decode
-from catalog.picture_content import fault
+from catalog.pictures.images import ImageRules, decode
+from catalog.pictures.picture_content import fault
 from tests.hostile_pictures import FAULTY, JPEG, PNG, USABLE
 
 RULES = ImageRules(size=16)

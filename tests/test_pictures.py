@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from catalog import pictures
-from catalog.images import FORMATS
-from catalog.pictures import Pictures
+from catalog.pictures import finding
+from catalog.pictures.finding import Pictures
+from catalog.pictures.images import FORMATS
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_urls_wait_to_be_fetched(folder: Path, named: str, url: str) -> None:
 
 
 def test_a_file_too_large_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MAX_BYTES", 100)
+    monkeypatch.setattr(finding, "MAX_BYTES", 100)
     drawn(folder / "a.png", (64, 64), "BMP")
     found = Pictures(folder).find("a.png")
     assert (found.status, found.reason, found.image) == ("unreadable", "too_large", "a.png")

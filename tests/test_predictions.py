@@ -10,10 +10,13 @@ import pytest
 from conftest import SHELVES, product
 from typer.testing import CliRunner
 
-from catalog import examples, ledger, report, shortage
+from catalog.certification import shortage
 from catalog.errors import CatalogError
 from catalog.jobs import Job
-from catalog.taxonomies import latest_taxonomy
+from catalog.learning import examples
+from catalog.placement import ledger
+from catalog.publishing import report
+from catalog.taxonomies.versions import latest_taxonomy
 from pipelines import (
     certify,
     classify,

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from catalog.errors import CatalogError, FeedRefused
-from catalog.feeds import read_rows
-from catalog.mapping import Mapping, load_mapping
-from catalog.presets import preset, preset_names
+from catalog.reading.feeds import read_rows
+from catalog.reading.mapping import Mapping, load_mapping
+from catalog.reading.presets import preset, preset_names
 from catalog.settings import Feeds
 from tests.test_ingest import Shop
 

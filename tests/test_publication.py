@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 from hand_made import RUN, hand_made, hour, job, rows
 
-from catalog import publication, views
 from catalog.errors import CatalogError
-from catalog.publication import Edition
+from catalog.publishing import publication, views
+from catalog.publishing.publication import Edition
 from catalog.store import query_published
 from pipelines import publish
 

@@ -23,7 +23,7 @@ from benchmarks.quality.running import run, wanted
 from benchmarks.quality.splits import JUDGED, LEARNED, task
 from benchmarks.quality.stored import Scores
 from benchmarks.quality.trained import Lesson, quality
-from catalog.training_settings import TrainingSettings
+from catalog.learning.training_settings import TrainingSettings
 from tests.conftest import product
 from tests.simulated import World, tree
 
@@ -195,7 +195,7 @@ def test_methods_on_frozen_towers_keep_their_embeddings(data: Path, tmp_path: Pa
 def test_our_model_is_scored_through_its_bundle(data: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="needs the extra `train`")
     from benchmarks.quality.ours import ours
-    from catalog.novelty import energy
+    from catalog.inference.novelty import energy
 
     taught, test = lesson(data, tmp_path)
     trained = ours(taught, TINY, "image")

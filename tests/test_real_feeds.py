@@ -11,11 +11,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from catalog.canonical import canonicalize
+from catalog.deliveries.canonical import canonicalize
 from catalog.errors import FeedRefused
-from catalog.feeds import read_rows
-from catalog.mapping import Mapping
-from catalog.pictures import Pictures
+from catalog.pictures.finding import Pictures
+from catalog.reading.feeds import read_rows
+from catalog.reading.mapping import Mapping
 from catalog.settings import Feeds
 
 FOLDER = Path(os.environ.get("FEEDSHELF_REAL_DATA", Path(__file__).parents[2] / "shared")) / "feeds"

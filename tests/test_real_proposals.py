@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from catalog.deliveries.vendor_check import check
 from catalog.errors import FeedRefused
-from catalog.mapping import Mapping, load_mapping
 from catalog.proposals.proposal import propose
+from catalog.reading.mapping import Mapping, load_mapping
 from catalog.settings import Settings
-from catalog.vendor_check import check
 
 DATA = Path(os.environ.get("FEEDSHELF_REAL_DATA", Path(__file__).parents[2] / "shared"))
 FOLDER = DATA / "feeds"

@@ -10,10 +10,10 @@ import pytest
 from hand_made import KITCHEN, METRICS, RUN, certificate, hand_made, hour, job, rows, stratum
 from selectolax.lexbor import LexborHTMLParser as HTMLParser
 
-from catalog import charts, report, summary, views
+from catalog.certification.stratum import GroupTest
 from catalog.errors import CatalogError
+from catalog.publishing import charts, report, summary, views
 from catalog.store import query_published
-from catalog.stratum import GroupTest
 from pipelines import publish
 from pipelines import report as report_job
 

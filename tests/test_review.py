@@ -11,13 +11,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from catalog import failpoints, review_queue, sheets, views
+from catalog import failpoints, sheets
 from catalog.errors import CatalogError
 from catalog.jobs import Job, start_run
+from catalog.publishing import views
+from catalog.review import review_queue
 from catalog.settings import Review, Settings, Workspace
 from catalog.store import Store
-from catalog.taxonomies import current_version, save_taxonomy
-from catalog.taxonomy import Taxonomy, from_paths
+from catalog.taxonomies.taxonomy import Taxonomy, from_paths
+from catalog.taxonomies.versions import current_version, save_taxonomy
 from pipelines import review
 
 PATHS = {

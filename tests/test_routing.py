@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.policy import Policy
-from catalog.routing import PRIORITY, ROUTED, route
-from catalog.taxonomy import from_paths
+from catalog.certification.policy import Policy
+from catalog.placement.routing import PRIORITY, ROUTED, route
+from catalog.taxonomies.taxonomy import from_paths
 
 TREE = from_paths(
     ["Sport > Shoes > Trail Shoes", "Sport > Shoes > Running Shoes", "Sport > Balls > Tennis", "Home > Light > Lamps",

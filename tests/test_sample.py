@@ -12,16 +12,16 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import RidgeClassifier
 from sklearn.svm import LinearSVC
 
-from catalog.canonical import canonicalize
-from catalog.clusters import assign_splits, gtin_key, title_key
-from catalog.feeds import read_rows
-from catalog.mapping import Mapping, load_mapping
-from catalog.pictures import Pictures
+from catalog.deliveries.canonical import canonicalize
+from catalog.labels.clusters import assign_splits, gtin_key, title_key
+from catalog.pictures.finding import Pictures
+from catalog.reading.feeds import read_rows
+from catalog.reading.mapping import Mapping, load_mapping
 from catalog.sample import VENDORS, Sample, write_sample
 from catalog.sample.products import gtin13
 from catalog.settings import Feeds
-from catalog.taxonomy import Taxonomy
-from catalog.taxonomy_files import read_taxonomy
+from catalog.taxonomies.taxonomy import Taxonomy
+from catalog.taxonomies.taxonomy_files import read_taxonomy
 
 HARDNESS = (0.6, 0.97)  # what accuracy by text, by picture and by both must lie between
 
@@ -287,9 +287,9 @@ def picture_features(sample: Sample, labels: pl.DataFrame, rows: np.ndarray) -> 
     """(n, width) of the packaged image encoder, frozen; zeros where there is no picture."""
     import torch
 
-    from catalog.images import decode
-    from catalog.network import embedded_encoder
-    from catalog.training_settings import TrainingSettings
+    from catalog.learning.network import embedded_encoder
+    from catalog.learning.training_settings import TrainingSettings
+    from catalog.pictures.images import decode
 
     encoder = embedded_encoder(TrainingSettings())
     rules = encoder.rules.image

@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
-from catalog import shortage
-from catalog.taxonomy import from_paths
+from catalog.certification import shortage
+from catalog.taxonomies.taxonomy import from_paths
 
 TREE = from_paths(["A > A1", "A > A2", "B > B1", "C > C1"])
 LEVEL = 0.05 / 4

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import CatalogError
-from catalog.taxonomy import from_paths
-from catalog.taxonomy_files import read_taxonomy
+from catalog.taxonomies.taxonomy import from_paths
+from catalog.taxonomies.taxonomy_files import read_taxonomy
 
 
 def test_google_text_keeps_its_ids(tmp_path: Path) -> None:

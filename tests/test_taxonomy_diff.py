@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.category_map import read_map, write_map
-from catalog.taxonomy import SEPARATOR, Taxonomy, from_paths
-from catalog.taxonomy_diff import diff, table, text
-from catalog.taxonomy_files import read_taxonomy
-from catalog.taxonomy_nodes import Node, built
+from catalog.taxonomies.category_map import read_map, write_map
+from catalog.taxonomies.taxonomy import SEPARATOR, Taxonomy, from_paths
+from catalog.taxonomies.taxonomy_diff import diff, table, text
+from catalog.taxonomies.taxonomy_files import read_taxonomy
+from catalog.taxonomies.taxonomy_nodes import Node, built
 
 REAL = Path(os.environ.get("FEEDSHELF_REAL_DATA", Path(__file__).parents[2] / "shared")) / "taxonomies"
 real = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real taxonomies at {REAL} (set FEEDSHELF_REAL_DATA)")

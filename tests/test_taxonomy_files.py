@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import CatalogError
-from catalog.taxonomy import from_paths
-from catalog.taxonomy_files import form_of, read_taxonomy
-from catalog.taxonomy_nodes import Node, built
+from catalog.taxonomies.taxonomy import from_paths
+from catalog.taxonomies.taxonomy_files import form_of, read_taxonomy
+from catalog.taxonomies.taxonomy_nodes import Node, built
 
 REAL = Path(os.environ.get("FEEDSHELF_REAL_DATA", Path(__file__).parents[2] / "shared")) / "taxonomies"
 real = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real taxonomies at {REAL} (set FEEDSHELF_REAL_DATA)")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from catalog import ask
+from catalog.publishing import ask
 from catalog.settings import Workspace
 from pipelines import cli, labels, nightly, review, taxonomy, workspace
 from pipelines.session import opened

@@ -7,8 +7,8 @@ from tokenizers import Tokenizer
 
 open_clip = pytest.importorskip("open_clip", reason="needs the extra `train`")
 
-from catalog import tokenizer_json  # noqa: E402
 from catalog.errors import CatalogError  # noqa: E402
+from catalog.learning import tokenizer_json  # noqa: E402
 
 pytestmark = pytest.mark.train
 TEXTS = [

@@ -6,15 +6,15 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
-from catalog import ridge  # noqa: E402
-from catalog.encoding import class_list, targets  # noqa: E402
-from catalog.head import FIRST_MIX, Fusion, LexicalBranch, LinearBranch, pattern  # noqa: E402
-from catalog.lexical import GROUPS, Ngrams  # noqa: E402
-from catalog.mixing import fit_mix  # noqa: E402
-from catalog.objective import score_logits, subset_loss  # noqa: E402
-from catalog.probe import fit_probe  # noqa: E402
-from catalog.taxonomy import from_paths  # noqa: E402
-from catalog.weighting import SHARES, lexicon, padded, weighted  # noqa: E402
+from catalog.inference.lexical import GROUPS, Ngrams  # noqa: E402
+from catalog.inference.weighting import SHARES, lexicon, padded, weighted  # noqa: E402
+from catalog.learning import ridge  # noqa: E402
+from catalog.learning.encoding import class_list, targets  # noqa: E402
+from catalog.learning.head import FIRST_MIX, Fusion, LexicalBranch, LinearBranch, pattern  # noqa: E402
+from catalog.learning.mixing import fit_mix  # noqa: E402
+from catalog.learning.objective import score_logits, subset_loss  # noqa: E402
+from catalog.learning.probe import fit_probe  # noqa: E402
+from catalog.taxonomies.taxonomy import from_paths  # noqa: E402
 
 pytestmark = pytest.mark.train
 TREE = from_paths(["Home > Mugs", "Home > Plates", "Sport > Balls"])

@@ -13,20 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from catalog.attributes import as_json, named
-from catalog.availability import STATES, read_availability
-from catalog.canonical import Canonical, canonicalize
-from catalog.currencies import read_currency
-from catalog.feeds import RAW_REJECTS, RawBatch
-from catalog.gtin import gtins, read_gtin
-from catalog.inputs import attribute_text
-from catalog.languages import languages
-from catalog.mapping import Mapping, Rules
-from catalog.markup import html_text
-from catalog.mojibake import SUSPECT, badness, mended
-from catalog.pictures import Pictures
-from catalog.price_columns import with_prices
-from catalog.prices import Price, read_price
+from catalog.deliveries.canonical import Canonical, canonicalize
+from catalog.inference.inputs import attribute_text
+from catalog.pictures.finding import Pictures
+from catalog.reading.feeds import RAW_REJECTS, RawBatch
+from catalog.reading.mapping import Mapping, Rules
+from catalog.values.attributes import as_json, named
+from catalog.values.availability import STATES, read_availability
+from catalog.values.currencies import read_currency
+from catalog.values.gtin import gtins, read_gtin
+from catalog.values.languages import languages
+from catalog.values.markup import html_text
+from catalog.values.mojibake import SUSPECT, badness, mended
+from catalog.values.price_columns import with_prices
+from catalog.values.prices import Price, read_price
 from schemas.items import AVAILABILITIES
 
 HERE = Path("/nowhere")

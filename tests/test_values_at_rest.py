@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.deliveries import pending
+from catalog.deliveries.inbox import pending
 from catalog.jobs import Job, start_run
 from catalog.settings import Settings, Workspace
 from catalog.store import Store

@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner
 from vendor_files import products, table
 
-from catalog.deliveries import pending
+from catalog.deliveries.inbox import pending
+from catalog.deliveries.remedies import FLAGS, RULES, remedy
 from catalog.errors import CatalogError, FeedRefused
 from catalog.jobs import Job, start_run
-from catalog.mapping import load_mapping
-from catalog.remedies import FLAGS, RULES, remedy
+from catalog.reading.mapping import load_mapping
 from catalog.settings import Settings, Workspace
 from catalog.store import Store
 from pipelines import ingest, vendor, workspace

@@ -11,15 +11,16 @@ import pytest
 from hand_made import HOSES, IDS, KETTLES, KITCHEN, PANS, PUZZLES, hand_made, job, rows
 from typer.testing import CliRunner
 
-from catalog import ledger, views
-from catalog import vendor_categories as meaning
-from catalog.certificate import certify
+from catalog.certification.certificate import certify
+from catalog.certification.metrics import lower_bound
+from catalog.certification.policy import Policy
 from catalog.errors import CatalogError
 from catalog.jobs import Job
-from catalog.metrics import lower_bound
-from catalog.policy import Policy
-from catalog.routing import route
-from catalog.taxonomy import from_paths
+from catalog.placement import ledger
+from catalog.placement import vendor_categories as meaning
+from catalog.placement.routing import route
+from catalog.publishing import views
+from catalog.taxonomies.taxonomy import from_paths
 from pipelines import certify as issue
 from pipelines import cli, vendor_categories
 from pipelines import route as settle

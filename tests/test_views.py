@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hand_made import HOSES, KETTLES, KITCHEN, PANS, PUZZLES, RUN, hand_made, hour, rows
 
-from catalog import views
+from catalog.publishing import views
 from catalog.store import Store
 
 

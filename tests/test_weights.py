@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from catalog import weights
 from catalog.errors import CatalogError
-from catalog.weights import PackagedFile, PackagedWeights
+from catalog.learning import weights
+from catalog.learning.weights import PackagedFile, PackagedWeights
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 import polars as pl
 
-from catalog.clusters import look_alike_clusters
 from catalog.errors import CatalogError
-from catalog.inputs import clean_text
-from catalog.taxonomy import normal_path
+from catalog.inference.inputs import clean_text
+from catalog.labels.clusters import look_alike_clusters
+from catalog.taxonomies.taxonomy import normal_path
 
 DATA = Path("../shared/data")
 FOLDERS = {

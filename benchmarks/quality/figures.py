@@ -9,12 +9,12 @@ import polars as pl
 from benchmarks.quality.splits import JUDGED, NOVEL, Task
 from benchmarks.quality.stored import Scores
 from benchmarks.quality.trained import numbered
-from catalog.calibration import ece
-from catalog.certificate import Certificate, StratumCertificate, Terms, certify
-from catalog.evidence import Sample, prepare
-from catalog.metrics import accuracy, accuracy_at_level, wilson
-from catalog.scores import Tree, describe, softmax
-from catalog.taxonomy import Taxonomy
+from catalog.certification.calibration import ece
+from catalog.certification.certificate import Certificate, StratumCertificate, Terms, certify
+from catalog.certification.evidence import Sample, prepare
+from catalog.certification.metrics import accuracy, accuracy_at_level, wilson
+from catalog.inference.scores import Tree, describe, softmax
+from catalog.taxonomies.taxonomy import Taxonomy
 
 TARGETS = (0.95, 0.98)
 DELTA = 0.05

@@ -12,11 +12,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.quality.trained import Lesson, Trained, numbered, quality
-from catalog.embeddings import ParquetEmbeddings
-from catalog.images import file_bytes, read_picture, to_tensor
-from catalog.inputs import TextTokenizer, length_batches, pad_ids, text_key, tower_texts
-from catalog.network import Encoder, encoder_for
-from catalog.training_settings import TrainingSettings
+from catalog.inference.embeddings import ParquetEmbeddings
+from catalog.inference.inputs import TextTokenizer, length_batches, pad_ids, text_key, tower_texts
+from catalog.learning.network import Encoder, encoder_for
+from catalog.learning.training_settings import TrainingSettings
+from catalog.pictures.images import file_bytes, read_picture, to_tensor
 
 NEIGHBOURS = (1, 5, 15, 40)
 SHARPNESS = (10.0, 30.0)

@@ -18,7 +18,7 @@ from benchmarks.quality.product import multiplied
 from benchmarks.quality.splits import JUDGED, NOVEL, Task, task
 from benchmarks.quality.stored import CACHE, Scores
 from benchmarks.quality.trained import Lesson, Trained, numbered, only
-from catalog.calibration import fit_temperature
+from catalog.certification.calibration import fit_temperature
 
 READ_BOTH = ("knn_both", "lr_both", "scratch", "ours", "ours_probe")
 

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 
 from benchmarks.quality.trained import Lesson, Trained, only
-from catalog import training
-from catalog.classifier import Classifier
-from catalog.embeddings import MemoryEmbeddings
-from catalog.novelty import energy
-from catalog.training_settings import TrainingSettings
+from catalog.inference.classifier import Classifier
+from catalog.inference.embeddings import MemoryEmbeddings
+from catalog.inference.novelty import energy
+from catalog.learning import training
+from catalog.learning.training_settings import TrainingSettings
 
 
 def ours(lesson: Lesson, settings: TrainingSettings, shown: str = "both") -> Trained:

@@ -6,8 +6,8 @@ import numpy as np
 
 from benchmarks.quality.stored import Scores
 from benchmarks.quality.trained import numbered, quality
-from catalog.calibration import fit_temperature
-from catalog.scores import softmax
+from catalog.certification.calibration import fit_temperature
+from catalog.inference.scores import softmax
 
 WEIGHTS = np.linspace(0.0, 1.0, 11)
 

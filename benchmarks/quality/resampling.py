@@ -13,9 +13,9 @@ from benchmarks.quality.cells import Cell
 from benchmarks.quality.figures import DELTA, TARGETS, certificate_of, labelled, placed_share
 from benchmarks.quality.measure import Surroundings
 from benchmarks.quality.splits import task
-from catalog.certificate import StratumCertificate, Terms
-from catalog.evidence import Sample, prepare
-from catalog.taxonomy import Taxonomy
+from catalog.certification.certificate import StratumCertificate, Terms
+from catalog.certification.evidence import Sample, prepare
+from catalog.taxonomies.taxonomy import Taxonomy
 
 SEED = 0
 

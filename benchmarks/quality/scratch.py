@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.quality.trained import Lesson, Trained, numbered, quality
-from catalog.images import read_picture, to_tensor
-from catalog.inputs import TextTokenizer, item_ngrams, pad_ids, tower_texts
-from catalog.lexical import BUCKETS, Ngrams
-from catalog.network import Encoder, encoder_for
-from catalog.training_settings import TrainingSettings
-from catalog.weighting import lexicon, padded, weighted
+from catalog.inference.inputs import TextTokenizer, item_ngrams, pad_ids, tower_texts
+from catalog.inference.lexical import BUCKETS, Ngrams
+from catalog.inference.weighting import lexicon, padded, weighted
+from catalog.learning.network import Encoder, encoder_for
+from catalog.learning.training_settings import TrainingSettings
+from catalog.pictures.images import read_picture, to_tensor
 
 EPOCHS, BATCH, PATIENCE = 30, 32, 5
 RATE, TABLE_RATE = 3e-4, 3e-2

@@ -10,7 +10,7 @@ from sentence_transformers import SentenceTransformer
 from torch import nn
 
 from benchmarks.quality.trained import Lesson, Trained, numbered
-from catalog import weights
+from catalog.learning import weights
 
 EPOCHS, BATCH, RATE, TOKENS = 3, 16, 2e-5, 128
 MODEL = "all-MiniLM-L6-v2"

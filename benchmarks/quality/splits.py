@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.quality.data import DATA, load
-from catalog.clusters import assert_no_leak, assign_splits, unit_hash
-from catalog.taxonomy import Taxonomy, from_paths
+from catalog.labels.clusters import assert_no_leak, assign_splits, unit_hash
+from catalog.taxonomies.taxonomy import Taxonomy, from_paths
 
 TEST_SHARE = 0.2
 SPLIT_SEED = 7

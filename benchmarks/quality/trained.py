@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from catalog.calibration import fit_temperature
-from catalog.inputs import TEXT_FIELDS
-from catalog.scores import softmax
-from catalog.taxonomy import Taxonomy
+from catalog.certification.calibration import fit_temperature
+from catalog.inference.inputs import TEXT_FIELDS
+from catalog.inference.scores import softmax
+from catalog.taxonomies.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True)

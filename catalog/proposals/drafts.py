@@ -6,14 +6,14 @@ from math import log2
 from pathlib import Path
 from typing import Any
 
-from catalog.mapping import Format
 from catalog.proposals import dialects, structure
 from catalog.proposals.form import Entry
 from catalog.proposals.headers import meaning
 from catalog.proposals.looks import Look, refused
 from catalog.proposals.presets import preset_of_table, preset_of_xml
 from catalog.proposals.xml_structure import declared_encoding, xml_structure
-from catalog.spreadsheets import first_rows
+from catalog.reading.mapping import Format
+from catalog.reading.spreadsheets import first_rows
 
 _SHEET_ROWS = 200
 

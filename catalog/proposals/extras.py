@@ -2,12 +2,12 @@
 
 import re
 
-from catalog.mapping import COLUMNS
 from catalog.proposals.choice import Choice, Chosen
 from catalog.proposals.form import Entry
 from catalog.proposals.headers import meaning, words
 from catalog.proposals.sample import Sample
 from catalog.proposals.values import Values
+from catalog.reading.mapping import COLUMNS
 
 MOST_ATTRIBUTES = 12
 MOST_IMAGES = 10

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from catalog.errors import FeedRefused
-from catalog.mapping import Format
-from catalog.openings import open_plain
 from catalog.proposals.encodings import Encoding, find_encoding
+from catalog.reading.mapping import Format
+from catalog.reading.openings import open_plain
 
 HEAD = 4 * 1024 * 1024  # bytes of the beginning that are looked at
 PIECE = 512 * 1024  # bytes of each further piece

@@ -3,11 +3,11 @@
 import re
 from dataclasses import replace
 
-from catalog.prices import read_price
 from catalog.proposals.choice import Choice
 from catalog.proposals.form import Entry
 from catalog.proposals.sample import Sample
 from catalog.proposals.values import Values
+from catalog.values.prices import read_price
 
 _LONE = re.compile(r"^\D*\d{1,3}([.,])(\d+)\D*$")
 _DOUBTFUL = re.compile(r"^\D*[1-9]\d{0,2}[.,]\d{3}\D*$")  # 1.299: one and a bit, or a thousand

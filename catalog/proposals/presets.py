@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from catalog.mapping import Mapping
 from catalog.proposals.choice import Choice, Chosen
 from catalog.proposals.headers import words
 from catalog.proposals.sample import Sample
+from catalog.reading.mapping import Mapping
 
 # preset -> columns that must all be there, in any order; several lines are alternatives.
 _HEADERS: dict[str, list[list[str]]] = {

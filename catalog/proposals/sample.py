@@ -7,9 +7,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from catalog.mapping import Mapping
 from catalog.proposals.values import Values
-from catalog.records import open_rows
+from catalog.reading.mapping import Mapping
+from catalog.reading.records import open_rows
 
 FIRST = 10_000  # rows taken one by one
 EVERY = 10  # of the rows after those, one in so many

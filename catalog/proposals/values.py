@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from catalog.prices import read_currency, read_price
+from catalog.values.prices import read_currency, read_price
 
 LOOKED_AT = 1_500  # filled cells judged one by one; counts of distinct values use all of the sample
 _IN_A_ROW = 2_000  # cells at the beginning of a sample, where it leaves no row out

@@ -9,7 +9,7 @@ from math import log2
 from lxml import etree
 
 from catalog.proposals.headers import meaning
-from catalog.xml_paths import local
+from catalog.reading.xml_paths import local
 
 _CHUNK = 64 * 1024
 _LOOKED_AT = 50  # elements of one path whose names are collected

@@ -1,0 +1,290 @@
+"""Between a file and the tables: the rows of one delivery, compared with what is known, then appended as facts.
+
+The rows stand in temporary tables meanwhile, which DuckDB moves to disk when they grow, so that memory does not grow
+with the feed and a repeated id is found wherever in the file it stands.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from catalog.deliveries.canonical import Canonical
+from catalog.errors import CatalogError
+from catalog.jobs import digest, now
+from catalog.store import Store
+from catalog.values.languages import languages
+
+_ARRIVED = """CREATE OR REPLACE TEMP TABLE arrived (
+    line BIGINT, vendor VARCHAR, item_id VARCHAR, row_hash VARCHAR, input_hash VARCHAR, delivered_hash VARCHAR,
+    title VARCHAR, description VARCHAR, brand VARCHAR, price DECIMAL(18, 4), currency VARCHAR, gtin VARCHAR, product_id VARCHAR,
+    vendor_category VARCHAR, attributes VARCHAR, image VARCHAR, image_hash VARCHAR, image_status VARCHAR,
+    image_url VARCHAR, images VARCHAR[], availability VARCHAR, raw_text VARCHAR, flags VARCHAR[], unread_price VARCHAR, raw VARCHAR,
+    category_id VARCHAR, who VARCHAR, decided_at TIMESTAMPTZ, action VARCHAR)"""
+_TURNED_AWAY = """CREATE OR REPLACE TEMP TABLE turned_away (
+    line BIGINT, vendor VARCHAR, item_id VARCHAR, rule VARCHAR, detail VARCHAR, raw VARCHAR)"""
+
+# One row per row of the delivery. verdict: new, changed, unchanged (against what is live: an item that comes back is new),
+# deleted, duplicate, or differing: several rows with this id say different things, and none is believed.
+# Which row stays depends on line numbers alone, never on the order in which threads see them.
+_JUDGED = """CREATE OR REPLACE TEMP TABLE judged AS
+WITH undone AS (SELECT delivery_id FROM delivery_orders WHERE word = 'undo'),
+ranked AS (
+    SELECT
+        line, item_id, row_hash, action, line = max(line) OVER item AS stays,
+        min((row_hash, category_id)) OVER item <> max((row_hash, category_id)) OVER item AS differing
+    FROM arrived WHERE vendor = $1
+    WINDOW item AS (PARTITION BY item_id)
+),
+standing AS (
+    SELECT delivery_id, delivery_no, max(delivery_no) FILTER (kind = 'full') OVER () AS last_full
+    FROM deliveries WHERE vendor = $1 AND status = 'accepted' AND delivery_id NOT IN (FROM undone)
+),
+sighted AS (
+    SELECT s.item_id, arg_max(s.row_hash, s.delivery_no) AS row_hash
+    FROM sightings s JOIN standing d USING (delivery_id)
+    WHERE s.vendor = $1 AND s.status <> 'duplicate' AND s.delivery_no >= coalesce(d.last_full, s.delivery_no)
+    GROUP BY s.item_id HAVING arg_max(s.status, s.delivery_no) <> 'deleted'
+),
+known AS (  -- a picture that came after the row made another version of it, which the row now repeats
+    SELECT s.item_id, coalesce(r.row_hash, s.row_hash) AS row_hash
+    FROM sighted s
+    LEFT JOIN revised r ON r.vendor = $1 AND r.item_id = s.item_id AND r.sighted_hash = s.row_hash
+),
+kept AS (SELECT item_id, row_hash FROM items WHERE vendor = $1)
+SELECT
+    r.line,
+    CASE
+        WHEN r.differing AND $2 THEN 'differing'
+        WHEN NOT r.stays THEN 'duplicate'
+        WHEN r.action = 'delete' THEN 'deleted'
+        WHEN k.row_hash IS NULL THEN 'new'
+        WHEN k.row_hash = r.row_hash THEN 'unchanged'
+        ELSE 'changed'
+    END AS verdict,
+    NOT EXISTS (SELECT 1 FROM kept WHERE kept.item_id = r.item_id AND kept.row_hash = r.row_hash) AS unseen
+FROM ranked r LEFT JOIN known k USING (item_id)"""
+
+_NEXT = """SELECT a.*, j.verdict, j.unseen FROM arrived a JOIN judged j USING (line)
+WHERE a.line > ? AND a.vendor = ? ORDER BY a.line LIMIT ?"""
+_NEXT_TURNED_AWAY = "SELECT * FROM turned_away WHERE line > ? AND vendor = ? ORDER BY line LIMIT ?"
+
+# Refused for what they are, not for how they were read: only other files help.
+NOT_READ_AGAIN = frozenset({"symlink", "bad_vendor_name", "bad_manifest", "manifest_mismatch"})
+_NOT_ITEM_COLUMNS = ("line", "unread_price", "raw", "category_id", "who", "decided_at", "action", "verdict", "unseen")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One delivery of one vendor, about to be written. parts, manifest: JSON; origin: the one it was read again from."""
+
+    vendor: str
+    run_id: str
+    file_name: str
+    sha256: str
+    bytes: int
+    kind: str
+    mapping_hash: str
+    folder: Path
+    dated: datetime | None = None
+    parts: str | None = None
+    manifest: str | None = None
+    origin: str | None = None
+
+
+def collect(store: Store, found: Iterable[Canonical]) -> None:
+    """Reads a whole file into the temporary tables, replacing what stood there."""
+    store.execute(_ARRIVED)
+    store.execute(_TURNED_AWAY)
+    for part in found:
+        store.append("arrived", part.items)
+        store.append("turned_away", part.rejects)
+
+
+def rows_read(store: Store, vendor: str) -> int:
+    """Rows collected so far, refused ones too."""
+    return sum(
+        store.one(f"SELECT count(*) FROM {table} WHERE vendor = ?", [vendor]) for table in ("arrived", "turned_away")
+    )
+
+
+def vendors(store: Store) -> list[str]:
+    """Whose rows were collected."""
+    found = store.query("SELECT vendor FROM arrived UNION SELECT vendor FROM turned_away ORDER BY vendor")
+    return found["vendor"].to_list()
+
+
+def judge(store: Store, vendor: str, *, duplicates: str) -> int:
+    """Compares a vendor's collected rows with each other and with what is known; returns how many items they make."""
+    store.execute(_JUDGED, [vendor, duplicates == "quarantine"])
+    return store.one("SELECT count(*) FROM judged WHERE verdict IN ('new', 'changed', 'unchanged')")
+
+
+def last_full(store: Store, vendor: str) -> int | None:
+    """Items in the vendor's latest accepted full delivery; None when there was none."""
+    return store.one(
+        """SELECT count(s.item_id) FROM deliveries d LEFT JOIN sightings s
+           ON s.delivery_id = d.delivery_id AND s.status NOT IN ('duplicate', 'deleted')
+           WHERE d.vendor = $1 AND d.status = 'accepted' AND d.kind = 'full'
+             AND d.delivery_id NOT IN (SELECT delivery_id FROM delivery_orders WHERE word = 'undo')
+           GROUP BY d.delivery_no ORDER BY d.delivery_no DESC LIMIT 1""",
+        [vendor],
+    )
+
+
+def shrunk(store: Store, delivery: Delivery, items: int, allowed: float) -> tuple[str, str] | None:
+    """(code, sentence) when a full delivery is empty, or smaller than the last full one by `allowed` or more."""
+    if delivery.kind != "full":
+        return None
+    stays = "What this vendor had before stays."
+    if not items:
+        return "empty", f"The file has no row that can be taken. {stays} Ask the vendor for a complete file."
+    before = last_full(store, delivery.vendor)
+    if not before or before - items < allowed * before:
+        return None
+    return "shrunk", (
+        f"The file has {items:,} items, the last full delivery had {before:,}: {1 - items / before:.0%} fewer, and less "
+        f"than {allowed:.0%} are allowed (max_drop). {stays}"
+    )
+
+
+def taken_back(store: Store, delivery: Delivery) -> tuple[str, str] | None:
+    """(code, sentence) when a person undid a delivery of these bytes, read under the same form."""
+    found = store.query(
+        """SELECT o.who, o.said_at FROM deliveries d JOIN delivery_orders o USING (delivery_id)
+           WHERE o.word = 'undo' AND d.vendor = ? AND d.sha256 = ? AND d.mapping_hash = ? ORDER BY o.seq DESC LIMIT 1""",
+        [delivery.vendor, delivery.sha256, delivery.mapping_hash],
+    )
+    if not found.height:
+        return None
+    who, when = found.row(0)
+    return "undone_before", f"{who} undid a delivery of this very file on {when:%Y-%m-%d %H:%M}; it is not taken again."
+
+
+def latest(store: Store, vendor: str, *, labels: bool) -> tuple[str, str, int] | None:
+    """(sha256, mapping hash, rows) of the vendor's latest accepted feed, or label file."""
+    found = store.query(
+        """SELECT sha256, mapping_hash, rows_in FROM deliveries
+           WHERE vendor = ? AND status = 'accepted' AND (kind = 'labels') = ?
+             AND delivery_id NOT IN (SELECT delivery_id FROM delivery_orders WHERE word = 'undo') ORDER BY delivery_no DESC LIMIT 1""",
+        [vendor, labels],
+    )
+    return found.row(0) if found.height else None
+
+
+def record(
+    store: Store, delivery: Delivery, status: str, *, rows: int | None, why: tuple[str, str] | None = None
+) -> str:
+    """Appends the delivery's row and returns its id. why: (code, sentence). Accepted ones are numbered per vendor."""
+    number = None
+    if status == "accepted":
+        number = 1 + (store.one("SELECT max(delivery_no) FROM deliveries WHERE vendor = ?", [delivery.vendor]) or 0)
+    ordinal = store.one("SELECT count(*) FROM deliveries WHERE vendor = ?", [delivery.vendor])
+    delivery_id = digest(delivery.vendor, ordinal, number, delivery.sha256, delivery.file_name)
+    store.append_row(
+        "deliveries",
+        delivery_id=delivery_id,
+        vendor=delivery.vendor,
+        delivery_no=number,
+        run_id=delivery.run_id,
+        file_name=delivery.file_name,
+        sha256=delivery.sha256,
+        kind=delivery.kind,
+        bytes=delivery.bytes,
+        rows_in=rows,
+        status=status,
+        reason=why[0] if why else None,
+        sentence=f"{why[1]} {_what_to_run(status, why[0], delivery_id)}".strip() if why else None,
+        mapping_hash=delivery.mapping_hash,
+        folder=str(delivery.folder),
+        received_at=now(),
+        dated=delivery.dated,
+        parts=delivery.parts,
+        manifest=delivery.manifest,
+        origin=delivery.origin,
+    )
+    return delivery_id
+
+
+def _what_to_run(status: str, reason: str, delivery_id: str) -> str:
+    """The command for the person who reads the sentence in the morning."""
+    if status == "held":
+        return f"If it is right: catalog feeds release {delivery_id} --by NAME"
+    if status == "refused" and reason not in NOT_READ_AGAIN:
+        return f"To have it read again then: catalog feeds retry {delivery_id} --by NAME"
+    return ""
+
+
+def write(store: Store, delivery: Delivery, *, batch_rows: int) -> str:
+    """Appends a judged delivery: its row, new versions of items, sightings, rejects. Call it inside a transaction.
+
+    Returns the delivery's id. Raises CatalogError when a row read would end nowhere, or twice.
+    """
+    rows = rows_read(store, delivery.vendor)
+    delivery_id = record(store, delivery, "accepted", rows=rows)
+    number = store.one("SELECT delivery_no FROM deliveries WHERE delivery_id = ?", [delivery_id])
+    marks = {"delivery_id": pl.lit(delivery_id), "run_id": pl.lit(delivery.run_id)}
+    for part in _parts(store, _NEXT, delivery.vendor, batch_rows):
+        _append(store, part, number, marks)
+    for part in _parts(store, _NEXT_TURNED_AWAY, delivery.vendor, batch_rows):
+        store.append("rejects", part.with_columns(**marks))
+    _conserved(store, delivery_id, rows)
+    return delivery_id
+
+
+def _parts(store: Store, sql: str, vendor: str, batch_rows: int) -> Iterable[pl.DataFrame]:
+    last = -1
+    while (part := store.query(sql, [last, vendor, batch_rows])).height:
+        yield part
+        last = part["line"][-1]
+
+
+def _append(store: Store, part: pl.DataFrame, number: int, marks: dict[str, pl.Expr]) -> None:
+    fresh = _with_language(store, part.filter(pl.col("verdict").is_in(["new", "changed"]), "unseen"))
+    store.append("items", fresh.drop(_NOT_ITEM_COLUMNS).with_columns(**marks, created_at=pl.lit(now())))
+    seen = part.filter(pl.col("verdict") != "differing")
+    stays = pl.col("action").is_null()
+    hashes = (pl.when(stays).then(name).alias(name) for name in ("row_hash", "input_hash"))
+    sightings = seen.select("vendor", "line", "item_id", *hashes, status="verdict")
+    store.append(
+        "sightings", sightings.with_columns(delivery_id=marks["delivery_id"], delivery_no=pl.lit(number, pl.Int32))
+    )
+    refused = part.filter(pl.col("verdict") == "differing").select(
+        "vendor",
+        "line",
+        "item_id",
+        "raw",
+        rule=pl.lit("duplicate_id"),
+        detail=pl.lit("several rows have this id and say different things"),
+    )
+    store.append("rejects", refused.with_columns(**marks))
+
+
+def _with_language(store: Store, fresh: pl.DataFrame) -> pl.DataFrame:
+    """Known text keeps its language: a night that only changes prices detects nothing."""
+    known = pl.DataFrame(schema={"input_hash": pl.String, "language": pl.String})
+    if (fresh["verdict"] == "changed").any():
+        with store.frame("fresh", fresh.select("input_hash")):
+            known = store.query(
+                """SELECT input_hash, any_value(language) AS language FROM items
+                   WHERE input_hash IN (SELECT input_hash FROM fresh) AND language IS NOT NULL GROUP BY input_hash"""
+            )
+    fresh = fresh.join(known, on="input_hash", how="left", maintain_order="left")
+    unknown = pl.col("language").is_null()
+    todo = fresh.filter(unknown)
+    found = languages(todo["title"], todo["description"])
+    return pl.concat([fresh.filter(~unknown), todo.with_columns(found)]).sort("line")
+
+
+def _conserved(store: Store, delivery_id: str, rows: int) -> None:
+    kept = sum(
+        store.one(f"SELECT count(*) FROM {table} WHERE delivery_id = ?", [delivery_id])
+        for table in ("sightings", "rejects")
+    )
+    if kept != rows:
+        raise CatalogError(
+            f"invariant: {rows} rows were read and {kept} kept as sightings or rejects; nothing was written.",
+            remedy="This is a fault of the program: report it with the file.",
+        )

@@ -1,0 +1,203 @@
+"""From delivered text to canonical items: one form for what means the same, hashes of it, and the rows that fail."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from catalog.errors import CatalogError
+from catalog.pictures.finding import Picture, Pictures
+from catalog.reading.feeds import RawBatch
+from catalog.reading.mapping import Mapping
+from catalog.values.availability import read_availability
+from catalog.values.gtin import gtins
+from catalog.values.image_references import references, usable
+from catalog.values.price_columns import with_prices
+from catalog.values.texts import flagged, with_texts
+from schemas.items import IMAGE_STATUSES, RULE_NAMES, Item, Reject
+
+_CONTENT = ("title", "description", "brand", "vendor_category", "attributes", "image_hash")
+_INPUT = ("vendor", *_CONTENT)  # the model knows vendors: two who say the same may mean different things
+_DELIVERED = (
+    *_CONTENT[:-1],
+    "item_id",
+    "price",
+    "currency",
+    "gtin_text",
+    "product_id",
+    "image_text",
+    "availability",
+)
+# What its picture turned out to be makes another version of a row, also when that shows only after the delivery. So does
+# another URL out of several: with the row of the one before it would never be asked for.
+_ROW = ("delivered_hash", "image_hash", "image_status", "image_reason", "image_url")
+IMAGE_FLAG = "image_"  # how a flag begins that says why a picture is none
+_WRAPPED = r'^="(.*)"$'  # how a spreadsheet is told to keep the zeros of an id
+_SCIENTIFIC = r"^\d+([.,]\d+)?[eE]\+?\d+$"
+
+
+@dataclass(frozen=True)
+class Canonical:
+    """items: rows that keep the contract `schemas.items.Item`. rejects: the others, as `schemas.items.Reject`."""
+
+    items: pl.DataFrame
+    rejects: pl.DataFrame
+
+
+def canonicalize(batch: RawBatch, vendor: str, mapping: Mapping, pictures: Pictures) -> Canonical:
+    """Canonical rows of a batch; every row of it comes back either as item or as reject.
+
+    A column `vendor` in the rows goes before `vendor` (label files have it). A row no rule foresaw is refused as
+    unexpected_error and stops no other.
+    """
+    rows = batch.rows
+    if "vendor" not in rows.columns:
+        rows = rows.with_columns(vendor=pl.lit(vendor))
+    early = batch.rejects.with_columns(vendor=pl.lit(vendor)).select(_reject_columns())
+    items, failed = bisected(rows, lambda part: _canonical(part, mapping, pictures))
+    return Canonical(
+        pl.concat([found.items for found in items]) if items else empty_items(),
+        pl.concat([early, *(found.rejects for found in items), *failed]).sort("line"),
+    )
+
+
+def empty_items() -> pl.DataFrame:
+    """No item, in the right shape."""
+    return Item.create_empty().with_columns(pl.col("image_status").cast(pl.String))
+
+
+def _reject_columns() -> list[pl.Expr]:
+    return [
+        pl.col("line"),
+        pl.col("vendor"),
+        pl.col("item_id"),
+        pl.col("rule"),
+        pl.col("detail").str.slice(0, 500),
+        pl.col("raw").str.slice(0, 500),
+    ]
+
+
+def bisected(
+    rows: pl.DataFrame, work: Callable[[pl.DataFrame], Canonical]
+) -> tuple[list[Canonical], list[pl.DataFrame]]:
+    """Does the work, halving the rows when it fails, until the row that makes it fail stands alone.
+
+    Returns the results of the parts that went well and one reject per row that did not. CatalogError goes through.
+    """
+    if not rows.height:
+        return [], []
+    try:
+        return [work(rows)], []
+    except CatalogError:
+        raise
+    except Exception as error:
+        if rows.height == 1:
+            return [], [_unexpected(rows, error)]
+    half = rows.height // 2
+    left, right = bisected(rows[:half], work), bisected(rows[half:], work)
+    return left[0] + right[0], left[1] + right[1]
+
+
+def _unexpected(row: pl.DataFrame, error: Exception) -> pl.DataFrame:
+    said = f"{type(error).__name__}: {error}"[:500]
+    return row.with_columns(rule=pl.lit("unexpected_error"), detail=pl.lit(said)).select(_reject_columns())
+
+
+def _canonical(rows: pl.DataFrame, mapping: Mapping, pictures: Pictures) -> Canonical:
+    wide = _with_hashes(_with_pictures(_with_facts(with_texts(rows, mapping), mapping), pictures))
+    kept = wide.select(*Item.column_names())
+    found = Item.filter(kept)
+    items = found.result.with_columns(pl.col("image_status").cast(pl.String))
+    details = found.failure.details()
+    if not details.height:
+        return Canonical(items, Reject.create_empty())
+    broken = details.select("line", rule=_first_broken(details))
+    as_json = pl.struct(pl.exclude("line", "raw", "nul")).struct.json_encode()
+    delivered = rows.select("line", raw=pl.coalesce("raw", as_json))
+    rejects = broken.join(wide.select("line", "vendor", "item_id", "unread_price"), on="line").join(
+        delivered, on="line"
+    )
+    detail = pl.when(pl.col("rule") == "bad_price").then("unread_price")
+    return Canonical(items, rejects.with_columns(detail=detail).select(_reject_columns()))
+
+
+def _first_broken(details: pl.DataFrame) -> pl.Expr:
+    """The rule a row is filed under: a missing id before all others, then the order of the contract."""
+    rules = [name for name in details.columns if name not in Item.column_names()]
+    rules.sort(key=lambda name: name not in RULE_NAMES)
+    chosen = [pl.when(pl.col(name) == "invalid").then(pl.lit(RULE_NAMES.get(name, name))) for name in rules]
+    return pl.coalesce(*chosen)
+
+
+def _with_facts(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    return _with_availability(_with_codes(with_prices(rows, mapping.rules)))
+
+
+def _with_codes(rows: pl.DataFrame) -> pl.DataFrame:
+    """Ids and GTINs as text, with flags for what a spreadsheet may have done to them."""
+    codes = ("item_id", "gtin", "product_id")
+    rows = rows.with_columns(*(pl.col(name).str.replace(_WRAPPED, "$1").alias(name) for name in codes))
+    rows = rows.rename({"gtin": "gtin_text"})
+    rows = rows.join(gtins(rows["gtin_text"]), on="gtin_text", how="left", maintain_order="left")
+    parent = pl.concat_str("vendor", pl.lit(":"), "product_id")
+    product = pl.coalesce(parent, pl.concat_str(pl.lit("gtin:"), pl.col("gtin").str.zfill(14)))
+    scientific = pl.when(pl.col("item_id").str.contains(_SCIENTIFIC)).then(pl.lit("id_scientific"))
+    return rows.with_columns(
+        flagged(pl.col("gtin_flag"), scientific), item_id=pl.col("item_id").replace("", None), product_id=product
+    )
+
+
+def _with_availability(rows: pl.DataFrame) -> pl.DataFrame:
+    texts = rows["availability"].drop_nulls().unique()
+    states = pl.Series([read_availability(text) for text in texts], dtype=pl.String)
+    state = rows["availability"].replace_strict(texts, states, default=None, return_dtype=pl.String)
+    unknown = pl.when(pl.col("availability").is_not_null() & state.is_null()).then(pl.lit("unknown_availability"))
+    return rows.with_columns(flagged(unknown), availability=state)
+
+
+def _with_pictures(rows: pl.DataFrame, pictures: Pictures) -> pl.DataFrame:
+    """`images`, all that were delivered, and of them the one to use: the first that can be read, else be fetched."""
+    rows = rows.with_columns(images=references(rows)).drop("image")
+    named = rows["images"].explode().drop_nulls().unique().to_list()
+    known: dict[str | None, Picture] = dict(zip(named, pictures.find_all(named), strict=True))
+    none = pictures.find(None)
+    found = [usable([known[name] for name in several]) or none for several in rows["images"]]
+    return rows.with_columns(
+        pl.Series("image", [picture.image for picture in found], dtype=pl.String),
+        pl.Series("image_hash", [picture.sha256 for picture in found], dtype=pl.String),
+        pl.Series("image_status", [picture.status for picture in found], dtype=pl.Enum(IMAGE_STATUSES)),
+        pl.Series("image_url", [picture.url for picture in found], dtype=pl.String),
+        pl.Series("image_reason", [picture.reason for picture in found], dtype=pl.String),
+        image_text=pl.concat_str(pl.col("images").list.join("\0")),
+    )
+
+
+def _with_hashes(rows: pl.DataFrame) -> pl.DataFrame:
+    return repictured(rows.with_columns(_hash(rows, _DELIVERED).alias("delivered_hash")))
+
+
+def repictured(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with input_hash, row_hash and flags that agree with their picture (the columns image_...).
+
+    Used when a row is read and again when its picture comes later: both must make the same version of it.
+    """
+    other = pl.col("flags").list.eval(pl.element().filter(~pl.element().str.starts_with(IMAGE_FLAG)))
+    return rows.with_columns(
+        _hash(rows, _INPUT).alias("input_hash"),
+        _hash(rows, _ROW).alias("row_hash"),
+        flags=other.list.concat(pl.concat_list(pl.lit(IMAGE_FLAG) + pl.col("image_reason")))
+        .list.drop_nulls()
+        .list.unique(maintain_order=True),
+    )
+
+
+def _hash(rows: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
+    """32 hex characters per row. Each value is preceded by its length, so that no two rows read alike."""
+    sized = []
+    for name in columns:
+        text = pl.col(name).cast(pl.String)
+        sized.append(pl.coalesce(pl.concat_str(text.str.len_bytes(), pl.lit(":"), text), pl.lit("-")))
+    joined = rows.select(pl.concat_str(*sized, separator=",")).to_series()
+    found = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in joined]
+    return pl.Series(found, dtype=pl.String)

@@ -1,0 +1,116 @@
+"""A trained model as a folder: named by its content, verified before anything of it is loaded."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from catalog.certification.calibration import Temperatures
+from catalog.errors import BundleRefused
+from catalog.inference.novelty import Novelty
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files of a bundle, each named once."""
+
+    text: str = "text.onnx"
+    image: str = "image.onnx"
+    fusion: str = "fusion.onnx"
+    text_int8: str = "text.int8.onnx"
+    image_int8: str = "image.int8.onnx"
+    tokenizer: str = "tokenizer.json"
+    preprocess: str = "preprocess.json"
+    labels: str = "labels.json"
+    lexicon: str = "lexicon.npz"
+    calibration: str = "calibration.json"
+    card: str = "MODEL_CARD.md"
+
+
+LAYOUT = Layout()
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle. `classes` are category ids in label order; `ancestors` runs from the department to the class."""
+
+    path: Path
+    model_id: str
+    classes: list[str]
+    ancestors: dict[str, list[str]]
+    towers: dict[str, str]
+    temperatures: Temperatures
+    novelty: Novelty
+    manifest: dict[str, Any]
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file's bytes, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def finalize(folder: Path, models: Path, facts: dict[str, Any], card: str) -> str:
+    """Writes the model card (text of it given) and the manifest, names the folder by its content and moves it into place in one rename.
+
+    The same content has the same id; a bundle that exists already stays as it is.
+    """
+    (folder / LAYOUT.card).write_text(card, encoding="utf-8")
+    files = {file.name: file_sha256(file) for file in sorted(folder.iterdir()) if file.name != MANIFEST}
+    model_id = hashlib.sha256(json.dumps([FORMAT, files]).encode()).hexdigest()[:12]
+    manifest = {"format": FORMAT, "model_id": model_id, "files": files, "facts": facts}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, default=str) + "\n")
+    for file in folder.iterdir():
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())
+    models.mkdir(parents=True, exist_ok=True)
+    if not (models / model_id).exists():
+        folder.rename(models / model_id)
+    return model_id
+
+
+def verify(path: Path) -> dict[str, Any]:
+    """The manifest of a bundle whose every file is what it says. Raises BundleRefused naming the file otherwise."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_text())
+        expected = manifest["files"]
+    except (OSError, ValueError, KeyError) as error:
+        raise _refused(path, "its manifest cannot be read") from error
+    if manifest["format"] != FORMAT:
+        raise _refused(path, f"it has format {manifest['format']}, this program reads {FORMAT}")
+    found = {file.name for file in path.iterdir()} - {MANIFEST}
+    if found != set(expected):
+        raise _refused(path, f"it should hold {sorted(expected)} and holds {sorted(found)}")
+    for name, digest in expected.items():
+        if (path / name).is_symlink() or file_sha256(path / name) != digest:
+            raise _refused(path, f"{name} is not the file it was trained with")
+    return manifest
+
+
+def _refused(path: Path, why: str) -> BundleRefused:
+    return BundleRefused(
+        f"The bundle {path} is refused: {why}.", remedy="Restore it from a backup, or promote another model."
+    )
+
+
+def open_bundle(path: Path, *, verified: bool = True) -> Bundle:
+    """Opens a bundle; `verified=False` is for one that is still being made and has no manifest yet."""
+    manifest = verify(path) if verified else {"model_id": "unfinished"}
+    labels = json.loads((path / LAYOUT.labels).read_text())
+    calibration = path / LAYOUT.calibration
+    calibrated = json.loads(calibration.read_text()) if calibration.exists() else Temperatures().to_dict()
+    return Bundle(
+        path,
+        manifest["model_id"],
+        labels["classes"],
+        labels["ancestors"],
+        labels["towers"],
+        Temperatures.from_dict(calibrated),
+        Novelty.from_dict(calibrated),
+        manifest,
+    )

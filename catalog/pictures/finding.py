@@ -1,0 +1,186 @@
+"""Finding the picture a row names, safely, and naming its content; decoding it for the model is not done here."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from catalog.jobs import Job
+from catalog.pictures import picture_cache
+from catalog.pictures.archives import DEFAULT, Archive, MemberRefused
+from catalog.pictures.picture_cache import PictureFiles
+from catalog.pictures.picture_content import fault
+from catalog.pictures.picture_urls import CLOUD, WEB, full, scheme
+
+MAX_BYTES = 20 * 1024 * 1024
+PLACEHOLDER = "placeholder"
+# URL -> (content, None) where it is known, (None, reason) where it fails; the others were never asked for.
+Known = Callable[[list[str]], dict[str, tuple[str | None, str | None]]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """image: absolute path when status is ok, else the text delivered. sha256: of the bytes, None unless ok.
+
+    reason: one code for what is not ok, None where the status says it all. url: where it is fetched, None for files.
+    """
+
+    image: str | None
+    sha256: str | None
+    status: str
+    reason: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """What is found elsewhere than in the feed's folder. known: what is known of URLs; placeholders: of this vendor."""
+
+    files: PictureFiles
+    known: Known
+    placeholders: frozenset[str] = frozenset()
+    archive: Archive | None = None
+
+
+@contextmanager
+def found_for(job: Job, vendor: str, folder: Path, archive: str | None = None) -> "Iterator[Pictures]":
+    """Where the pictures of a vendor's file are: in its folder, in the archive there, and where others were fetched to.
+
+    archive: its file name, images.zip by default; none there is no fault.
+    """
+    path = folder / (archive or DEFAULT)
+    with ExitStack() as opened:
+        found = None
+        if os.path.lexists(path):
+            found = opened.enter_context(closing(Archive(path, max_bytes=MAX_BYTES)))
+        beyond = Beyond(
+            PictureFiles(job.workspace.pictures),
+            known=lambda urls: picture_cache.known(job.store, urls),
+            placeholders=picture_cache.placeholders(job.store, vendor),
+            archive=found,
+        )
+        yield Pictures(folder, beyond)
+
+
+class Pictures:
+    """Pictures below one folder, in the archive there, and behind URLs asked for before.
+
+    Content hashes of files are remembered by path, size and time of change. Nothing is fetched here.
+    """
+
+    def __init__(self, folder: Path, beyond: Beyond | None = None) -> None:
+        self.folder = folder.resolve()
+        self._beyond = beyond
+        self._seen: dict[tuple[str, int, int], Picture] = {}
+        self._members: dict[str, Picture] = {}
+
+    def find(self, named: str | None) -> Picture:
+        """What a cell of the image column leads to; see `find_all`."""
+        return self.find_all([named])[0]
+
+    def find_all(self, named: Iterable[str | None]) -> list[Picture]:
+        """What each cell of the image column leads to.
+
+        status: ok; missing (no such file, nothing named, or a placeholder); remote (a URL not asked for yet);
+        fetch_failed (a URL that gives no picture); refused (absolute, outside the folder, no regular file, a scheme
+        that is none of ours); unreadable (too large, or what `picture_content.fault` says).
+        """
+        cells = list(named)
+        urls = {full(cell) for cell in cells if cell and scheme(cell) in (*WEB, *CLOUD)}
+        known = self._beyond.known(sorted(urls)) if self._beyond else {}
+        return [self._no_placeholder(cell, self._found(cell, known)) for cell in cells]
+
+    def _found(self, named: str | None, known: dict[str, tuple[str | None, str | None]]) -> Picture:
+        if not named:
+            return Picture(None, None, "missing")
+        kind = scheme(named)
+        if kind is None:
+            return self._local(named)
+        if kind not in (*WEB, *CLOUD):
+            return Picture(named, None, "refused", "scheme")
+        return self._remote(named, known.get(full(named)))
+
+    def _remote(self, named: str, known: tuple[str | None, str | None] | None) -> Picture:
+        url = full(named)
+        if known is None or self._beyond is None:
+            return Picture(named, None, "remote", url=url)
+        sha256, reason = known
+        if sha256 is None:
+            return Picture(named, None, "fetch_failed", reason, url)
+        return Picture(str(self._beyond.files.path(sha256)), sha256, "ok", url=url)
+
+    def _no_placeholder(self, named: str | None, found: Picture) -> Picture:
+        if self._beyond is None or found.sha256 not in self._beyond.placeholders:
+            return found
+        return replace(found, image=named, sha256=None, status="missing", reason=PLACEHOLDER)
+
+    def _local(self, named: str) -> Picture:
+        refusal = _leads_elsewhere(named)
+        if refusal:
+            return Picture(named, None, "refused", refusal)
+        relative = Path(named.replace("\\", "/"))
+        try:
+            path = (self.folder / relative).resolve(strict=True)
+            if not path.is_relative_to(self.folder):
+                return Picture(named, None, "refused", "outside_folder")
+            facts = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return self._archived(named)
+        except (OSError, ValueError, RuntimeError):  # a loop of links, a name too long, no permission
+            return Picture(named, None, "refused", "bad_path")
+        if not stat.S_ISREG(facts.st_mode):
+            return Picture(named, None, "refused", "no_file")
+        return self._remembered(named, path, facts.st_size, facts.st_mtime_ns)
+
+    def _remembered(self, named: str, path: Path, size: int, changed: int) -> Picture:
+        key = (str(path), size, changed)
+        if key not in self._seen:
+            self._seen[key] = _read(path, size)
+        found = self._seen[key]
+        return found if found.status == "ok" else replace(found, image=named)
+
+    def _archived(self, named: str) -> Picture:
+        if self._beyond is None or self._beyond.archive is None:
+            return Picture(named, None, "missing")
+        if named not in self._members:
+            self._members[named] = _member(named, self._beyond.archive, self._beyond.files)
+        return self._members[named]
+
+
+def _leads_elsewhere(named: str) -> str | None:
+    relative = Path(named.replace("\\", "/"))
+    if relative.is_absolute() or (len(named) > 1 and named[1] == ":" and named[0].isalpha()):
+        return "absolute_path"
+    return "path_traversal" if ".." in relative.parts else None
+
+
+def _read(path: Path, size: int) -> Picture:
+    if size > MAX_BYTES:
+        return Picture(None, None, "unreadable", "too_large")
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError:
+        return Picture(None, None, "refused", "no_permission")
+    if len(content) > MAX_BYTES:
+        return Picture(None, None, "unreadable", "too_large")
+    wrong = fault(content)
+    if wrong:
+        return Picture(None, None, "unreadable", wrong)
+    return Picture(str(path), hashlib.sha256(content).hexdigest(), "ok")
+
+
+def _member(named: str, archive: Archive, files: PictureFiles) -> Picture:
+    if archive.broken:
+        return Picture(named, None, "unreadable", archive.broken)
+    try:
+        content = archive.read(named)
+    except MemberRefused as refused:
+        return Picture(named, None, "unreadable", refused.reason)
+    if content is None:
+        return Picture(named, None, "missing")
+    sha256 = files.keep(content)
+    return Picture(str(files.path(sha256)), sha256, "ok")

@@ -1,0 +1,161 @@
+"""Pictures kept by content, and what is known of each URL: asked when, with what answer, due again when."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import polars as pl
+
+from catalog.errors import CatalogError
+from catalog.failpoints import reached
+from catalog.jobs import now
+from catalog.pictures.fetching import Fetched, Wanted
+from catalog.settings import Images
+from catalog.store import Store
+
+# A picture once seen outlives this many failures in a row: a server that is down for a night changes no item.
+PATIENCE = 3
+FIRST_RETRY_HOURS = 20  # so that the next night is late enough, also when it starts a little earlier
+LONGEST_RETRY_HOURS = 30 * 24
+
+# One row per URL of a live item whose turn it is: never asked, or failed and its pause over, or old enough to ask anew.
+# Items that only label files know come last. The order within a rank mixes the hosts.
+_DUE = """CREATE OR REPLACE TEMP TABLE due_pictures AS
+WITH named AS (
+    SELECT i.image_url AS url, bool_or(l.delivered) AS delivered
+    FROM live_items l JOIN items i USING (vendor, item_id, row_hash)
+    WHERE i.image_url IS NOT NULL GROUP BY i.image_url
+)
+SELECT
+    row_number() OVER (
+        ORDER BY NOT delivered, CASE WHEN p.url_key IS NULL THEN 0 WHEN p.failures > 0 THEN 1 ELSE 2 END, sha256(url)
+    ) AS place,
+    url, p.etag, p.last_modified, p.sha256
+FROM named LEFT JOIN pictures_current p ON p.url_key = sha256(url)
+WHERE p.url_key IS NULL OR $now >= p.fetched_at + to_hours(CASE
+    WHEN p.failures = 0 THEN $revalidate
+    ELSE least($retry * CAST(2 ** least(p.failures - 1, 10) AS BIGINT), $longest)
+END)"""
+_NEXT = """SELECT place, url, etag, last_modified, sha256 FROM due_pictures WHERE place > ? ORDER BY place LIMIT ?"""
+# Facts are narrowed to the URLs asked about before they are summed up: there may be millions of others.
+_KNOWN = """
+    WITH asked AS (SELECT url, sha256(url) AS url_key FROM asked_urls)
+    SELECT a.url, p.sha256, p.failures, p.reason
+    FROM asked a JOIN pictures_current p USING (url_key)
+    WHERE p.url_key IN (SELECT url_key FROM asked)"""
+
+
+class PictureFiles:
+    """The bytes, each under its sha256: pictures/ab/abcd..."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._unfinished = folder / ".unfinished"
+
+    def clear_unfinished(self) -> None:
+        """Removes what a killed run had begun to write; only the run that holds the workspace may do that."""
+        for left in self._unfinished.glob("*"):
+            left.unlink(missing_ok=True)
+
+    def path(self, sha256: str) -> Path:
+        """Where a content stands, or would."""
+        return self.folder / sha256[:2] / sha256
+
+    def keep(self, content: bytes) -> str:
+        """Stores bytes, whole or not at all, and returns their sha256. Raises CatalogError when the disk is full."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        target = self.path(sha256)
+        if not target.exists():
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self._unfinished.mkdir(exist_ok=True)
+                _write(target, content, self._unfinished)
+            except OSError as error:
+                raise CatalogError(
+                    f"{self.folder} could not be written: {error.strerror or type(error).__name__}.",
+                    remedy="Look whether its disk is full or the folder belongs to another user (catalog doctor), "
+                    "then run again; pictures fetched so far are kept.",
+                ) from error
+        return sha256
+
+
+def _write(target: Path, content: bytes, unfinished: Path) -> None:
+    with tempfile.NamedTemporaryFile(dir=unfinished, delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            reached("pictures.rename")
+            Path(file.name).replace(target)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def find_due(store: Store, limits: Images) -> int:
+    """Lists the URLs whose turn it is for `next_due`; returns how many there are."""
+    store.execute(
+        _DUE,
+        {
+            "now": now(),
+            "revalidate": limits.revalidate_hours,
+            "retry": FIRST_RETRY_HOURS,
+            "longest": LONGEST_RETRY_HOURS,
+        },
+    )
+    return store.one("SELECT count(*) FROM due_pictures")
+
+
+def next_due(store: Store, files: PictureFiles, size: int) -> Iterator[list[Wanted]]:
+    """The URLs listed by `find_due`, in pieces. Without the bytes at hand nothing is asked conditionally."""
+    last = 0
+    while (part := store.query(_NEXT, [last, size])).height:
+        last = part["place"][-1]
+        yield [
+            Wanted(url, etag, changed, sha256) if sha256 and files.path(sha256).exists() else Wanted(url)
+            for _, url, etag, changed, sha256 in part.iter_rows()
+        ]
+
+
+def record(store: Store, run_id: str, found: Iterable[Fetched]) -> None:
+    """Appends one fact for each picture asked for, in a transaction; what was skipped leaves none."""
+    asked = [one for one in found if one.status != "skipped"]
+    if not asked:
+        return
+    with store.transaction():
+        first = 1 + (store.one("SELECT max(seq) FROM pictures") or 0)
+        facts = {
+            "url_key": [hashlib.sha256(one.url.encode()).hexdigest() for one in asked],
+            "seq": range(first, first + len(asked)),
+            "run_id": [run_id] * len(asked),
+            "fetched_at": [now()] * len(asked),
+        }
+        names = ("sha256", "etag", "last_modified", "status", "reason", "bytes")
+        facts |= {name: [getattr(one, name) for one in asked] for name in names}
+        schema = {"seq": pl.Int64, "bytes": pl.Int64} | dict.fromkeys(names[:-1], pl.String)
+        store.append("pictures", pl.DataFrame(facts, schema_overrides=schema))
+
+
+def asked_in(store: Store, run_id: str) -> int:
+    """How many pictures a run has asked for."""
+    return store.one("SELECT count(*) FROM pictures WHERE run_id = ?", [run_id])
+
+
+def known(store: Store, urls: list[str]) -> dict[str, tuple[str | None, str | None]]:
+    """(sha256, None) of URLs whose content is known, (None, reason) of those that fail; the others are absent."""
+    if not urls:
+        return {}
+    with store.frame("asked_urls", pl.DataFrame({"url": urls}, schema={"url": pl.String})):
+        found = store.query(_KNOWN)
+    return {
+        url: (sha256, None) if sha256 and failures < PATIENCE else (None, reason)
+        for url, sha256, failures, reason in found.iter_rows()
+    }
+
+
+def placeholders(store: Store, vendor: str) -> frozenset[str]:
+    """Contents that stand for no picture in this vendor's feeds."""
+    found = store.query("SELECT sha256 FROM placeholders WHERE vendor = ?", [vendor])
+    return frozenset(found["sha256"])

@@ -1,0 +1,358 @@
+"""Routing: stored predictions, standing decisions and a policy become one outcome for every item."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from catalog.certification.policy import Policy, admitted, deep_enough, department_of, may_stand, reaches, sure_nodes
+from catalog.labels.clusters import item_key, stable_hash, title_key
+from catalog.placement.reasons import sentences
+from catalog.taxonomies.taxonomy import Taxonomy
+
+__all__ = ["Policy", "route"]
+
+IMPROBABLE = 0.05  # a standing category below this mass may be left for a certified one
+CLOSE = 0.5  # the runner-up has at least this share of the first candidate's probability
+LARGE_CLUSTER = 20  # placed look-alikes above which one of them is always audited
+SETTLED = ("bad_data", "not_sellable")
+OPEN_VERDICTS = {
+    "none": "no_category_fits",
+    "unsure": "reviewer_unsure",
+    "skip": "reviewer_skipped",
+    "wrong_picture": "wrong_picture",
+}
+WITHHELD = ("vendor_suspended", "department_suspended", "unseen_vendor")
+OPTIONAL: dict[str, Any] = {
+    "decided_input_hash": pl.String,
+    "decided_source": pl.String,
+    "standing_probability": pl.Float64,
+    "standing_certified_precision": pl.Float64,
+    "title": pl.String,
+    "cluster": pl.String,
+    "returned": pl.String,
+    "lost_leaf": pl.String,
+    "vendor_conflict": pl.String,
+}
+PREDICTION: dict[str, Any] = {
+    "leaf_id": pl.String,
+    "probability": pl.Float64,
+    "log_odds": pl.Float64,
+    "top_ids": pl.List(pl.String),
+    "top_log_odds": pl.List(pl.Float64),
+    "chain_ids": pl.List(pl.String),
+    "chain_mass": pl.List(pl.Float64),
+    "chain_log_odds": pl.List(pl.Float64),
+    "novelty": pl.Float64,
+    "has_text": pl.Boolean,
+    "has_image": pl.Boolean,
+    "image_status": pl.String,
+}
+GIVEN = ("product_id", "decided_category", "decided_verdict", "standing_category", "standing_outcome", "leaf_id")
+ROUTED: dict[str, Any] = {
+    "outcome": pl.String,
+    "category_id": pl.String,
+    "confidence": pl.Float64,
+    "certified_precision": pl.Float64,
+    "reason": pl.String,
+    "reasons": pl.List(pl.String),
+    "sentence": pl.String,
+    "decided_by": pl.String,
+    "audit": pl.Boolean,
+    "control": pl.Boolean,
+    "group_id": pl.String,
+    "parent_id": pl.String,
+}
+# Which reason is the main one, when several hold: what a reviewer must know first.
+PRIORITY = (
+    "control",
+    "category_retired",
+    "contradicts_decision",
+    *OPEN_VERDICTS.values(),
+    "guess_retired",
+    "no_prediction",
+    "product_conflict",
+    "no_certificate",
+    "no_content",
+    "unseen_kind",
+    "vendor_category_conflict",
+    "department_not_certified",
+    *WITHHELD,
+    "no_text",
+    "picture_unreadable",
+    "close_call",
+    "below_threshold",
+)
+
+
+def route(frame: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFrame:
+    """Adds the columns of `ROUTED` to each row; rows and their order stay.
+
+    One row per item: vendor, item_id, row_hash, input_hash, product_id, decided_category, decided_verdict,
+    standing_category, standing_outcome and the prediction columns (null without a prediction). Optional: title, cluster,
+    returned (why the category it stood in is none any more, in words), lost_leaf (the same of the model's best guess),
+    vendor_conflict (what the vendor's own category says against the best guess, in words),
+    standing_probability, standing_certified_precision, decided_source ("label", "rule", else a person) and
+    decided_input_hash (the content a decision was made on; without it a decision never counts as contradicted).
+
+    What is placed depends on the item's own row and, for conflicts, on the other rows of its (vendor, product_id): give
+    all live items of a product together. Nothing depends on the order of rows.
+    """
+    rows = frame.select(pl.all().exclude(*ROUTED))
+    work = rows.with_columns(
+        pl.lit(None, dtype).alias(name) for name, dtype in OPTIONAL.items() if name not in rows.columns
+    )
+    # A column of nothing but nulls arrives without a type.
+    work = work.with_columns(
+        pl.col(name).cast(dtype) for name, dtype in (OPTIONAL | PREDICTION | dict.fromkeys(GIVEN, pl.String)).items()
+    )
+    work = _propose(work.with_row_index("row"), policy, taxonomy)
+    work = _with_decisions(work, taxonomy)
+    work = _with_conflicts(work, taxonomy)
+    work = _with_standing(work, taxonomy)
+    work = _settle(_with_draws(work, policy))
+    work = _with_reasons(work, policy)
+    work = work.with_columns(_group_id(work), sentences(work, taxonomy), _audit(work, policy))
+    return pl.concat([rows, work.select(pl.col(name).cast(dtype) for name, dtype in ROUTED.items())], how="horizontal")
+
+
+def _propose(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFrame:
+    """What the model alone would do: proposed (a category), proposed_outcome, proposed_mass, blocked (department)."""
+    fit = admitted(work.columns, policy.novelty_threshold)
+    passed = reaches("log_odds", policy.leaf_bar, department_of(taxonomy, "leaf_id"))
+    work = work.with_columns(fit=fit.fill_null(False), at_leaf=(fit & passed & may_stand(taxonomy)).fill_null(False))
+    nodes = sure_nodes(work, taxonomy)
+    sure = nodes.unique("row", keep="last", maintain_order=True).select("row", deepest="node")
+    high = reaches("node_log_odds", policy.parent_bar, department_of(taxonomy, "node"))
+    certified = nodes.filter(deep_enough(policy.min_level), high)
+    certified = certified.unique("row", keep="last", maintain_order=True).select("row", "node", "node_mass")
+    work = work.join(sure, on="row", how="left", maintain_order="left")
+    work = work.join(certified, on="row", how="left", maintain_order="left")
+    at_parent = ~pl.col("at_leaf") & pl.col("fit") & pl.col("node").is_not_null()
+    work = work.with_columns(
+        proposed_outcome=pl.when("at_leaf").then(pl.lit("placed")).when(at_parent).then(pl.lit("placed_at_parent")),
+        proposed=pl.when("at_leaf").then("leaf_id").when(at_parent).then("node"),
+        proposed_mass=pl.when("at_leaf").then("probability").when(at_parent).then("node_mass"),
+    )
+    department = department_of(taxonomy, "proposed")
+    refused = [department.is_in(list(ids)) for ids in (policy.review_departments, policy.parent_review_departments)]
+    return work.with_columns(
+        blocked=pl.when("at_leaf").then(refused[0]).otherwise(refused[1]).fill_null(False),
+        proposed_precision=pl.when("at_leaf")
+        .then(pl.lit(policy.leaf_certified_precision, pl.Float64))
+        .otherwise(pl.lit(policy.parent_certified_precision, pl.Float64)),
+        unseen=~pl.col("vendor").is_in(list(policy.known_vendors)) & pl.lit(bool(policy.known_vendors)),
+        withheld=_withheld(policy, department),
+    ).with_columns(certified=pl.col("proposed").is_not_null() & ~pl.col("blocked") & pl.col("withheld").is_null())
+
+
+def _withheld(policy: Policy, department: pl.Expr) -> pl.Expr:
+    """Why nothing of this vendor or department may be placed for now, as a reason's code; null where nothing is wrong."""
+    known = pl.col("vendor").is_in(list(policy.known_vendors))
+    return (
+        pl.when(pl.col("vendor").is_in(list(policy.suspended_vendors))).then(pl.lit("vendor_suspended"))
+        .when(department.is_in(list(policy.suspended_departments))).then(pl.lit("department_suspended"))
+        .when(~known & pl.lit(policy.review_unseen_vendors)).then(pl.lit("unseen_vendor"))
+    )  # fmt: skip
+
+
+def _with_decisions(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+    """Adds decided, settled, open_verdict, retired, contradicted."""
+    known = taxonomy.nodes["category_id"].to_list()
+    category = pl.col("decided_category")
+    changed = (pl.col("decided_input_hash") != pl.col("input_hash")).fill_null(False)
+    verdict = pl.col("decided_verdict")
+    work = work.with_columns(
+        decided=category.is_in(known).fill_null(False),
+        retired=(~category.is_in(known)).fill_null(False) | (verdict == "retired").fill_null(False),
+        settled=(category.is_null() & verdict.is_in(list(SETTLED))).fill_null(False),
+        open_reason=pl.when(category.is_null()).then(
+            verdict.replace_strict(OPEN_VERDICTS, default=None, return_dtype=pl.String)
+        ),
+        changed=changed,
+    )
+    suspects = work.filter(pl.col("decided") & pl.col("changed") & pl.col("certified"))
+    pairs = suspects.select("row", "decided_category", "proposed").rows()
+    against = [row for row, old, new in pairs if not _related(old, new, taxonomy)]
+    return work.with_columns(contradicted=pl.col("row").is_in(against))
+
+
+def _related(one: str, other: str, taxonomy: Taxonomy) -> bool:
+    """True when one node is the other or an ancestor of it."""
+    return one in taxonomy.ancestors(other) or other in taxonomy.ancestors(one)
+
+
+def _with_conflicts(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+    """Adds conflict: the variants of one product speak for different leaves, by a decision or a sure prediction.
+
+    A decision speaks for its item; else the prediction does when it is certified or has more than half of the mass.
+    Less sure variants say nothing: their guess differs by chance.
+    """
+    leaves = taxonomy.nodes.filter("is_leaf")["category_id"].to_list()
+    speaks = pl.col("at_leaf") | (pl.col("probability") > 0.5)
+    voice = pl.when("decided").then("decided_category").when(speaks).then("leaf_id")
+    product = ["vendor", "product_id"]
+    votes = work.filter(pl.col("product_id").is_not_null() & (pl.col("product_id") != ""))
+    votes = votes.select(*product, voice=voice).filter(pl.col("voice").is_in(leaves))
+    torn = votes.group_by(product).agg(pl.col("voice").n_unique()).filter(pl.col("voice") > 1)
+    return work.join(
+        torn.select(*product, conflict=pl.lit(True)), on=product, how="left", maintain_order="left"
+    ).with_columns(pl.col("conflict").fill_null(False))
+
+
+def _with_standing(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+    """Adds stays: an item that the model placed before keeps its place.
+
+    It moves only to a certified category, and only when the old one is improbable or the new one lies below it.
+    """
+    known = taxonomy.nodes["category_id"].to_list()
+    placed_before = pl.col("standing_outcome").is_in(["placed", "placed_at_parent"]).fill_null(False)
+    work = work.with_columns(standing=placed_before & pl.col("standing_category").is_in(known).fill_null(False))
+    moves = pl.col("certified") & ~pl.col("conflict")
+    same = pl.col("proposed") == pl.col("standing_category")
+    suspects = work.filter(pl.col("standing") & moves & ~same)
+    columns = ("row", "standing_category", "proposed", "top_ids", "top_log_odds", "chain_ids", "chain_mass")
+    free = [
+        row for row, old, new, *shown in suspects.select(columns).iter_rows() if _may_move(old, new, shown, taxonomy)
+    ]
+    return work.with_columns(stays=pl.col("standing") & ~(moves & same).fill_null(False) & ~pl.col("row").is_in(free))
+
+
+def _may_move(old: str, new: str, shown: list, taxonomy: Taxonomy) -> bool:
+    """True also when the new category lies below the old one."""
+    return old in taxonomy.ancestors(new) or most_mass(old, shown, taxonomy) < IMPROBABLE
+
+
+def most_mass(node: str, shown: list, taxonomy: Taxonomy) -> float:
+    """The most probability a node can have, as far as `shown` tells: top ids, their log-odds, chain ids, chain masses."""
+    top_ids, top_log_odds, chain_ids, chain_mass = (part or [] for part in shown)
+    if node in chain_ids:
+        return float(chain_mass[chain_ids.index(node)])
+    top = 1.0 / (1.0 + np.exp(-np.asarray(top_log_odds, np.float64)))
+    inside = sum(
+        p for leaf, p in zip(top_ids, top, strict=True) if leaf in taxonomy and node in taxonomy.ancestors(leaf)
+    )
+    hidden = max(0.0, 1.0 - float(top.sum()))
+    if taxonomy.is_leaf(node):
+        return float(inside) if node in top_ids else min(hidden, float(top.min(initial=1.0)))
+    return float(inside) + hidden
+
+
+def _with_draws(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Adds drawn_control and drawn_audit, shares chosen by the hash of the item alone."""
+    drawn = stable_hash(work.select(item_key()).to_series().to_list(), f"draw {policy.salt}")
+    low = (drawn & np.uint64(0xFFFFFFFF)) * 2.0**-32
+    high = (drawn >> np.uint64(32)) * 2.0**-32
+    return work.with_columns(
+        drawn=pl.Series(drawn),
+        drawn_control=pl.Series(low < policy.control_share),
+        drawn_audit=pl.Series(high < policy.audit_share),
+    )
+
+
+def _settle(work: pl.DataFrame) -> pl.DataFrame:
+    """Adds way (which rule applies, exactly one a row) and what follows from it alone."""
+    way = (
+        pl.when("contradicted").then(pl.lit("contradicted"))
+        .when("decided").then(pl.lit("decided"))
+        .when("settled").then(pl.lit("settled"))
+        .when(pl.col("open_reason").is_not_null() | pl.col("retired")).then(pl.lit("review"))
+        .when("stays").then(pl.lit("stays"))
+        .when(pl.col("drawn_control") & ~pl.col("standing")).then(pl.lit("control"))
+        .when(pl.col("certified") & ~pl.col("conflict")).then(pl.lit("model"))
+        .otherwise(pl.lit("review"))
+    )  # fmt: skip
+    work = work.with_columns(way=way)
+    by_way = pl.col("way")
+    kept = by_way.is_in(["contradicted", "decided"])
+    model, stays = by_way == "model", by_way == "stays"
+    same = stays & (pl.col("standing_category") == pl.col("leaf_id"))
+    source = pl.col("decided_source")
+    person = pl.when(source.is_in(["label", "rule"])).then(source).otherwise(pl.lit("person"))
+    return work.with_columns(
+        outcome=pl.when(model).then("proposed_outcome").when(stays).then("standing_outcome")
+        .when(by_way.is_in(["decided", "settled"])).then(pl.lit("decided")).otherwise(pl.lit("review")),
+        category_id=pl.when(kept).then("decided_category").when(model).then("proposed")
+        .when(stays).then("standing_category"),
+        confidence=pl.when(model).then("proposed_mass").when(same).then("probability")
+        .when(stays).then("standing_probability"),
+        certified_precision=pl.when(model).then("proposed_precision")
+        .when(stays).then("standing_certified_precision"),
+        decided_by=pl.when(model | stays).then(pl.lit("model"))
+        .when(kept | (by_way == "settled")).then(person),
+        control=by_way == "control",
+        parent_id=pl.when(model & (pl.col("proposed_outcome") == "placed_at_parent")).then("proposed")
+        .otherwise("deepest"),
+    )  # fmt: skip
+
+
+def _with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Adds reasons (all that hold, the main one first) and reason."""
+    certificate = policy.leaf_bar is not None or policy.parent_bar is not None
+    unread = pl.col("image_status").is_in(["unreadable", "refused"]) & ~pl.col("has_image").fill_null(False)
+    second, first = (
+        pl.col("top_log_odds").list.get(1, null_on_oob=True),
+        pl.col("top_log_odds").list.get(0, null_on_oob=True),
+    )
+    likely = [1.0 / (1.0 + (-odds).exp()) for odds in (first, second)]
+    novelty = pl.lit(False) if policy.novelty_threshold is None else pl.col("novelty") > policy.novelty_threshold
+    unsure = pl.col("leaf_id").is_not_null() & ~pl.col("at_leaf")
+    holds = {
+        "control": pl.col("control"),
+        "category_retired": pl.col("retired") | pl.col("returned").is_not_null(),
+        "contradicts_decision": pl.col("contradicted"),
+        **{code: pl.col("open_reason") == code for code in OPEN_VERDICTS.values()},
+        "guess_retired": pl.col("lost_leaf").is_not_null(),
+        "no_prediction": pl.col("leaf_id").is_null() & pl.col("lost_leaf").is_null(),
+        "product_conflict": pl.col("conflict"),
+        "no_certificate": pl.lit(not certificate),
+        "no_content": ~pl.col("has_text").fill_null(True) & ~pl.col("has_image").fill_null(True),
+        "unseen_kind": novelty,
+        "vendor_category_conflict": pl.col("vendor_conflict").is_not_null(),
+        "department_not_certified": pl.col("blocked"),
+        **{code: pl.col("withheld") == code for code in WITHHELD},
+        "no_text": unsure & ~pl.col("has_text").fill_null(True),
+        "picture_unreadable": unsure & unread,
+        "close_call": unsure & (likely[1] >= CLOSE * likely[0]),
+        "below_threshold": unsure & pl.lit(certificate),
+    }
+    waits = pl.col("outcome").is_in(["review", "placed_at_parent"])
+    codes = [pl.when(holds[code].fill_null(False)).then(pl.lit(code)) for code in PRIORITY]
+    lead = pl.when(pl.col("way") == "stays").then(pl.lit("sticky"))
+    # Most rows do not wait and have one reason: the long list is built for the others only.
+    waiting = work.filter(waits).select("row", reasons=pl.concat_list(lead, *codes).list.drop_nulls())
+    fixed = {"model": "certified", "stays": "sticky", "decided": "decided", "settled": "settled"}
+    warned = pl.when((pl.col("way") == "model") & pl.col("unseen")).then(pl.lit("unseen_vendor"))
+    own = pl.concat_list(pl.col("way").replace_strict(fixed, default=None, return_dtype=pl.String), warned)
+    work = work.join(waiting, on="row", how="left", maintain_order="left")
+    work = work.with_columns(pl.col("reasons").fill_null(own.list.drop_nulls()))
+    return work.with_columns(reason=pl.col("reasons").list.first())
+
+
+def _group_id(work: pl.DataFrame) -> pl.Series:
+    """Waiting look-alikes with the same first candidate share a group: the cluster, else the product, else the title key.
+
+    A control item stands alone, for its answer must not come from a look-alike's nor settle one; so does what does not
+    wait.
+    """
+    waits = work.filter(pl.col("outcome").is_in(["review", "placed_at_parent"]) & ~pl.col("control"))
+    waits = waits.with_columns(title=title_key())
+    product = pl.concat_str(pl.lit("p"), "vendor", pl.col("product_id").replace("", None), separator="\x1f")
+    # A title of one word names no product: 'Dress' may be a thousand of them.
+    title = pl.when(pl.col("title").str.contains(" ")).then("title")
+    basis = pl.coalesce(pl.concat_str(pl.lit("c"), "cluster", separator="\x1f"), product, title, item_key())
+    keys = waits.select("row", key=pl.concat_str(basis, pl.col("leaf_id").fill_null(""), separator="\x1f"))
+    names = keys["key"].unique()
+    hashed = pl.Series([f"{value:016x}" for value in stable_hash(names.to_list(), "group").tolist()], dtype=pl.String)
+    groups = keys.select("row", group_id=pl.col("key").replace_strict(names, hashed, return_dtype=pl.String))
+    joined = work.select("row", "drawn").join(groups, on="row", how="left", maintain_order="left")
+    return joined.select(pl.col("group_id").fill_null("i" + pl.col("drawn").cast(pl.String))).to_series()
+
+
+def _audit(work: pl.DataFrame, policy: Policy) -> pl.Expr:
+    """A share of what the model placed, and one member of every large cluster: many items stand on one judgement."""
+    placed = pl.col("outcome").is_in(["placed", "placed_at_parent"])
+    within = pl.col("drawn").filter(placed)
+    large = (placed.sum().over("cluster") > LARGE_CLUSTER) & (pl.col("drawn") == within.min().over("cluster"))
+    large = large & pl.lit(policy.audit_share > 0) & pl.col("cluster").is_not_null()
+    return (placed & (pl.col("drawn_audit") | large.fill_null(False))).alias("audit")

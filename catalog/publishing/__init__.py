@@ -1,0 +1,1 @@
+"""What others may read: the published file, its views, the pages, answers to SQL."""

@@ -1,0 +1,159 @@
+"""The published file: built beside the old one, checked, and put in its place by one rename."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from catalog.errors import CatalogError
+from catalog.failpoints import reached
+from catalog.jobs import Counts, program_version
+from catalog.publishing import views
+from catalog.store import Store, quoted
+
+STORAGE_VERSION = "v1.5.0"  # readable by DuckDB 1.5 clients and later
+COPIED = ("runs", "run_ends", "stages", "models", "promotions", "certificates", "policies", "taxonomies", "suspensions")
+OUTCOMES = ("placed", "placed_at_parent", "review", "decided", "duplicate", "quarantine")
+SETTLED = (*OUTCOMES, "withdrawn")  # rows that end an item end as nothing else
+LIVE_VERSIONS = """
+    -- One row per live item: the version that stands.
+    CREATE TABLE items AS
+    SELECT i.* FROM items i JOIN live_items l USING (vendor, item_id, row_hash) ORDER BY i.vendor, i.item_id
+"""
+FRESHNESS = """
+    CREATE TABLE freshness AS
+    SELECT ?::VARCHAR AS run_id, ?::TIMESTAMPTZ AS published_at, model_id, policy_id, taxonomy_version, ?::VARCHAR AS version
+    FROM serving
+"""
+FRESHNESS_GRAIN = "One row: which run published this file, when, and what served then."
+
+# Each finds what must not be there; the first row names an example.
+CHECKS = {
+    "rows of a run do not add up": f"""
+        SELECT run_id || ' ' || vendor || ': ' || rows_in || ' rows in, ' || ({" + ".join(SETTLED)}) || ' settled'
+        FROM run_summary WHERE rows_in <> {" + ".join(SETTLED)}""",
+    "an item stands in two categories": """
+        SELECT vendor || ' ' || item_id FROM current_category GROUP BY vendor, item_id HAVING count(*) > 1""",
+    "an item waits twice in the backlog": """
+        SELECT vendor || ' ' || item_id FROM review_backlog GROUP BY vendor, item_id HAVING count(*) > 1""",
+    "an item has two current predictions": """
+        SELECT vendor || ' ' || item_id FROM predictions_current GROUP BY vendor, item_id HAVING count(*) > 1""",
+    "a run and vendor is summed up twice": """
+        SELECT run_id || ' ' || vendor FROM run_summary GROUP BY run_id, vendor HAVING count(*) > 1""",
+    "the file does not name exactly one run": """
+        SELECT count(*) || ' rows' FROM freshness HAVING count(*) <> 1 OR count(run_id) <> 1""",
+}
+
+
+@dataclass(frozen=True)
+class Edition:
+    """Who publishes, and when."""
+
+    run_id: str
+    published_at: datetime
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was put in place: the file's sha256 and the rows of its main views."""
+
+    sha256: str
+    counts: Counts
+
+
+def publish(store: Store, target: Path, edition: Edition, *, fence: Callable[[], None] | None = None) -> Published:
+    """Replaces `target` by a file built from the work database.
+
+    Readers see the old file or the new one. `fence` is called last before the rename and may raise to keep the old
+    one. Raises CatalogError when an invariant is broken or the disk is full; the old file then stays.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(target.parent)
+    temporary = target.parent / f".tmp-{edition.run_id}.duckdb"
+    try:
+        counts = _build(store, temporary, edition)
+        temporary.chmod(0o444)
+        sha256 = _synced(temporary)
+        reached("publish.fence")
+        if fence is not None:
+            fence()
+        reached("publish.rename")
+        temporary.replace(target)
+    except BaseException:
+        # a full disk must get its space back now, not at the next publish
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+    return Published(sha256, counts)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    for left in folder.glob(".tmp-*"):
+        left.unlink(missing_ok=True)
+
+
+def _build(store: Store, path: Path, edition: Edition) -> Counts:
+    views.create(store)
+    depth = views.taxonomy_depth(store)
+    with store.building(path, storage_version=STORAGE_VERSION) as work:
+        _copies(store, work)
+        _tables(store, depth, edition)
+        store.execute("USE building")  # from here on nothing of the work file is visible: the new one stands alone
+        reached("publish.views")
+        for view in views.questions():
+            store.execute(views.with_levels(view, depth).text)
+            views.comment(store, view)
+        _check(store)
+        counts = {name: int(store.one(f"SELECT count(*) FROM {name}")) for name in ("live_items", *_COUNTED)}
+        reached("publish.checkpoint")
+    return counts
+
+
+_COUNTED = ("current_category", "review_backlog", "predictions_current", "training_examples")
+
+
+def _copies(store: Store, work: str) -> None:
+    for macro in views.macros():
+        store.execute(macro.text)
+    for name in COPIED:
+        reached(f"publish.{name}")
+        store.execute(f"CREATE TABLE {quoted(name)} AS FROM {quoted(work)}.main.{quoted(name)}")
+
+
+def _tables(store: Store, depth: int, edition: Edition) -> None:
+    for view in views.standing():
+        reached(f"publish.{view.name}")
+        store.execute(views.with_levels(view, depth).as_table())
+        views.comment(store, view, "TABLE")
+    reached("publish.items")
+    store.execute(LIVE_VERSIONS)
+    reached("publish.freshness")
+    store.execute(FRESHNESS, [edition.run_id, edition.published_at, program_version()])
+    views.comment(store, views.Statement("freshness", f"-- {FRESHNESS_GRAIN}"), "TABLE")
+
+
+def _check(store: Store) -> None:
+    for rule, sql in CHECKS.items():
+        found = store.query(f"SELECT * FROM ({sql}) LIMIT 1")
+        if found.height:
+            raise CatalogError(
+                f"Nothing was published: {rule} ({found.item()}).",
+                remedy="What was published before stays. Please report this with the output of `catalog doctor`.",
+            )
+
+
+def _synced(path: Path) -> str:
+    """The file's sha256, once its bytes are on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

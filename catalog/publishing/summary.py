@@ -1,0 +1,68 @@
+"""What became of a run's rows: one line per vendor, a total, and whether the counts balance."""
+
+from io import StringIO
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from catalog.publishing.publication import OUTCOMES, SETTLED
+from catalog.store import Store
+
+APART = ("withdrawn", "refused", "held", "repeated", "undone", "gone")
+TOTAL = "total"
+_WIDTH = 160
+
+
+def counts(store: Store, run_id: str) -> pl.DataFrame:
+    """One row per vendor of the run and a last row `total`.
+
+    Columns vendor, rows_in, one per outcome, withdrawn, refused, held, repeated, undone (rows), gone (items),
+    files_refused, files_held (files), balanced (rows_in equals the sum of the outcomes and withdrawn). Empty when the run took no delivery.
+    """
+    numbers = ("rows_in", *OUTCOMES, *APART, "files_refused", "files_held")
+    found = store.query(
+        f"SELECT vendor, {', '.join(numbers)} FROM run_summary WHERE run_id = ? ORDER BY vendor", [run_id]
+    ).cast(dict.fromkeys(numbers, pl.Int64))
+    if found.height > 1:
+        found = pl.concat([found, found.select(pl.lit(TOTAL).alias("vendor"), pl.sum(*numbers))])
+    return found.with_columns((pl.col("rows_in") == pl.sum_horizontal(*SETTLED)).alias("balanced"))
+
+
+def table(frame: pl.DataFrame) -> Table:
+    """The counts as a table for the terminal; columns without any row are left out of those kept apart."""
+    shown = [name for name in ("rows_in", *OUTCOMES, *APART) if name not in APART or frame[name].sum()]
+    result = Table(box=None, pad_edge=False, header_style="bold")
+    result.add_column("vendor")
+    for name in shown:
+        result.add_column(name.replace("_", " "), justify="right")
+    for row in frame.iter_rows(named=True):
+        cells = [f"{row[name]:,}" for name in shown]
+        result.add_row(_plain(row["vendor"]), *cells, style="bold" if row["vendor"] == TOTAL else None)
+    return result
+
+
+def _plain(text: str) -> str:
+    """Vendor names are data: brackets in them are no markup."""
+    return text.replace("[", "\\[")
+
+
+def run_table(store: Store, run_id: str) -> str:
+    """The run's counts as plain lines, and whether they balance."""
+    frame = counts(store, run_id)
+    if not frame.height:
+        return "No deliveries in this run."
+    lines = StringIO()
+    Console(file=lines, width=_WIDTH, color_system=None).print(table(frame))
+    drawn = "\n".join(line.rstrip() for line in lines.getvalue().splitlines())
+    wrong = frame.filter(~pl.col("balanced") & (pl.col("vendor") != TOTAL))["vendor"].to_list()
+    parts = SETTLED if frame["withdrawn"].sum() else OUTCOMES
+    verdict = f"The counts of {', '.join(wrong)} do NOT balance." if wrong else f"rows in = {' + '.join(parts)}"
+    return "\n".join([drawn, verdict, *_kept_out(frame)])
+
+
+def _kept_out(frame: pl.DataFrame) -> list[str]:
+    """A line on refused and held files: their rows cannot always be counted, the files can."""
+    vendors = frame.filter(pl.col("vendor") != TOTAL)
+    refused, held = (int(vendors[name].sum()) for name in ("files_refused", "files_held"))
+    return [f"Files refused: {refused}, held: {held}."] if refused or held else []

@@ -1,0 +1,1 @@
+"""From a delivered file in any format to rows, and from rows to the columns a mapping names."""

@@ -1,0 +1,110 @@
+"""Rows of delimited text, by Python's csv module in strict mode over our own decoder."""
+
+import csv
+from collections import Counter
+from collections.abc import Generator, Iterable
+from pathlib import Path
+from typing import Any
+
+from catalog.errors import FeedRefused
+from catalog.reading.cells import MAX_CELL, MAX_COLUMNS, RAW_CUT, Record, Rows, giant_cell
+from catalog.reading.mapping import Mapping
+from catalog.reading.openings import BAD, Lines, decoded, open_text, readable, unterminated
+
+_SAMPLE_ROWS = 500
+
+
+def csv_rows(path: Path, mapping: Mapping) -> Rows:
+    """Rows of delimited text in csv's strict mode; blank lines are not rows."""
+    csv.field_size_limit(MAX_CELL)
+    records = _csv_records(path, mapping)
+    try:
+        header = next(records)
+    except StopIteration:
+        raise FeedRefused(
+            "no_header",
+            f"The file ends before its header (line {mapping.header_row}).",
+            remedy="Ask the vendor to send it again, or correct `header_row` in the mapping.",
+        ) from None
+    if header.rule:
+        raise FeedRefused(
+            header.rule,
+            f"The header cannot be read: {header.detail}.",
+            remedy="Correct `encoding` (for instance windows-1251), `delimiter`, `quote` or `header_row` in the mapping.",
+        )
+    if len(header.cells) > MAX_COLUMNS:
+        raise FeedRefused(
+            "too_many_columns",
+            f"The header has {len(header.cells):,} columns; {MAX_COLUMNS:,} are the limit.",
+            remedy="Correct `delimiter` in the mapping, or ask the vendor for fewer columns.",
+        )
+    return [" ".join(cell.split()) for cell in header.cells], records
+
+
+def _csv_reader(lines: Iterable[str], delimiter: str, quote: str, *, strict: bool = True) -> Any:
+    if not quote:
+        return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=strict)
+    return csv.reader(lines, delimiter=delimiter, quotechar=quote, strict=strict)
+
+
+def _csv_records(path: Path, mapping: Mapping) -> Generator[Record, None, None]:
+    with open_text(path, mapping.encoding) as text:
+        lines = Lines(text)
+        for _ in range(mapping.header_row - 1):
+            lines.begin()
+            next(lines, None)
+        reader = _csv_reader(lines, mapping.separator, mapping.quote)
+        while True:
+            first = lines.begin()
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield _misquoted(lines, first, error)
+                continue
+            if len(cells) > 1 or (cells and cells[0].strip()):
+                yield readable(first, cells, "".join(lines.taken), lines.nul)
+
+
+def _misquoted(lines: Lines, first: int, error: csv.Error) -> Record:
+    if "field limit" in str(error):
+        if len(lines.taken) > 1:
+            raise unterminated(first)
+        raise giant_cell(f"Line {first}")
+    if lines.ended:
+        raise unterminated(first)
+    lines.retry_after_first()
+    raw = lines.taken[0][:RAW_CUT].replace(BAD, "\ufffd")
+    return Record(first, [], raw, "bad_quote", f"{error}; a quote inside a quoted cell must be doubled")
+
+
+def suggest_dialect(path: Path, mapping: Mapping) -> str:
+    """The mapping lines under which the beginning of the file has rows of one width, or nothing when none do."""
+    with open_text(path, mapping.encoding) as text:
+        sample = decoded(text.read, 400_000).replace("\0", "").splitlines(keepends=True)[mapping.header_row - 1 :]
+    candidates = [(delimiter, quote) for quote in ('"', "") for delimiter in ",;\t|~"]
+    fits = {dialect: _fit(sample, *dialect) for dialect in candidates}
+    best = max(fits, key=lambda dialect: fits[dialect])
+    if fits[best] <= fits.get((mapping.separator, mapping.quote), (0.0, 0)) or fits[best][0] < 0.9:
+        return ""
+    delimiter = best[0].replace("\t", "\\t")
+    return f'delimiter = "{delimiter}"' + ("" if best[1] == mapping.quote else f" and quote = '{best[1]}'")
+
+
+def _fit(sample: list[str], delimiter: str, quote: str) -> tuple[float, int]:
+    """Share of rows that are readable and as wide as the header, and that width; (0, 0) when there is one column."""
+    reader = _csv_reader(sample[:-1] if len(sample) > 1 else sample, delimiter, quote)
+    widths: list[int] = []
+    while len(widths) < _SAMPLE_ROWS:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            break
+        except csv.Error:
+            cells = [""]
+        if cells:
+            widths.append(len(cells))
+    if not widths or widths[0] < 2:
+        return 0.0, 0
+    return Counter(widths)[widths[0]] / len(widths), widths[0]

@@ -1,0 +1,35 @@
+"""Rows as they stand in a file of any format: every one yielded, with its line, readable or not."""
+
+from pathlib import Path
+
+from catalog.reading.cells import MAX_CELL, Record, Rows
+from catalog.reading.delimited import csv_rows, suggest_dialect
+from catalog.reading.json_feeds import json_array, json_lines
+from catalog.reading.mapping import Mapping
+from catalog.reading.parquet_feeds import parquet_rows
+from catalog.reading.spreadsheets import sheet_rows
+from catalog.reading.xml_feeds import xml_rows
+
+__all__ = ["HEADERLESS", "MAX_CELL", "Record", "Rows", "open_rows", "suggest_dialect"]
+
+# Formats whose rows are asked by name: their header is the list of columns asked for.
+HEADERLESS = ("jsonl", "json", "xml")
+
+
+def open_rows(path: Path, mapping: Mapping) -> Rows:
+    """The header and the rows of a file. For JSON and XML the header is the list of columns asked for.
+
+    Raises FeedRefused, at once or on the way, when the file as a whole cannot be read truthfully.
+    """
+    match mapping.format:
+        case "jsonl":
+            return mapping.names, json_lines(path, mapping)
+        case "json":
+            return mapping.names, json_array(path, mapping)
+        case "xml":
+            return mapping.names, xml_rows(path, mapping)
+        case "parquet":
+            return parquet_rows(path, mapping)
+        case "xlsx" | "xls":
+            return sheet_rows(path, mapping)
+    return csv_rows(path, mapping)

@@ -1,0 +1,1 @@
+"""What people are asked, in which order, on which sheets, and what their answers mean."""

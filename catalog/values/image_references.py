@@ -1,0 +1,46 @@
+"""The pictures a row names: all of them in order, and which one is used."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from catalog.pictures.finding import Picture
+from catalog.values.texts import plain_text
+
+MOST = 50  # of an item; more are an export gone wrong, and each is looked for on the disk
+_BETWEEN = "\x1f"
+# Where a cell holds several: before an address, or after the ending of a picture's name, never inside a name.
+_BEFORE_ADDRESS = r"(?i)(?:\s*[,;|]\s*|\s+)((?:https?:|s3:|gs:)?//)"
+_AFTER_NAME = r"(?i)(\.(?:jpe?g|png|webp|gif|bmp|avif))\s*[,;|]\s*"
+# Then a URL that failed: it is asked again, what is not in the folder waits for the vendor.
+PREFERRED = ("ok", "remote", "fetch_failed")
+
+
+def references(rows: pl.DataFrame) -> pl.Series:
+    """list[str] per row: the readers' column `images`, else what the cell `image` holds, each once; never null."""
+    cells = rows["image"]
+    if "images" in rows.columns:
+        listed = rows["images"].list.drop_nulls().list.join(_BETWEEN).replace("", None)
+        cells = pl.select(pl.coalesce(listed, cells)).to_series()
+    single = ~cells.str.contains("//", literal=True).fill_null(False)
+    parted = pl.select(
+        pl.when(single)
+        .then(cells.str.replace_all(_AFTER_NAME, f"$1{_BETWEEN}"))
+        .otherwise(cells.str.replace_all(_BEFORE_ADDRESS, f"{_BETWEEN}$1"))
+        .str.replace_all(r"\s*\|\s*", _BETWEEN)
+        .alias("image")
+    )
+    parted = parted.with_columns(pl.col("image").str.split(_BETWEEN).alias("images")).with_row_index("row")
+    each = parted.explode("images").with_columns(plain_text("images")).drop_nulls("images")
+    lists = each.group_by("row").agg(pl.col("images").unique(maintain_order=True).head(MOST))
+    found = parted.select("row").join(lists, on="row", how="left", maintain_order="left")["images"]
+    return found.fill_null([])
+
+
+def usable(pictures: Sequence[Picture]) -> Picture | None:
+    """The first that can be read, else may be fetched, else failed to be fetched, else the first; None of none."""
+    for status in PREFERRED:
+        for picture in pictures:
+            if picture.status == status:
+                return picture
+    return pictures[0] if pictures else None

@@ -1,0 +1,104 @@
+"""Delivered text in one form: misread bytes mended if the vendor's form says so, words instead of HTML, length bounded."""
+
+import json
+from collections.abc import Callable
+
+import polars as pl
+
+from catalog.reading.feeds import ATTRIBUTE
+from catalog.reading.mapping import FACT_COLUMNS, LABEL_COLUMNS, TEXT_COLUMNS, Mapping
+from catalog.values import attributes
+from catalog.values.markup import without_markup
+from catalog.values.mojibake import SUSPECT, mended
+
+LONGEST = {"title": 500, "description": 5_000, "brand": 200, "vendor_category": 500}
+LONGEST_ATTRIBUTE = 500
+# Money and stock are words too; ids are never touched.
+_MENDED_FACTS = ("price", "currency", "availability")
+# Control, zero-width and direction-changing characters; joiners (U+200C, U+200D) carry meaning in several scripts.
+_INVISIBLE = (
+    "[\u0000-\u0008\u000e-\u001f\u007f-\u0084\u0086-\u009f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
+
+
+def plain_text(column: str) -> pl.Expr:
+    """NFC, nothing invisible, single spaces, none at the ends; empty text is null."""
+    spaced = pl.col(column).str.normalize("NFC").str.replace_all(_INVISIBLE, "").str.replace_all(r"\s{2,}|[^\S ]", " ")
+    return spaced.str.strip_chars().replace("", None)
+
+
+def flagged(*flags: pl.Expr) -> pl.Expr:
+    """The flags of a row with these names added; null adds nothing."""
+    return pl.col("flags").list.concat(pl.concat_list(*flags)).list.drop_nulls()
+
+
+def with_texts(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    """Rows with every text in its one form, `attributes` as JSON, `flags`, and `raw_text` (see `_mended`)."""
+    absent = [name for name in (*FACT_COLUMNS, *TEXT_COLUMNS) if name not in rows.columns]
+    rows = rows.with_columns(*(pl.lit(None, pl.String).alias(name) for name in absent))
+    given = [name for name in rows.columns if name.startswith(ATTRIBUTE)]
+    texts = [*TEXT_COLUMNS, *given]
+    rows = rows.with_columns(flags=pl.concat_list(pl.when("nul").then(pl.lit("nul_removed"))).list.drop_nulls())
+    rows = _mended(rows, texts, repair=mapping.rules.repair_mojibake)
+    rows = rows.with_columns(*(without_markup(rows[name]) for name in texts))
+    labels = [name for name in LABEL_COLUMNS if name in rows.columns]
+    rows = rows.with_columns(*(plain_text(name) for name in (*FACT_COLUMNS, *texts, *labels)))
+    names = attributes.named(given, ATTRIBUTE)
+    return _cut(rows, texts).with_columns(attributes=attributes.as_json(names))
+
+
+def _cut(rows: pl.DataFrame, texts: list[str]) -> pl.DataFrame:
+    longest = {name: LONGEST.get(name, LONGEST_ATTRIBUTE) for name in texts}
+    flags = [_where(pl.col(name).str.len_chars() > most, f"{name}_cut") for name, most in longest.items()]
+    # Where the reader, or the vendor before it, put a sign for what could not be read.
+    lost = [pl.col(name).str.contains("\ufffd", literal=True) for name in texts]
+    flags.append(_where(pl.any_horizontal(lost), "lost_characters"))
+    rows = rows.with_columns(flags=flagged(*flags))
+    return rows.with_columns(*(pl.col(name).str.slice(0, most) for name, most in longest.items()))
+
+
+def _where(condition: pl.Expr, flag: str) -> pl.Expr:
+    return pl.when(condition).then(pl.lit(flag))
+
+
+def _mended(rows: pl.DataFrame, texts: list[str], *, repair: bool) -> pl.DataFrame:
+    """With misread text mended and kept as delivered in `raw_text` (JSON, column -> text), or else only flagged."""
+    columns = [*texts, *_MENDED_FACTS] if repair else texts
+    better: dict[str, pl.Series] = {}
+    for column in rows.select(columns):
+        found = replaced(column, SUSPECT, mended)
+        if found is not column:
+            better[column.name] = found
+    changed = {name: found.ne_missing(rows[name]) for name, found in better.items()}
+    better = {name: found for name, found in better.items() if changed[name].any()}
+    if not better:
+        return rows.with_columns(raw_text=pl.lit(None, pl.String))
+    touched = pl.any_horizontal([changed[name] for name in better])
+    flag = _where(touched, "repaired_mojibake" if repair else "looks_like_mojibake")
+    rows = rows.with_columns(flags=flagged(flag))
+    if not repair:
+        return rows.with_columns(raw_text=pl.lit(None, pl.String))
+    raw_text = _as_json([rows[name].zip_with(changed[name], _nothing(rows)) for name in better])
+    return rows.with_columns(raw_text, *better.values())
+
+
+def _nothing(rows: pl.DataFrame) -> pl.Series:
+    return pl.Series([None], dtype=pl.String).new_from_index(0, rows.height)
+
+
+def _as_json(columns: list[pl.Series]) -> pl.Series:
+    """Raw text may hold line ends and control characters, so this is no expression; only mended rows have any."""
+    found = []
+    for cells in zip(*columns, strict=True):
+        filled = {column.name: cell for column, cell in zip(columns, cells, strict=True) if cell is not None}
+        found.append(json.dumps(filled, ensure_ascii=False) if filled else None)
+    return pl.Series("raw_text", found, dtype=pl.String)
+
+
+def replaced(column: pl.Series, suspect: str, better: Callable[[str], str]) -> pl.Series:
+    """The column with `better` applied to the distinct texts that hold `suspect`; the very column when none does."""
+    marked = column.str.contains(suspect).fill_null(False)
+    if not marked.any():
+        return column
+    found = column.filter(marked).unique()
+    return column.replace(found, pl.Series([better(text) for text in found], dtype=pl.String))
