@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import duckdb
@@ -27,13 +28,17 @@ def _bound(params: Params) -> list[Any] | dict[str, Any]:
 
 
 class Store:
-    """The work database of one workspace. Only one process may hold it; the run lock sees to that."""
+    """The work database of one workspace. Only one process may hold it; the run lock sees to that.
+
+    Its threads take turns: each statement is given and answered before the next.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         self.connection = connection
         self.path = path
         self.stage = "store"
         self._depth = 0
+        self._turn = RLock()
 
     @classmethod
     def open(cls, path: Path, *, memory_limit: str = "2GB", threads: int = 2) -> "Store":
@@ -110,15 +115,16 @@ class Store:
         """Appends rows by column name; columns the frame lacks stay NULL. Returns the number of rows."""
         if frame.height:
             reached(f"{self.stage}.{table}")
-            arrow = frame.to_arrow()
-            self.connection.register("_rows", arrow)
-            try:
-                columns = ", ".join(quoted(c) for c in frame.columns)
-                self.connection.execute(f"INSERT INTO {quoted(table)} BY NAME SELECT {columns} FROM _rows")
-            finally:
-                # Inside a failed transaction this fails too, and would hide why.
-                with suppress(duckdb.Error):
-                    self.connection.unregister("_rows")
+            arrow = frame.to_arrow(compat_level=pl.CompatLevel.newest())
+            with self._turn:
+                self.connection.register("_rows", arrow)
+                try:
+                    columns = ", ".join(quoted(c) for c in frame.columns)
+                    self.connection.execute(f"INSERT INTO {quoted(table)} BY NAME SELECT {columns} FROM _rows")
+                finally:
+                    # Inside a failed transaction this fails too, and would hide why.
+                    with suppress(duckdb.Error):
+                        self.connection.unregister("_rows")
         return frame.height
 
     def append_row(self, table: str, **values: Any) -> None:
@@ -130,11 +136,13 @@ class Store:
 
     def execute(self, sql: str, params: Params = ()) -> None:
         """Runs a statement for its effect."""
-        self.connection.execute(sql, _bound(params))
+        with self._turn:
+            self.connection.execute(sql, _bound(params))
 
     def query(self, sql: str, params: Params = ()) -> pl.DataFrame:
         """The whole result as a frame; for results that fit in memory."""
-        result = self.connection.sql(sql, params=_bound(params)).to_arrow_table()
+        with self._turn:
+            result = self.connection.sql(sql, params=_bound(params)).to_arrow_table()
         frame = pl.from_arrow(result)
         return frame if isinstance(frame, pl.DataFrame) else frame.to_frame()
 
@@ -156,17 +164,19 @@ class Store:
     def one(self, sql: str, params: Params = ()) -> Any:
         """The first column of the first row, or None."""
         # fetched to the end: an unfinished result would refuse the next query on this connection
-        found = self.connection.execute(sql, _bound(params)).fetchall()
+        with self._turn:
+            found = self.connection.execute(sql, _bound(params)).fetchall()
         return found[0][0] if found else None
 
     @contextmanager
     def frame(self, name: str, frame: pl.DataFrame) -> Iterator[None]:
         """Makes a frame readable in SQL under a name while inside."""
-        self.connection.register(name, frame.to_arrow())
-        try:
-            yield
-        finally:
-            self.connection.unregister(name)
+        with self._turn:
+            self.connection.register(name, frame.to_arrow())
+            try:
+                yield
+            finally:
+                self.connection.unregister(name)
 
     @contextmanager
     def building(self, path: Path, *, storage_version: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ import polars as pl
 
 from catalog.deliveries import arrivals
 from catalog.deliveries.actions import with_actions
+from catalog.deliveries.ahead import ahead
 from catalog.deliveries.arrivals import Delivery
 from catalog.deliveries.inbox import Pending
 from catalog.deliveries.staging import put_away, stage
@@ -64,7 +65,8 @@ def _take(job: Job, waiting: Pending) -> str:
     batches = _rows(job, waiting, staged, mapping)
     try:
         with found_for(job, waiting.vendor, waiting.path.parent, mapping.rules.image_archive) as pictures:
-            arrivals.collect(job.store, (with_actions(batch, waiting.vendor, mapping, pictures) for batch in batches))
+            judged = ahead(lambda batch: with_actions(batch, waiting.vendor, mapping, pictures), batches)
+            arrivals.collect(job.store, judged)
     except FeedRefused as refused:
         return _refuse(job, delivery, refused, arrivals.rows_read(job.store, waiting.vendor))
     return _accept_or_hold(job, delivery, mapping, released=waiting.released)

@@ -319,8 +319,8 @@ def test_rejects_of_the_reader_come_through(tmp_path: Path) -> None:
     path = tmp_path / "f.csv"
     path.write_text("item_id,title\n1,a\n2\n,b\n3,c,d\n")
     mapping = Mapping(format="csv")
-    (raw,) = read_rows(path, mapping, Feeds())
-    found = canonicalize(raw, "acme", mapping, Pictures(tmp_path))
-    assert found.rejects.select("line", "rule").rows() == [(3, "ragged"), (4, "missing_item_id"), (5, "ragged")]
-    assert found.rejects["raw"].to_list() == ["2\n", ",b\n", "3,c,d\n"]
-    assert found.items["item_id"].to_list() == ["1"]
+    found = [canonicalize(raw, "acme", mapping, Pictures(tmp_path)) for raw in read_rows(path, mapping, Feeds())]
+    rejects = pl.concat([part.rejects for part in found]).sort("line")
+    assert rejects.select("line", "rule").rows() == [(3, "ragged"), (4, "missing_item_id"), (5, "ragged")]
+    assert rejects["raw"].to_list() == ["2\n", ",b\n", "3,c,d\n"]
+    assert [name for part in found for name in part.items["item_id"]] == ["1"]

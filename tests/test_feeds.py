@@ -7,6 +7,7 @@ import json
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from unittest import mock
 
 import polars as pl
 import pyarrow as pa
@@ -14,9 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from catalog.errors import FeedRefused
-from catalog.reading import openings, records, unpacking
+from catalog.reading import delimited, feeds, openings, records, unpacking
+from catalog.reading.cells import Record
 from catalog.reading.feeds import RawBatch, read_rows
 from catalog.reading.mapping import Mapping
 from catalog.settings import Feeds
@@ -353,6 +356,85 @@ def test_whatever_a_correct_writer_writes_comes_back(tmp_path: Path, rows, delim
     found = list(read_rows(path, form(delimiter=delimiter), Feeds(batch_rows=3)))
     taken = [row for batch in found for row in batch.rows.select("item_id", "title", "brand").rows()]
     assert taken == rows
+
+
+TOKENS = [
+    "a",
+    "é",
+    "ф",
+    " ",
+    "x,y",
+    ",",
+    "\n",
+    "\r\n",
+    "\r",
+    '"',
+    '""',
+    '"b"',
+    '"c,d"',
+    '"e\nf"',
+    '"g ""h"""',
+    "\0",
+    "\udcff",
+]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.lists(st.sampled_from(TOKENS), max_size=40).map("".join),
+    block=st.integers(1, 60),
+    quote=st.sampled_from(['"', ""]),
+    encoding=st.sampled_from(["utf-8", "utf-16"]),
+)
+def test_rows_taken_many_at_a_time_are_those_taken_one_by_one(tmp_path: Path, body, block, quote, encoding) -> None:
+    path = tmp_path / "f.csv"
+    path.write_bytes(("item_id,title,brand\n" + body).encode(encoding, errors="replace"))
+    mapping = form(quote=quote, encoding=encoding)
+    with mock.patch.object(delimited, "_BLOCK", block):
+        together = outcome(lambda: flattened(*delimited.csv_pieces(path, mapping)))
+    assert together == outcome(lambda: list(delimited.csv_rows(path, mapping)[1]))
+
+
+def outcome(read) -> list[Record] | str:
+    try:
+        return read()
+    except FeedRefused as refused:
+        return refused.reason
+
+
+def flattened(_header: list[str], pieces) -> list[Record]:
+    """Every row by itself, in the order of lines."""
+    found = []
+    for piece in pieces:
+        if isinstance(piece, Record):
+            found.append(piece)
+        else:
+            cells = piece.cells.rows()
+            found += [
+                Record(line, list(row), raw)
+                for line, row, raw in zip(piece.lines.tolist(), cells, piece.raw, strict=True)
+            ]
+    return sorted(found, key=lambda record: record.line)
+
+
+@pytest.mark.parametrize(
+    ("columns", "separator"),
+    [
+        ({"title": "a", "image": "b"}, ""),
+        ({"title": ["a", {"first": ["b", "c"]}], "image": ["b", "c"]}, ""),
+        ({"title": {"first": ["b", "c"]}, "image": [{"first": ["b", "c"]}, "a"]}, ";"),
+        ({"title": "a", "image": "c", "attributes": ["b", {"first": ["a", "c"], "name": "either"}]}, ";"),
+        ({"title": "a", "attributes": "*"}, ""),
+    ],
+)
+def test_columns_of_many_rows_say_what_each_row_says(tmp_path: Path, columns: dict, separator: str) -> None:
+    lines = ["1,x,y,z", "2,, y ; y;,", "3,,,", "4,  ,,p;q", "5,u,v;w,v"]
+    mapping = form(columns={"item_id": "id", **columns}, rules={"image_separator": separator})
+    path = wrote(tmp_path, "id,a,b,c\n" + "\n".join(lines) + "\n")
+    together = pl.concat(batch.rows for batch in read_rows(path, mapping, LIMITS))
+    with mock.patch.object(feeds, "open_pieces", records.open_rows):
+        one_by_one = pl.concat(batch.rows for batch in read_rows(path, mapping, LIMITS))
+    assert_frame_equal(together, one_by_one)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

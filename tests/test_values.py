@@ -3,7 +3,9 @@
 import csv
 import json
 import os
+import re
 import socket
+import unicodedata
 from decimal import Decimal
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from catalog.values.markup import html_text
 from catalog.values.mojibake import SUSPECT, badness, mended
 from catalog.values.price_columns import with_prices
 from catalog.values.prices import Price, read_price
+from catalog.values.texts import _INVISIBLE, _NOT_SURELY_NFC, plain
 from schemas.items import AVAILABILITIES
 
 HERE = Path("/nowhere")
@@ -198,6 +201,28 @@ def test_mojibake_is_repaired_only_if_the_form_says_so() -> None:
 def test_raw_text_is_json_whatever_was_delivered() -> None:
     found = one({"repair_mojibake": True}, title='CafÃ© \\ "x"\n\ttab')
     assert json.loads(found["raw_text"]) == {"title": 'CafÃ© \\ "x"\n\ttab'}
+
+
+def test_text_that_is_taken_as_composed_is_so() -> None:
+    """What `plain` does not hand to normalization may hold no character that changes, or that one before it takes in."""
+    passed = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000 and not re.match(_NOT_SURELY_NFC, chr(c))]
+    assert len(passed) > 30_000
+    assert [c for c in passed if unicodedata.normalize("NFC", c) != c or unicodedata.combining(c)] == []
+    pairs = (unicodedata.decomposition(chr(code)).split() for code in range(0x110000))
+    taken_in = {chr(int(pair[1], 16)) for pair in pairs if len(pair) == 2 and not pair[0].startswith("<")}
+    assert taken_in.isdisjoint(passed)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.one_of(st.none(), st.text(max_size=12), st.text(alphabet=" ab\u0301\u00a0\u200b\t", max_size=8)), max_size=8
+    )
+)
+def test_only_what_needs_it_is_worked_on_and_nothing_is_missed(texts: list[str | None]) -> None:
+    column = pl.Series("text", texts, dtype=pl.String)
+    spaced = column.str.normalize("NFC").str.replace_all(_INVISIBLE, "").str.replace_all(r"\s{2,}|[^\S ]", " ")
+    assert plain(column).to_list() == spaced.str.strip_chars().replace("", None).to_list()
 
 
 def test_characters_already_lost_are_flagged() -> None:

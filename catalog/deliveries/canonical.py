@@ -17,10 +17,11 @@ from catalog.values.price_columns import with_prices
 from catalog.values.texts import flagged, with_texts
 from schemas.items import IMAGE_STATUSES, RULE_NAMES, Item, Reject
 
-_CONTENT = ("title", "description", "brand", "vendor_category", "attributes", "image_hash")
-_INPUT = ("vendor", *_CONTENT)  # the model knows vendors: two who say the same may mean different things
+_TEXT = ("title", "description", "brand", "vendor_category", "attributes")
+# The model knows vendors: two who say the same may mean different things.
+_INPUT = ("vendor", "text_hash", "image_hash")
 _DELIVERED = (
-    *_CONTENT[:-1],
+    "text_hash",
     "item_id",
     "price",
     "currency",
@@ -143,9 +144,8 @@ def _with_codes(rows: pl.DataFrame) -> pl.DataFrame:
     parent = pl.concat_str("vendor", pl.lit(":"), "product_id")
     product = pl.coalesce(parent, pl.concat_str(pl.lit("gtin:"), pl.col("gtin").str.zfill(14)))
     scientific = pl.when(pl.col("item_id").str.contains(_SCIENTIFIC)).then(pl.lit("id_scientific"))
-    return rows.with_columns(
-        flagged(pl.col("gtin_flag"), scientific), item_id=pl.col("item_id").replace("", None), product_id=product
-    )
+    rows = flagged(rows, pl.col("gtin_flag"), scientific)
+    return rows.with_columns(item_id=pl.col("item_id").replace("", None), product_id=product)
 
 
 def _with_availability(rows: pl.DataFrame) -> pl.DataFrame:
@@ -153,7 +153,7 @@ def _with_availability(rows: pl.DataFrame) -> pl.DataFrame:
     states = pl.Series([read_availability(text) for text in texts], dtype=pl.String)
     state = rows["availability"].replace_strict(texts, states, default=None, return_dtype=pl.String)
     unknown = pl.when(pl.col("availability").is_not_null() & state.is_null()).then(pl.lit("unknown_availability"))
-    return rows.with_columns(flagged(unknown), availability=state)
+    return flagged(rows, unknown).with_columns(availability=state)
 
 
 def _with_pictures(rows: pl.DataFrame, pictures: Pictures) -> pl.DataFrame:
@@ -162,7 +162,7 @@ def _with_pictures(rows: pl.DataFrame, pictures: Pictures) -> pl.DataFrame:
     named = rows["images"].explode().drop_nulls().unique().to_list()
     known: dict[str | None, Picture] = dict(zip(named, pictures.find_all(named), strict=True))
     none = pictures.find(None)
-    found = [usable([known[name] for name in several]) or none for several in rows["images"]]
+    found = [usable([known[name] for name in several]) or none for several in rows["images"].to_list()]
     return rows.with_columns(
         pl.Series("image", [picture.image for picture in found], dtype=pl.String),
         pl.Series("image_hash", [picture.sha256 for picture in found], dtype=pl.String),
@@ -174,22 +174,24 @@ def _with_pictures(rows: pl.DataFrame, pictures: Pictures) -> pl.DataFrame:
 
 
 def _with_hashes(rows: pl.DataFrame) -> pl.DataFrame:
-    return repictured(rows.with_columns(_hash(rows, _DELIVERED).alias("delivered_hash")))
+    rows = rows.with_columns(_hash(rows, _TEXT).alias("text_hash"))
+    return _versioned(rows.with_columns(_hash(rows, _DELIVERED).alias("delivered_hash")))
 
 
 def repictured(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows with input_hash, row_hash and flags that agree with their picture (the columns image_...).
 
-    Used when a row is read and again when its picture comes later: both must make the same version of it.
+    For rows that were read before, when their picture comes: both must make the same version of it.
     """
-    other = pl.col("flags").list.eval(pl.element().filter(~pl.element().str.starts_with(IMAGE_FLAG)))
-    return rows.with_columns(
-        _hash(rows, _INPUT).alias("input_hash"),
-        _hash(rows, _ROW).alias("row_hash"),
-        flags=other.list.concat(pl.concat_list(pl.lit(IMAGE_FLAG) + pl.col("image_reason")))
-        .list.drop_nulls()
-        .list.unique(maintain_order=True),
-    )
+    return _versioned(rows.with_columns(_hash(rows, _TEXT).alias("text_hash"))).drop("text_hash")
+
+
+def _versioned(rows: pl.DataFrame) -> pl.DataFrame:
+    rows = rows.with_columns(_hash(rows, _INPUT).alias("input_hash"), _hash(rows, _ROW).alias("row_hash"))
+    of_pictures = pl.element().str.starts_with(IMAGE_FLAG)
+    if rows.select(pl.col("flags").explode().str.starts_with(IMAGE_FLAG).any()).item():
+        rows = rows.with_columns(flags=pl.col("flags").list.eval(pl.element().filter(~of_pictures)))
+    return flagged(rows, pl.lit(IMAGE_FLAG) + pl.col("image_reason"))
 
 
 def _hash(rows: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
@@ -199,5 +201,6 @@ def _hash(rows: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
         text = pl.col(name).cast(pl.String)
         sized.append(pl.coalesce(pl.concat_str(text.str.len_bytes(), pl.lit(":"), text), pl.lit("-")))
     joined = rows.select(pl.concat_str(*sized, separator=",")).to_series()
-    found = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in joined]
+    hashed = hashlib.blake2b
+    found = [hashed(text, digest_size=16).hexdigest() for text in joined.cast(pl.Binary).to_list()]
     return pl.Series(found, dtype=pl.String)

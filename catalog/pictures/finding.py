@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 
 from catalog.jobs import Job
 from catalog.pictures import picture_cache
@@ -76,6 +77,7 @@ class Pictures:
         self._beyond = beyond
         self._seen: dict[tuple[str, int, int], Picture] = {}
         self._members: dict[str, Picture] = {}
+        self._turn = Lock()  # an archive is read at one place at a time
 
     def find(self, named: str | None) -> Picture:
         """What a cell of the image column leads to; see `find_all`."""
@@ -90,8 +92,9 @@ class Pictures:
         """
         cells = list(named)
         urls = {full(cell) for cell in cells if cell and scheme(cell) in (*WEB, *CLOUD)}
-        known = self._beyond.known(sorted(urls)) if self._beyond else {}
-        return [self._no_placeholder(cell, self._found(cell, known)) for cell in cells]
+        with self._turn:
+            known = self._beyond.known(sorted(urls)) if self._beyond else {}
+            return [self._no_placeholder(cell, self._found(cell, known)) for cell in cells]
 
     def _found(self, named: str | None, known: dict[str, tuple[str | None, str | None]]) -> Picture:
         if not named:

@@ -1,31 +1,43 @@
 """Rows of delimited text, by Python's csv module in strict mode over our own decoder."""
 
 import csv
+import io
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any
 
 from catalog.errors import FeedRefused
 from catalog.reading.cells import MAX_CELL, MAX_COLUMNS, RAW_CUT, Record, Rows, giant_cell
 from catalog.reading.mapping import Mapping
-from catalog.reading.openings import BAD, Lines, decoded, open_text, readable, unterminated
+from catalog.reading.openings import BAD, Ahead, Lines, decoded, open_text, readable, unterminated
+from catalog.reading.stretches import NOTHING, Stretch, cut
 
+_BLOCK = 8 * 1024 * 1024  # characters looked at together
 _SAMPLE_ROWS = 500
 
 
 def csv_rows(path: Path, mapping: Mapping) -> Rows:
     """Rows of delimited text in csv's strict mode; blank lines are not rows."""
-    csv.field_size_limit(MAX_CELL)
     records = _csv_records(path, mapping)
-    try:
-        header = next(records)
-    except StopIteration:
+    return _header(next(records, None), mapping), records
+
+
+def csv_pieces(path: Path, mapping: Mapping) -> tuple[list[str], Generator[Record | Stretch, None, None]]:
+    """The same rows, most of them many at a time."""
+    pieces = _pieces(path, mapping)
+    first = next(pieces, None)
+    assert not isinstance(first, Stretch)  # no stretch begins before the header is known
+    return _header(first, mapping), pieces
+
+
+def _header(header: Record | None, mapping: Mapping) -> list[str]:
+    if header is None:
         raise FeedRefused(
             "no_header",
             f"The file ends before its header (line {mapping.header_row}).",
             remedy="Ask the vendor to send it again, or correct `header_row` in the mapping.",
-        ) from None
+        )
     if header.rule:
         raise FeedRefused(
             header.rule,
@@ -38,7 +50,7 @@ def csv_rows(path: Path, mapping: Mapping) -> Rows:
             f"The header has {len(header.cells):,} columns; {MAX_COLUMNS:,} are the limit.",
             remedy="Correct `delimiter` in the mapping, or ask the vendor for fewer columns.",
         )
-    return [" ".join(cell.split()) for cell in header.cells], records
+    return [" ".join(cell.split()) for cell in header.cells]
 
 
 def _csv_reader(lines: Iterable[str], delimiter: str, quote: str, *, strict: bool = True) -> Any:
@@ -49,22 +61,62 @@ def _csv_reader(lines: Iterable[str], delimiter: str, quote: str, *, strict: boo
 
 def _csv_records(path: Path, mapping: Mapping) -> Generator[Record, None, None]:
     with open_text(path, mapping.encoding) as text:
-        lines = Lines(text)
-        for _ in range(mapping.header_row - 1):
-            lines.begin()
-            next(lines, None)
-        reader = _csv_reader(lines, mapping.separator, mapping.quote)
-        while True:
-            first = lines.begin()
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield _misquoted(lines, first, error)
+        yield from _records(_from_header(Lines(text), mapping), mapping)
+
+
+def _pieces(path: Path, mapping: Mapping) -> Generator[Record | Stretch, None, None]:
+    """The header, then block by block what `cut` takes; a block it does not take is read row by row."""
+    with open_text(path, mapping.encoding) as text:
+        ahead = Ahead(text)
+        lines = _from_header(Lines(ahead), mapping)
+        header = next(_records(lines, mapping), None)
+        if header is None:
+            return
+        yield header
+        while lines.gave_back or (block := ahead.block(_BLOCK)):
+            found = NOTHING
+            if not lines.gave_back:
+                found = cut(block, lines.number + 1, len(header.cells), mapping.separator, mapping.quote)
+            if not found.characters:
+                yield from _records(lines, mapping, lambda: ahead.exhausted and not lines.gave_back)
                 continue
+            ahead.skip(found.characters)
+            lines.number += found.lines
+            if found.stretch:
+                yield found.stretch
+            for line, row in found.others:
+                alone = Lines(io.StringIO(row, newline=""))
+                alone.number = line - 1
+                yield from _records(alone, mapping)
+
+
+def _from_header(lines: Lines, mapping: Mapping) -> Lines:
+    """The lines, the next of which is that of the header."""
+    for _ in range(mapping.header_row - 1):
+        lines.begin()
+        next(lines, None)
+    return lines
+
+
+def _records(
+    lines: Lines, mapping: Mapping, enough: Callable[[], bool] = lambda: False
+) -> Generator[Record, None, None]:
+    """Row by row to the end, or until a row ends where it is enough."""
+    csv.field_size_limit(MAX_CELL)
+    reader = _csv_reader(lines, mapping.separator, mapping.quote)
+    while True:
+        first = lines.begin()
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield _misquoted(lines, first, error)
+        else:
             if len(cells) > 1 or (cells and cells[0].strip()):
                 yield readable(first, cells, "".join(lines.taken), lines.nul)
+        if enough():
+            return
 
 
 def _misquoted(lines: Lines, first: int, error: csv.Error) -> Record:

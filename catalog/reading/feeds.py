@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
@@ -13,10 +13,11 @@ from catalog.reading.cells import Cell
 from catalog.reading.folding import Folder
 from catalog.reading.header import LONGEST_NAME, Columns, find_columns, missing, require_ours
 from catalog.reading.mapping import Mapping
-from catalog.reading.records import HEADERLESS, Record, open_rows, suggest_dialect
+from catalog.reading.records import HEADERLESS, Record, open_pieces, open_rows, suggest_dialect
+from catalog.reading.stretched_columns import ATTRIBUTE, as_rows
+from catalog.reading.stretches import Stretch
 from catalog.settings import Feeds
 
-ATTRIBUTE = "attributes."
 MAX_ATTRIBUTES = 1_000  # of one row that bring their own names
 MAX_SPREAD = 3_000_000  # rows of a batch times names of attributes
 FEW = 5  # ragged rows fewer than this never refuse a feed, however short it is
@@ -44,16 +45,18 @@ class RawBatch:
 def read_rows(path: Path, mapping: Mapping, limits: Feeds) -> Iterator[RawBatch]:
     """Every row of the file, in pieces of at most `limits.batch_rows`; nothing is skipped but blank lines.
 
-    Raises FeedRefused, possibly after some pieces: take nothing before the last one has come.
+    Raises FeedRefused, possibly after some pieces: take nothing before the last one has come. Pieces need not be in the
+    order of their lines.
     """
-    header, records = open_rows(path, mapping)
-    with closing(records):
+    header, pieces = open_pieces(path, mapping)
+    with closing(pieces):
         try:
             columns = find_columns(header, mapping)
             damage = _Damage(limits.max_structural)
-            rows = _judged(records, columns, damage)
+            rows = _judged(pieces, columns, damage)
             if mapping.fold:
-                rows = _folded(rows, path, mapping, Folder(mapping.fold, header, columns))
+                records = cast("Iterator[Record]", rows)  # rows that fold come one by one
+                rows = _folded(records, path, mapping, Folder(mapping.fold, header, columns))
             yield from _batches(rows, columns, damage, limits.batch_rows)
             damage.judge()
             if mapping.format in HEADERLESS and damage.rows and not damage.ids:
@@ -65,10 +68,15 @@ def read_rows(path: Path, mapping: Mapping, limits: Feeds) -> Iterator[RawBatch]
             raise _with_dialect(refused, path, mapping) from None
 
 
-def _judged(records: Iterable[Record], columns: Columns, damage: "_Damage") -> Iterator[Record]:
+def _judged(pieces: Iterable[Record | Stretch], columns: Columns, damage: "_Damage") -> Iterator[Record | Stretch]:
     """The rows, those of another shape than the header refused as ragged."""
     width = columns.width
-    for record in records:
+    for record in pieces:
+        if isinstance(record, Stretch):
+            damage.rows += record.lines.size
+            damage.ids += record.lines.size
+            yield record
+            continue
         damage.rows += 1
         if record.rule is None and len(record.cells) != width and (detail := _ragged(record.cells, columns)):
             record = record._replace(rule="ragged", detail=detail)  # noqa: PLW2901 - one record, judged
@@ -93,14 +101,19 @@ def _folded(rows: Iterator[Record], path: Path, mapping: Mapping, folder: Folder
     return folder.folded(rows)
 
 
-def _batches(records: Iterator[Record], columns: Columns, damage: "_Damage", size: int) -> Iterator[RawBatch]:
+def _batches(pieces: Iterator[Record | Stretch], columns: Columns, damage: "_Damage", size: int) -> Iterator[RawBatch]:
+    """Rows taken one by one are collected over stretches: their lines may lie before those of the batch before."""
     batch = _Batch(columns, damage)
-    for number, record in enumerate(records, start=1):
-        batch.add(record)
-        if number % size == 0 or (batch.names and batch.wide):
+    for piece in pieces:
+        if isinstance(piece, Stretch):
+            rows = as_rows(piece, columns)
+            yield from (RawBatch(part, pl.DataFrame(schema=RAW_REJECTS)) for part in rows.iter_slices(size))
+            continue
+        batch.add(piece)
+        if len(batch) >= size or (batch.names and batch.wide):
             yield batch.finished()
             batch = _Batch(columns, damage)
-    if batch.good or batch.bad:
+    if len(batch):
         yield batch.finished()
 
 
@@ -162,6 +175,9 @@ class _Batch:
     bad: list[tuple[int, str | None, str, str | None, str | None]] = field(default_factory=list)
     named: list[dict[str, str]] = field(default_factory=list)
     names: dict[str, None] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.good) + len(self.bad)
 
     @property
     def wide(self) -> bool:

@@ -73,6 +73,50 @@ def decoded(read: Callable[[int], str], size: int) -> str:
         ) from error
 
 
+class Ahead:
+    """Text that can be looked at in blocks before its lines are read one by one."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self._block = ""
+        self._at = 0
+        self._lines: io.StringIO | None = None
+
+    @property
+    def exhausted(self) -> bool:
+        """True when nothing is left of the block last looked at."""
+        return self._at >= len(self._block)
+
+    def block(self, size: int) -> str:
+        """What comes next, `size` characters of it or a little more while there are as many; none is taken yet.
+
+        It never ends between the two characters of a line's end.
+        """
+        block = self._block[self._at :]
+        if len(block) < size:
+            block += decoded(self._text.read, size - len(block))
+        while block.endswith("\r") and (following := decoded(self._text.read, 1)):
+            block += following
+        self._block, self._at, self._lines = block, 0, None
+        return block
+
+    def skip(self, characters: int) -> None:
+        """Takes so many characters of the block."""
+        self._at += characters
+        self._lines = None
+
+    def readline(self, limit: int) -> str:
+        """The next line with its end, as `TextIO.readline` has it."""
+        if self._lines is None:
+            self._lines = io.StringIO(self._block, newline="")
+            self._lines.seek(self._at)
+        line = self._lines.readline(limit)
+        self._at += len(line)
+        if len(line) < limit and not line.endswith(("\n", "\r")):
+            line += decoded(self._text.readline, limit - len(line))
+        return line
+
+
 class Lines:
     """Physical lines with their numbers, for a reader that may need several of them for one row.
 
@@ -80,7 +124,7 @@ class Lines:
     the file ended while the row was read. Raises FeedRefused when one row grows beyond MAX_RECORD.
     """
 
-    def __init__(self, text: TextIO) -> None:
+    def __init__(self, text: "TextIO | Ahead") -> None:
         self._text = text
         self._again: list[str] = []
         self._size = 0
@@ -120,6 +164,11 @@ class Lines:
         self._again.extend(reversed(back))
         self.number -= len(back)
         self.taken = self.taken[:1]
+
+    @property
+    def gave_back(self) -> bool:
+        """True when lines that were given back wait to be read again."""
+        return bool(self._again)
 
     def _too_long(self) -> FeedRefused:
         first = self.number - len(self.taken)

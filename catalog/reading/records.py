@@ -1,16 +1,18 @@
 """Rows as they stand in a file of any format: every one yielded, with its line, readable or not."""
 
+from collections.abc import Generator
 from pathlib import Path
 
 from catalog.reading.cells import MAX_CELL, Record, Rows
-from catalog.reading.delimited import csv_rows, suggest_dialect
+from catalog.reading.delimited import csv_pieces, csv_rows, suggest_dialect
 from catalog.reading.json_feeds import json_array, json_lines
 from catalog.reading.mapping import Mapping
 from catalog.reading.parquet_feeds import parquet_rows
 from catalog.reading.spreadsheets import sheet_rows
+from catalog.reading.stretches import Stretch
 from catalog.reading.xml_feeds import xml_rows
 
-__all__ = ["HEADERLESS", "MAX_CELL", "Record", "Rows", "open_rows", "suggest_dialect"]
+__all__ = ["HEADERLESS", "MAX_CELL", "Record", "Rows", "open_pieces", "open_rows", "suggest_dialect"]
 
 # Formats whose rows are asked by name: their header is the list of columns asked for.
 HEADERLESS = ("jsonl", "json", "xml")
@@ -33,3 +35,12 @@ def open_rows(path: Path, mapping: Mapping) -> Rows:
         case "xlsx" | "xls":
             return sheet_rows(path, mapping)
     return csv_rows(path, mapping)
+
+
+def open_pieces(path: Path, mapping: Mapping) -> tuple[list[str], Generator[Record | Stretch, None, None]]:
+    """The same rows, those of delimited text many at a time where they need no look at each: where a row's attributes
+    bring their own names and where rows fold, they do."""
+    one_by_one = mapping.pairs or mapping.packed or mapping.fold
+    if mapping.format in ("csv", "tsv") and not one_by_one:
+        return csv_pieces(path, mapping)
+    return open_rows(path, mapping)

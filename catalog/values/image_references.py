@@ -39,8 +39,10 @@ def references(rows: pl.DataFrame) -> pl.Series:
 
 def usable(pictures: Sequence[Picture]) -> Picture | None:
     """The first that can be read, else may be fetched, else failed to be fetched, else the first; None of none."""
+    if len(pictures) < 2:
+        return pictures[0] if pictures else None
     for status in PREFERRED:
         for picture in pictures:
             if picture.status == status:
                 return picture
-    return pictures[0] if pictures else None
+    return pictures[0]

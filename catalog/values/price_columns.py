@@ -28,7 +28,7 @@ def with_prices(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     rows = rows.with_columns(pl.col("price_flags").fill_null([]))
     untold = [pl.col("price_flags").list.contains(why) for why in ("negative_price", "no_price")]
     unread = pl.when(~pl.any_horizontal(pl.col("price").is_not_null(), *untold)).then("price_text")
-    return rows.with_columns(flagged(pl.col("price_flags")), unread_price=unread)
+    return flagged(rows.with_columns(unread_price=unread), pl.col("price_flags"))
 
 
 def _parts(rules: Rules) -> list[pl.Expr]:

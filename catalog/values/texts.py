@@ -21,15 +21,54 @@ _INVISIBLE = (
 )
 
 
+# Text that is in its one form already, which most is: printable ASCII with single spaces, none at the ends.
+_UNSETTLED = r"[^ -~]|  |^ | $"
+# Characters that no neighbour of their own kind composes with and that stand for themselves: without others, text is in
+# NFC (Unicode Standard Annex 15, quick check). Latin, Cyrillic, kana, Chinese and Korean syllables, signs of prices.
+_NOT_SURELY_NFC = (
+    "[^\u0000-\u02ff\u0400-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u205e\u20a0-\u20c0\u2116\u2122"
+    "\u3001-\u3029\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3]"
+)
+
+
 def plain_text(column: str) -> pl.Expr:
     """NFC, nothing invisible, single spaces, none at the ends; empty text is null."""
-    spaced = pl.col(column).str.normalize("NFC").str.replace_all(_INVISIBLE, "").str.replace_all(r"\s{2,}|[^\S ]", " ")
-    return spaced.str.strip_chars().replace("", None)
+    return pl.col(column).map_batches(plain, return_dtype=pl.String)
 
 
-def flagged(*flags: pl.Expr) -> pl.Expr:
-    """The flags of a row with these names added; null adds nothing."""
-    return pl.col("flags").list.concat(pl.concat_list(*flags)).list.drop_nulls()
+def plain(column: pl.Series) -> pl.Series:
+    """`plain_text` of a column at hand. Only texts that are not in that form already are worked on."""
+    column = column.replace("", None) if (column == "").any() else column
+    unsettled = column.str.contains(_UNSETTLED).fill_null(False).arg_true()
+    if not unsettled.len():
+        return column
+    texts = _composed(column.gather(unsettled)).str.replace_all(_INVISIBLE, "")
+    texts = texts.str.replace_all(r"\s{2,}|[^\S ]", " ").str.strip_chars().replace("", None)
+    return column.scatter(unsettled, texts)
+
+
+def _composed(texts: pl.Series) -> pl.Series:
+    """In NFC."""
+    unsure = texts.str.contains(_NOT_SURELY_NFC).arg_true()
+    return texts.scatter(unsure, texts.gather(unsure).str.normalize("NFC")) if unsure.len() else texts
+
+
+def flagged(rows: pl.DataFrame, *flags: pl.Expr) -> pl.DataFrame:
+    """Rows with these names added to their `flags`; null, or an empty list of names, adds nothing.
+
+    Most batches have none of most flags, and to join lists takes longer than to see that.
+    """
+    named = rows.select(flag.alias(str(number)) for number, flag in enumerate(flags))
+    said = [column for column in named if _says_something(column)]
+    if not said:
+        return rows
+    return rows.with_columns(flags=pl.col("flags").list.concat(pl.concat_list(*said)).list.drop_nulls())
+
+
+def _says_something(column: pl.Series) -> bool:
+    if column.dtype == pl.List:
+        return bool((column.list.len() > 0).any())
+    return column.null_count() < len(column)
 
 
 def with_texts(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
@@ -42,7 +81,7 @@ def with_texts(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     rows = _mended(rows, texts, repair=mapping.rules.repair_mojibake)
     rows = rows.with_columns(*(without_markup(rows[name]) for name in texts))
     labels = [name for name in LABEL_COLUMNS if name in rows.columns]
-    rows = rows.with_columns(*(plain_text(name) for name in (*FACT_COLUMNS, *texts, *labels)))
+    rows = rows.with_columns(*(plain(rows[name]) for name in (*FACT_COLUMNS, *texts, *labels)))
     names = attributes.named(given, ATTRIBUTE)
     return _cut(rows, texts).with_columns(attributes=attributes.as_json(names))
 
@@ -53,7 +92,7 @@ def _cut(rows: pl.DataFrame, texts: list[str]) -> pl.DataFrame:
     # Where the reader, or the vendor before it, put a sign for what could not be read.
     lost = [pl.col(name).str.contains("\ufffd", literal=True) for name in texts]
     flags.append(_where(pl.any_horizontal(lost), "lost_characters"))
-    rows = rows.with_columns(flags=flagged(*flags))
+    rows = flagged(rows, *flags)
     return rows.with_columns(*(pl.col(name).str.slice(0, most) for name, most in longest.items()))
 
 
@@ -75,7 +114,7 @@ def _mended(rows: pl.DataFrame, texts: list[str], *, repair: bool) -> pl.DataFra
         return rows.with_columns(raw_text=pl.lit(None, pl.String))
     touched = pl.any_horizontal([changed[name] for name in better])
     flag = _where(touched, "repaired_mojibake" if repair else "looks_like_mojibake")
-    rows = rows.with_columns(flags=flagged(flag))
+    rows = flagged(rows, flag)
     if not repair:
         return rows.with_columns(raw_text=pl.lit(None, pl.String))
     raw_text = _as_json([rows[name].zip_with(changed[name], _nothing(rows)) for name in better])
