@@ -108,8 +108,12 @@ def _isbn_10(code: str) -> Gtin | None:
     last = 10 if code[9] in "xX" else int(code[9])
     if (sum((10 - place) * int(digit) for place, digit in enumerate(code[:9])) + last) % 11:
         return None
-    body = "978" + code[:9]
-    return Gtin(next(body + check for check in "0123456789" if _checks(body + check)), "isbn_10")
+    return Gtin(with_check_digit("978" + code[:9]), "isbn_10")
+
+
+def with_check_digit(body: str) -> str:
+    """The digits followed by the one that makes them a GTIN (GS1 General Specifications, 7.9)."""
+    return next(body + check for check in "0123456789" if _checks(body + check))
 
 
 def _judged(digits: str, flag: str | None) -> Gtin:
