@@ -1,13 +1,13 @@
 """Pictures kept by content, and what is known of each URL: asked when, with what answer, due again when."""
 
 import hashlib
-import os
-import tempfile
+import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import polars as pl
 
+from catalog import durable
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
 from catalog.jobs import now
@@ -71,7 +71,7 @@ class PictureFiles:
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 self._unfinished.mkdir(exist_ok=True)
-                _write(target, content, self._unfinished)
+                _write(target, content, self._unfinished / uuid.uuid4().hex)
             except OSError as error:
                 raise CatalogError(
                     f"{self.folder} could not be written: {error.strerror or type(error).__name__}.",
@@ -82,16 +82,14 @@ class PictureFiles:
 
 
 def _write(target: Path, content: bytes, unfinished: Path) -> None:
-    with tempfile.NamedTemporaryFile(dir=unfinished, delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            reached("pictures.rename")
-            Path(file.name).replace(target)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    try:
+        unfinished.write_bytes(content)
+        durable.sync(unfinished)
+        reached("pictures.rename")
+        unfinished.replace(target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def find_due(store: Store, limits: Images) -> int:
