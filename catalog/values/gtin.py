@@ -16,6 +16,8 @@ _WEIGHTS = (3, 1) * 6 + (3,)
 # Numbers shops give out for themselves, and coupons: the same number means another thing in the next shop
 # (GS1 General Specifications, 1.4).
 _INTERNAL = ("02", "04", "2", "980", "981", "982", "983", "984", "99")
+_INTERNAL_8 = ("0", "2")
+_AS_8 = "000000"  # how the 14 digits of a GTIN-8 begin, and of nothing else
 
 
 class Gtin(NamedTuple):
@@ -34,7 +36,8 @@ def gtins(texts: pl.Series) -> pl.DataFrame:
         full.str.slice(place, 1).cast(pl.Int32, strict=False) * weight for place, weight in enumerate((*_WEIGHTS, 1))
     )
     plain = text.str.contains(r"^[0-9]{12,14}$") & (total % 10 == 0) & (total > 0)
-    internal = pl.any_horizontal(full.str.slice(1).str.starts_with(prefix) for prefix in _INTERNAL)
+    starts = (*(f".{prefix}" for prefix in _INTERNAL), *(f"{_AS_8}{prefix}" for prefix in _INTERNAL_8))
+    internal = full.str.contains(f"^(?:{'|'.join(starts)})")
     sound = found.select(plain & ~internal).to_series()
     good, others = found.filter(sound), found.filter(~sound)
     read = [read_gtin(text) for text in others["gtin_text"]]
@@ -107,5 +110,6 @@ def _isbn_10(code: str) -> Gtin | None:
 
 def _judged(digits: str, flag: str | None) -> Gtin:
     """A GTIN with a right check digit, unless its prefix makes it a number of one shop."""
-    internal = digits[0] in "02" if len(digits) == 8 else digits.zfill(14)[1:].startswith(_INTERNAL)
+    full = digits.zfill(14)
+    internal = full[6:].startswith(_INTERNAL_8) if full.startswith(_AS_8) else full[1:].startswith(_INTERNAL)
     return Gtin(None, "internal_gtin") if internal else Gtin(digits, flag)
