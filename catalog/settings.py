@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from catalog.errors import CatalogError
 
@@ -93,12 +93,22 @@ class Images(_Section):
     ports: tuple[int, ...] = (80, 443)
     allow_hosts: tuple[str, ...] = Field((), description="Hosts that may have private addresses, such as pim.internal.")
     buckets: tuple[str, ...] = Field((), description="Buckets that may be read, as s3://name or gs://name.")
+    keep_unused_days: int = Field(
+        90, ge=1, description="Days a fetched picture stays after the last item that needs it."
+    )
     placeholder_products: int = Field(20, ge=2, description="A picture on so many different products shows none.")
 
     @property
     def revalidate_hours(self) -> int:
         """`revalidate_after` in hours."""
         return int(self.revalidate_after[:-1]) * (24 if self.revalidate_after.endswith("d") else 1)
+
+    @model_validator(mode="after")
+    def _asked_anew_before_removed(self) -> "Images":
+        """A picture that was removed comes back with its item only if its URL is due by then."""
+        if 24 * self.keep_unused_days < self.revalidate_hours:
+            raise ValueError("keep_unused_days must not be shorter than revalidate_after")
+        return self
 
     @field_validator("allow_hosts")
     @classmethod

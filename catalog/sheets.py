@@ -4,12 +4,11 @@ import contextlib
 import csv
 import hashlib
 import io
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import tokens
+from catalog import durable, tokens
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
 
@@ -88,15 +87,13 @@ def write(files: dict[Path, bytes], *, point: str) -> None:
     try:
         for path, content in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            with parts[path].open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            parts[path].write_bytes(content)
+            durable.sync(parts[path])
         for path, part in parts.items():
             part.replace(path)
             reached(point)
         for folder in {path.parent for path in files}:
-            _fsync_folder(folder)
+            durable.sync(folder)
     except OSError as error:
         for part in parts.values():
             with contextlib.suppress(OSError):  # the first error is the one to report
@@ -105,14 +102,6 @@ def write(files: dict[Path, bytes], *, point: str) -> None:
             f"A sheet cannot be written to {error.filename or 'the disk'}: {error.strerror}.",
             remedy="Make room or give write permission, then run the command again.",
         ) from error
-
-
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def read(file: Path) -> Returned:

@@ -127,6 +127,11 @@ class Store:
                         self.connection.unregister("_rows")
         return frame.height
 
+    def insert(self, table: str, sql: str, params: Params = ()) -> None:
+        """Appends what a query answers, by column name; columns it lacks stay NULL."""
+        reached(f"{self.stage}.{table}")
+        self.execute(f"INSERT INTO {quoted(table)} BY NAME {sql}", params)
+
     def append_row(self, table: str, **values: Any) -> None:
         """Appends one row given as column=value."""
         reached(f"{self.stage}.{table}")

@@ -91,7 +91,7 @@ def doctor(workspace: Here = CURRENT) -> None:
 
 @app.command()
 def status(workspace: Here = CURRENT) -> None:
-    """Last run, what serves, what waits."""
+    """Last run, what serves, what waits; late vendors, held and refused deliveries with what to do next."""
     from pipelines import workspace as job
 
     typer.echo(job.status(workspace))

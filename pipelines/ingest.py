@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from catalog.deliveries import arrivals
+from catalog.deliveries import arrivals, facts
 from catalog.deliveries.actions import with_actions
 from catalog.deliveries.ahead import ahead
 from catalog.deliveries.arrivals import Delivery
@@ -142,5 +142,5 @@ def _accept_or_hold(job: Job, delivery: Delivery, mapping: Mapping, *, released:
             rows = arrivals.rows_read(job.store, delivery.vendor)
             arrivals.record(job.store, delivery, "held", rows=rows, why=doubt)
         else:
-            arrivals.write(job.store, delivery, batch_rows=job.settings.feeds.batch_rows)
+            facts.write(job.store, delivery, batch_rows=job.settings.feeds.batch_rows)
     return "held" if doubt else "accepted"

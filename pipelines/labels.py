@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from pathlib import Path
 
-from catalog.deliveries import arrivals
+from catalog.deliveries import arrivals, facts
 from catalog.deliveries.arrivals import Delivery
 from catalog.deliveries.inbox import VENDOR
 from catalog.errors import CatalogError
@@ -56,7 +56,7 @@ def _take(job: Job, delivery: Delivery, *, random: bool, note: str | None) -> Co
     if last and last[:2] == (delivery.sha256, delivery.mapping_hash):
         return {"rows": rows, "repeated": rows}
     arrivals.judge(store, delivery.vendor, duplicates="quarantine")
-    delivery_id = arrivals.write(store, delivery, batch_rows=job.settings.feeds.batch_rows)
+    delivery_id = facts.write(store, delivery, batch_rows=job.settings.feeds.batch_rows)
     labels = append_decisions(store, delivery_id, delivery.run_id, random=random, note=note)
     rejects = store.one("SELECT count(*) FROM rejects WHERE delivery_id = ?", [delivery_id])
     return {"rows": rows, "labels": labels, "duplicate": rows - labels - rejects, "quarantined": rejects}

@@ -1,5 +1,6 @@
 """Says which bundle serves.  `catalog promote MODEL`, `catalog rollback`"""
 
+from catalog import durable
 from catalog.errors import CatalogError
 from catalog.inference import bundle
 from catalog.jobs import Job, now
@@ -29,9 +30,7 @@ def run(job: Job, model_id: str, *, reason: str, action: str = "promote") -> Non
 def write_pointer(job: Job, model_id: str) -> None:
     """`models/current` repeats for people and scripts what the ledger says; replaced in one rename."""
     target = job.workspace.current_model
-    new = target.with_suffix(".new")
-    new.write_text(model_id + "\n")
-    new.replace(target)
+    durable.write(target, f"{model_id}\n".encode())
 
 
 def rollback(job: Job) -> str:

@@ -1,8 +1,8 @@
 """Writes the page about a run and the list of all pages.  `catalog report`"""
 
-import os
 from pathlib import Path
 
+from catalog import durable
 from catalog.failpoints import reached
 from catalog.jobs import Job
 from catalog.publishing import report
@@ -14,18 +14,8 @@ def run(job: Job) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{job.run_id}.html"
     reached("report.page")
-    _replace(path, report.page(job.store, job.run_id))
+    durable.write(path, report.page(job.store, job.run_id).encode())
     reached("report.index")
     written = {page.stem for page in folder.glob("*.html")} - {"index"}
-    _replace(folder / "index.html", report.index(job.store, written))
+    durable.write(folder / "index.html", report.index(job.store, written).encode())
     return path
-
-
-def _replace(path: Path, text: str) -> None:
-    """A reader sees the old page or the new one, never half of it."""
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

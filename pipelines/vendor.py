@@ -1,10 +1,10 @@
 """A vendor's form and a vendor's mistakes.  `catalog vendor propose | check | report`"""
 
-import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog import durable
 from catalog.deliveries import vendor_check, vendor_report
 from catalog.deliveries.inbox import VENDOR
 from catalog.errors import CatalogError
@@ -42,7 +42,7 @@ def propose(root: Path, vendor: str, file: Path, *, out: str | None = None, forc
             f"{target} exists and is not replaced.",
             remedy="Compare it with this file: --update. Replace it: --force. Look only: --out -",
         )
-    _write(target, found.text)
+    durable.write(target, found.text.encode())
     return Answer("\n".join([f"Wrote {target} from {found.sample.said}.", *_look_at(found, vendor, file)]))
 
 
@@ -57,7 +57,7 @@ def update(root: Path, vendor: str, file: Path, *, force: bool = False) -> Answe
         raise CatalogError(f"{target}: {error}.", remedy="Correct the TOML there; it is read as UTF-8.") from error
     if force and found.diff:
         tomllib.loads(found.after)
-        _write(target, found.after)
+        durable.write(target, found.after.encode())
         return Answer(f"{found.text}\nChanged {target}. Check it: catalog vendor check {vendor} {file}")
     return Answer(f"{found.text}\nNothing was changed; with --force it is." if found.diff else found.text)
 
@@ -78,7 +78,7 @@ def report(workspace: Workspace, store: Store, vendor: str) -> Answer:
     lines = [f"{found.file_name}: {found.status}, {len(found.issues):,} problems"]
     for suffix, content in pages.items():
         path = workspace.reports / f"vendor-{vendor}{suffix}"
-        _write(path, content)
+        durable.write(path, content)
         lines.append(str(path))
     return Answer("\n".join(lines))
 
@@ -104,14 +104,3 @@ def _file(path: Path) -> Path:
     if not path.is_file():
         raise CatalogError(f"There is no file {path}.", remedy="Name the vendor's file.")
     return path
-
-
-def _write(path: Path, content: str | bytes) -> None:
-    """A reader sees the old file or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from catalog.deliveries import attention
 from catalog.errors import CatalogError
 from catalog.jobs import open_run
 from catalog.placement import ledger
@@ -89,7 +90,7 @@ def _installed(package: str) -> str | None:
 
 
 def status(root: Path) -> str:
-    """Last run, what serves, what was refused, what waits."""
+    """Last run, what serves, what waits; of deliveries only what needs a person, each with what to do next."""
     with opened(root) as session:
         store = session.store
         unfinished = open_run(store)
@@ -101,6 +102,7 @@ def status(root: Path) -> str:
             f"model         {ledger.current_model(store) or 'none: everything goes to review'}",
             f"policy        {policy.policy_id}, target {policy.target:.0%}",
             f"pictures      {_pictures(store, fetching=session.settings.images.fetch)}",
+            *attention.lines(store, session.workspace, session.settings.feeds),
             summary.run_table(store, run_id),
         ]
     return "\n".join(lines)

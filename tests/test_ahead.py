@@ -45,3 +45,14 @@ def test_an_error_is_raised_where_its_result_is_taken_and_nothing_is_begun_after
     with pytest.raises(ValueError, match="two"):
         next(results)
     assert max(done) < 5
+
+
+def test_an_error_of_reading_comes_after_the_results_before_it() -> None:
+    def pieces() -> Iterator[int]:
+        yield from (1, 2, 3)
+        raise ValueError("unreadable")
+
+    results = ahead(lambda number: number, pieces(), workers=2)
+    assert [next(results), next(results), next(results)] == [1, 2, 3]
+    with pytest.raises(ValueError, match="unreadable"):
+        next(results)

@@ -14,6 +14,7 @@ from catalog.labels.clusters import (
     stable_hash,
     title_key,
 )
+from catalog.values.gtin import read_gtin
 
 SCHEMA = dict.fromkeys(["vendor", "item_id", "gtin", "product_id", "title", "image_hash"], pl.String)
 
@@ -52,15 +53,22 @@ def test_sizes_are_look_alikes_and_part_numbers_are_not():
 
 
 def test_gtin_is_checked():
-    frame = pl.DataFrame(
-        {
-            "vendor": "v",
-            "gtin": ["4006381333931", "4006381333932", "0000000000000", "96385074", "x", None, "2012345678903"],
-        }
+    delivered = pl.Series(["4006381333931", "4006381333932", "0000000000000", "96385074", "x", None, "2012345678903"])
+    pen, wrong, zeros, short, text, empty, of_a_shop = gtin_key(delivered)
+    assert (pen, short) == ("04006381333931", "00000096385074")
+    assert wrong is zeros is text is empty is of_a_shop is None
+
+
+@given(st.integers(0, 10**14 - 1), st.sampled_from([8, 12, 13, 14]))
+def test_a_gtin_is_one_key_however_many_zeros_stand_before_it(number: int, length: int) -> None:
+    """The key is what the item's GTIN is, padded; padding the code before it is read makes no difference."""
+    body = f"{number % 10 ** (length - 1):0{length - 1}d}"
+    code = next(
+        body + check for check in "0123456789" if read_gtin(body + check).flag != "gtin_invalid" or not int(body)
     )
-    found = frame.select(gtin_key()).to_series().to_list()
-    assert found[:6] == ["04006381333931", None, None, "00000096385074", None, None]
-    assert found[6] == "v\x1f02012345678903"  # numbers of a shop's own
+    spelled = pl.Series([code.zfill(zeros) for zeros in (8, 12, 13, 14) if zeros >= length])
+    read = read_gtin(code).digits
+    assert set(gtin_key(spelled)) == {read.zfill(14) if read else None}
 
 
 def test_placeholder_pictures_empty_titles_and_stock_gtins_glue_nothing():

@@ -485,6 +485,55 @@ def test_a_late_vendor_is_in_the_summary_the_report_and_the_exit_status(place: P
     assert run("nightly", "--vendor", "acme", place=place)[0] == 0
 
 
+def needs(place: Path) -> list[str]:
+    """The lines of `catalog status` about deliveries."""
+    status, said = run("status", place=place)
+    assert status == 0
+    marks = ("late ", "held ", "refused ", "on hold ", "incomplete ", "              and ")
+    return [line for line in said.splitlines() if line.startswith(marks)]
+
+
+def test_the_status_names_what_needs_a_person_and_is_short_when_nothing_does(place: Path) -> None:
+    put(place, *many(10))
+    assert run("nightly", place=place)[0] == 0
+    assert needs(place) == []
+    (place / "vendors" / "acme.toml").write_text('[delivery]\nexpected_every = "1h"\n')
+    put(place, *many(2))
+    assert run("nightly", place=place)[0] == 65
+    (line,) = needs(place)
+    assert line.startswith("held          acme, items.csv: The file has 2 items") and "catalog feeds release" in line
+    with opened(place) as session:
+        session.store.execute("UPDATE deliveries SET received_at = received_at - INTERVAL 3 DAY")
+        session.store.execute("UPDATE schedules SET noted_at = noted_at - INTERVAL 3 DAY")
+    late, waits = needs(place)
+    assert late.startswith("late          acme is late") and "Its youngest was held: catalog feeds list" in late
+    command = waits.partition("catalog ")[2].replace("NAME", "anna")
+    assert run(*command.split(), place=place)[0] == 0
+    assert [line.partition(" ")[0] for line in needs(place)] == ["late"]  # it is answered
+    assert run("nightly", place=place)[0] == 0
+    assert needs(place) == []
+
+
+def test_the_status_names_files_that_the_next_night_will_not_take(place: Path) -> None:
+    put(place, *many(3))
+    assert run("nightly", place=place)[0] == 0
+    bolt = place / "feeds" / "bolt"
+    bolt.mkdir()
+    (bolt / "whole.csv").write_text(feed(*many(3)))
+    (bolt / "half.csv").write_text(feed(*many(3)))
+    (bolt / "half.csv.manifest.json").write_text(json.dumps({"bytes": 99_999}))
+    (bolt / "items.ods").write_bytes(b"x")
+    said = needs(place)
+    assert len(said) == 2
+    assert any(line.startswith("incomplete    bolt, half.csv: ") and "99,999" in line for line in said)
+    assert any(line.startswith("refused       bolt, items.ods: ") and "Known formats" in line for line in said)
+    assert run("feeds", "hold", "bolt", "--by", "anna", place=place)[0] == 0
+    assert all("to have it taken: catalog feeds release bolt --by NAME" in line for line in needs(place))
+    for number in range(9):
+        (bolt / f"more_2026-01-{number + 1:02d}.csv").write_text(feed(*many(number + 1)))
+    assert len(needs(place)) == 6 and "and 7 more: catalog feeds list" in needs(place)[-1]
+
+
 def test_two_full_files_in_one_night_balance_though_the_second_lacks_an_item(place: Path) -> None:
     folder = place / "feeds" / "acme"
     folder.mkdir()

@@ -2,17 +2,19 @@
 
 import hashlib
 import json
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from catalog.deliveries.held import By, undo
 from catalog.deliveries.inbox import pending
 from catalog.jobs import Job, start_run
 from catalog.learning.examples import EXAMPLES
-from catalog.pictures.picture_cache import find_due
+from catalog.pictures.picture_cache import PictureFiles, find_due
 from catalog.publishing import views
 from catalog.settings import Feeds, Images, Settings, Workspace
 from catalog.store import Store
@@ -68,6 +70,9 @@ class Shop:
         )
         assert len({row[0] for row in found}) == len(found)
         return {row[0]: row[1:] for row in found}
+
+    def picture(self, data: bytes) -> Path:
+        return PictureFiles(self.workspace.pictures).path(sha(data))
 
     def hashes(self) -> dict[str, str]:
         return dict(self.rows("SELECT item_id, input_hash FROM live_items"))
@@ -200,9 +205,7 @@ def test_of_several_urls_the_next_is_asked_for_when_one_fails(shop: Shop, site: 
     site.answers["/c.jpg"] = content(PNG)
     row = "1,Lamp,5," + "|".join([site.url("/a.jpg"), site.url("/b.jpg"), site.url("/c.jpg")])
     shop.deliver(row)
-    assert shop.night() == {"failed": 1, "revised": 1}
-    assert shop.items()["1"] == ("remote", None, [])
-    assert shop.night() == {"ok": 1, "revised": 1}
+    assert shop.night() == {"failed": 1, "ok": 1, "revised": 1}  # in the same night
     assert shop.items()["1"] == ("ok", sha(JPEG), [])
     shop.deliver(row, "2,Mug,5,")  # the row again: it reads what the stage made of it
     assert shop.night() == {}
@@ -218,8 +221,8 @@ def test_of_several_urls_the_next_is_asked_for_when_one_fails(shop: Shop, site: 
 def test_where_all_urls_fail_the_first_is_asked_again(shop: Shop, site: Site) -> None:
     row = "1,Lamp,5," + "|".join([site.url("/a.jpg"), site.url("/b.jpg")])
     shop.deliver(row)
-    assert shop.night() == {"failed": 1, "revised": 1}
-    assert shop.night() == {"failed": 1, "revised": 1}
+    assert shop.night() == {"failed": 2, "revised": 1}
+    assert shop.night() == {}
     assert shop.items()["1"] == ("fetch_failed", None, ["image_http_404"])
     shop.deliver(row, "2,Mug,5,")
     assert shop.night() == {}
@@ -231,6 +234,79 @@ def test_where_all_urls_fail_the_first_is_asked_again(shop: Shop, site: Site) ->
     shop.later(24)
     assert shop.night() == {"ok": 1, "revised": 1}
     assert shop.items()["1"] == ("ok", sha(JPEG), [])
+
+
+def test_a_night_tries_three_pictures_of_an_item_and_no_more_than_it_may_ask_for(shop: Shop, site: Site) -> None:
+    site.answers["/d.jpg"] = content(JPEG)
+    shop.deliver("1,Lamp,5," + "|".join(site.url(f"/{name}.jpg") for name in "abcd"))
+    shop.limit(max_fetches=2)
+    assert shop.night() == {"failed": 2, "revised": 1, "waiting": 1}
+    shop.limit()
+    assert shop.night() == {"failed": 1, "ok": 1, "revised": 1}
+    assert site.paths() == [f"/{name}.jpg" for name in "abcd"]
+    shop.deliver("2,Mug,5," + "|".join(site.url(f"/{name}.jpg") for name in "vwxyz"))
+    assert shop.night() == {"failed": 3, "revised": 1}
+    assert shop.items()["2"] == ("remote", None, [])  # the fourth is asked for the next night
+    assert shop.night() == {"failed": 2, "revised": 1}
+
+
+def test_a_host_in_trouble_is_left_alone_while_others_are_tried(shop: Shop, site: Site) -> None:
+    site.answers = {f"/{n}.jpg": content(plain(size=(8, 8 + n))) for n in range(9)}
+    shop.limit(connections_per_host=1, allow_hosts=["127.0.0.1", "127.0.0.2"])
+    closed = site.url("", "127.0.0.2")  # nothing listens there
+    shop.deliver(*(f"{n},Lamp {n},5,{closed}/{n}.jpg|{site.url(f'/{n}.jpg')}" for n in range(9)))
+    found = shop.night()
+    assert (found["failed"], found["ok"], found["revised"], found["waiting"]) == (5, 5, 5, 4)
+    assert sorted(row[0] for row in shop.items().values()) == ["ok"] * 5 + ["remote"] * 4
+
+
+def test_pictures_that_nothing_needs_are_removed_in_time(shop: Shop, site: Site) -> None:
+    """Of a gone item, a live one, one that was labelled and is gone, and a photo that another one replaced."""
+    photos = {name: plain(size=(8, 8 + n)) for n, name in enumerate(("gone", "live", "labelled", "old", "new"))}
+    site.answers = {f"/{name}": content(data) for name, data in photos.items()}
+    rows = {name: f"{name},Lamp {name},5,{site.url(f'/{name}')}" for name in ("gone", "live", "labelled")}
+    shop.deliver(*rows.values(), f"changed,Mug,5,{site.url('/old')}")
+    shop.night()
+    ((said,),) = shop.rows("SELECT input_hash FROM live_items WHERE item_id = 'labelled'")
+    decided = {"vendor": "acme", "item_id": "labelled", "input_hash": said, "verdict": "category"}
+    shop.store.append_row("decisions", decision_id="d", seq=1, category_id="x", **decided)
+    shop.deliver(rows["live"], f"changed,Mug,5,{site.url('/new')}")
+    shop.night()
+
+    def kept() -> set[str]:
+        return {name for name, data in photos.items() if shop.picture(data).exists()}
+
+    def days_pass(days: int) -> dict[str, int]:
+        for data in photos.values():
+            if (path := shop.picture(data)).exists():
+                os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 86_400 * days))
+        return {name: n for name, n in shop.night().items() if name == "removed"}
+
+    assert days_pass(80) == {}  # not yet; those that are needed are as if they were new again
+    assert days_pass(18) == {"removed": 2}
+    assert kept() == {"live", "labelled", "new"}
+    assert days_pass(400) == {}
+    assert kept() == {"live", "labelled", "new"}
+    shop.later(24 * 400)
+    shop.deliver(*rows.values(), f"changed,Mug,5,{site.url('/new')}")  # it comes back, and so does its picture
+    assert shop.night()["ok"] == 4
+    assert shop.items()["gone"] == ("ok", sha(photos["gone"]), [])
+    assert kept() == {"gone", "live", "labelled", "new"}
+
+
+def test_a_killed_removal_is_finished_by_the_next(shop: Shop, site: Site) -> None:
+    files = PictureFiles(shop.workspace.pictures)
+    old = [files.path(files.keep(plain(size=(8, 8 + n)))) for n in range(4)]
+    for path in old:
+        os.utime(path, (0, 0))
+    old[0].unlink()  # as far as the killed one came
+    assert shop.night() == {"removed": 3}
+    assert shop.night() == {}
+
+
+def test_a_picture_stays_at_least_until_its_url_is_asked_anew() -> None:
+    with pytest.raises(ValidationError, match="must not be shorter than revalidate_after"):
+        Images(keep_unused_days=6)
 
 
 def test_a_picture_fetched_later_goes_with_the_delivery_it_came_for(shop: Shop, site: Site) -> None:

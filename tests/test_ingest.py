@@ -212,7 +212,7 @@ def test_a_refused_file_stops_no_other_and_may_come_again(shop: Shop) -> None:
 def test_rows_of_a_refused_file_are_counted_and_none_is_kept(shop: Shop) -> None:
     shop.deliver(feed(*many(20), '0020,"Lamp,Lumo,3,', *many(2, start=21)))
     assert shop.night() == {"refused": 1}
-    assert shop.rows("SELECT reason, rows_in FROM deliveries") == [("unterminated_quote", 14)]  # two whole batches
+    assert shop.rows("SELECT reason, rows_in FROM deliveries") == [("unterminated_quote", 20)]  # all before the quote
     for table in ("items", "sightings", "rejects"):
         assert shop.rows(f"SELECT count(*) FROM {table}") == [(0,)]
 
@@ -433,7 +433,7 @@ def night_process(root: Path, **failpoint: str) -> int:
 def delivered(root: Path) -> Path:
     made = Shop(root)
     made.deliver(feed(*many(10), ",no id,,,", "0001,Lamp 1,Lumo,1.50,"), name="a_2026-01-01.csv")
-    made.deliver(feed(*many(12, start=1)), name="a_2026-01-02.csv")
+    made.deliver(feed("0000,,Lumo,1,", *many(12, start=1)), name="a_2026-01-02.csv")
     made.deliver(b"\x1f\x8bbroken", name="c.csv.gz", vendor="bolt")
     made.mapping('[delivery]\nkind = "delta"\n', vendor="cobalt")
     made.deliver("item_id,title,action\n1,Lamp,\n2,Mug,\n", name="d_2026-01-01.csv", vendor="cobalt")
@@ -460,7 +460,7 @@ def test_killed_anywhere_a_second_start_ends_at_the_same_facts(tmp_path: Path) -
     # the run's own row is written before the stage begins, and the kill below counts the stage's points alone
     points = [point for point in log.read_text().splitlines() if point.startswith("ingest.")]
     expected = facts(tmp_path / "whole")
-    assert len(points) > 20 and {"ingest.staged", "ingest.items", "ingest.put_away"} <= set(points)
+    assert len(points) > 20 and {"ingest.staged", "ingest.items", "ingest.kept", "ingest.put_away"} <= set(points)
     for number in range(1, len(points) + 1):
         root = delivered(tmp_path / f"killed-{number}")
         assert night_process(root, FEEDSHELF_FAILPOINT=f"ingest:{number}") == -signal.SIGKILL

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from catalog.deliveries.canonical import Canonical, canonicalize
+from catalog.deliveries.canonical import Canonical, canonicalize, item_ids
 from catalog.pictures.finding import Pictures
 from catalog.reading.feeds import RAW_REJECTS, RawBatch
 from catalog.reading.mapping import ACTION, Mapping
@@ -43,7 +43,7 @@ def _unknown(rows: pl.DataFrame, vendor: str) -> pl.DataFrame:
     return rows.select(
         "line",
         vendor=pl.lit(vendor),
-        item_id=pl.col("item_id"),
+        item_id=item_ids(),
         rule=pl.lit("unknown_action"),
         detail=pl.col(ACTION).str.slice(0, 500),
         raw=pl.col("raw").str.slice(0, 500),

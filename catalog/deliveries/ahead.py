@@ -13,17 +13,25 @@ WORKERS = 2  # of which Python lets one at a time do what is not done in polars 
 def ahead(work: Callable[[Piece], Result], pieces: Iterable[Piece], *, workers: int = WORKERS) -> Iterator[Result]:
     """The results in the order of the pieces; at most `workers` of them are under way or wait to be taken.
 
-    `work` runs in threads. What it raises is raised where its result is taken; then no piece after it is begun.
+    `work` runs in threads. What it raises is raised where its result is taken; what reading a piece raises, after the
+    results of the pieces before it, so that these count as they do without threads.
     """
     under_way: deque[Future[Result]] = deque()
+    unread: Exception | None = None
+    coming = iter(pieces)
     with ThreadPoolExecutor(workers, "ahead") as threads:
-        try:
-            for piece in pieces:
-                if len(under_way) == workers:
-                    yield under_way.popleft().result()
-                under_way.append(threads.submit(work, piece))
-            while under_way:
+        while True:
+            try:
+                piece = next(coming)
+            except StopIteration:
+                break
+            except Exception as error:
+                unread = error
+                break
+            if len(under_way) == workers:
                 yield under_way.popleft().result()
-        finally:
-            for waiting in under_way:
-                waiting.cancel()
+            under_way.append(threads.submit(work, piece))
+        while under_way:
+            yield under_way.popleft().result()
+    if unread:
+        raise unread

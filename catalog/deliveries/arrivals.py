@@ -1,4 +1,4 @@
-"""Between a file and the tables: the rows of one delivery, compared with what is known, then appended as facts.
+"""Between a file and the tables: the rows of one delivery, compared with what is known.
 
 The rows stand in temporary tables meanwhile, which DuckDB moves to disk when they grow, so that memory does not grow
 with the feed and a repeated id is found wherever in the file it stands.
@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import polars as pl
-
 from catalog.deliveries.canonical import Canonical
-from catalog.errors import CatalogError, FeedRefused
+from catalog.errors import FeedRefused
 from catalog.jobs import digest, now
 from catalog.store import Store
-from catalog.values.languages import languages
 
 _ARRIVED = """CREATE OR REPLACE TEMP TABLE arrived (
     line BIGINT, vendor VARCHAR, item_id VARCHAR, row_hash VARCHAR, input_hash VARCHAR, delivered_hash VARCHAR,
@@ -26,31 +23,32 @@ _ARRIVED = """CREATE OR REPLACE TEMP TABLE arrived (
 _TURNED_AWAY = """CREATE OR REPLACE TEMP TABLE turned_away (
     line BIGINT, vendor VARCHAR, item_id VARCHAR, rule VARCHAR, detail VARCHAR, raw VARCHAR)"""
 
+# One row per item that is live before the delivery: the version that stands, as its row was read.
+_LIVE = """CREATE OR REPLACE TEMP TABLE live_before AS
+WITH undone AS (SELECT delivery_id FROM delivery_orders WHERE word = 'undo'),
+standing AS (
+    SELECT delivery_id, delivery_no, max(delivery_no) FILTER (kind = 'full') OVER () AS last_full
+    FROM deliveries WHERE vendor = $1 AND status = 'accepted' AND delivery_id NOT IN (FROM undone)
+)
+SELECT s.item_id, arg_max(s.row_hash, s.delivery_no) AS row_hash, arg_max(s.input_hash, s.delivery_no) AS input_hash
+FROM sightings s JOIN standing d USING (delivery_id)
+WHERE s.vendor = $1 AND s.status <> 'duplicate' AND s.delivery_no >= coalesce(d.last_full, s.delivery_no)
+GROUP BY s.item_id HAVING arg_max(s.status, s.delivery_no) <> 'deleted'"""
+
 # One row per row of the delivery. verdict: new, changed, unchanged (against what is live: an item that comes back is new),
 # deleted, duplicate, or differing: several rows with this id say different things, and none is believed.
 # Which row stays depends on line numbers alone, never on the order in which threads see them.
 _JUDGED = """CREATE OR REPLACE TEMP TABLE judged AS
-WITH undone AS (SELECT delivery_id FROM delivery_orders WHERE word = 'undo'),
-ranked AS (
+WITH ranked AS (
     SELECT
         line, item_id, row_hash, action, line = max(line) OVER item AS stays,
         min((row_hash, category_id)) OVER item <> max((row_hash, category_id)) OVER item AS differing
     FROM arrived WHERE vendor = $1
     WINDOW item AS (PARTITION BY item_id)
 ),
-standing AS (
-    SELECT delivery_id, delivery_no, max(delivery_no) FILTER (kind = 'full') OVER () AS last_full
-    FROM deliveries WHERE vendor = $1 AND status = 'accepted' AND delivery_id NOT IN (FROM undone)
-),
-sighted AS (
-    SELECT s.item_id, arg_max(s.row_hash, s.delivery_no) AS row_hash
-    FROM sightings s JOIN standing d USING (delivery_id)
-    WHERE s.vendor = $1 AND s.status <> 'duplicate' AND s.delivery_no >= coalesce(d.last_full, s.delivery_no)
-    GROUP BY s.item_id HAVING arg_max(s.status, s.delivery_no) <> 'deleted'
-),
 known AS (  -- a picture that came after the row made another version of it, which the row now repeats
     SELECT s.item_id, coalesce(r.row_hash, s.row_hash) AS row_hash
-    FROM sighted s
+    FROM live_before s
     LEFT JOIN revised r ON r.vendor = $1 AND r.item_id = s.item_id AND r.sighted_hash = s.row_hash
 ),
 kept AS (SELECT item_id, row_hash FROM items WHERE vendor = $1)
@@ -67,13 +65,21 @@ SELECT
     NOT EXISTS (SELECT 1 FROM kept WHERE kept.item_id = r.item_id AND kept.row_hash = r.row_hash) AS unseen
 FROM ranked r LEFT JOIN known k USING (item_id)"""
 
-_NEXT = """SELECT a.*, j.verdict, j.unseen FROM arrived a JOIN judged j USING (line)
-WHERE a.line > ? AND a.vendor = ? ORDER BY a.line LIMIT ?"""
-_NEXT_TURNED_AWAY = "SELECT * FROM turned_away WHERE line > ? AND vendor = ? ORDER BY line LIMIT ?"
+# One row per live item whose rows are all quarantined: the vendor still has it, so it is not gone when the delivery is a
+# full one. An id that could not be read names no item.
+_KEPT = """CREATE OR REPLACE TEMP TABLE kept_back AS
+WITH quarantined AS (
+    SELECT line, item_id FROM turned_away WHERE vendor = $1
+    UNION ALL
+    SELECT line, item_id FROM arrived JOIN judged USING (line) WHERE verdict = 'differing'
+)
+SELECT item_id, min(line) AS line, any_value(row_hash) AS row_hash, any_value(input_hash) AS input_hash
+FROM quarantined JOIN live_before USING (item_id)
+WHERE item_id NOT IN (SELECT item_id FROM arrived JOIN judged USING (line) WHERE verdict <> 'differing')
+GROUP BY item_id"""
 
 # Refused for what they are, not for how they were read: only other files help.
 NOT_READ_AGAIN = frozenset({"symlink", "bad_vendor_name", "bad_manifest", "manifest_mismatch"})
-_NOT_ITEM_COLUMNS = ("line", "unread_price", "raw", "category_id", "who", "decided_at", "action", "verdict", "unseen")
 
 
 @dataclass(frozen=True)
@@ -129,35 +135,48 @@ def vendors(store: Store) -> list[str]:
 
 def judge(store: Store, vendor: str, *, duplicates: str) -> int:
     """Compares a vendor's collected rows with each other and with what is known; returns how many items they make."""
+    store.execute(_LIVE, [vendor])
     store.execute(_JUDGED, [vendor, duplicates == "quarantine"])
+    store.execute(_KEPT, [vendor])
     return store.one("SELECT count(*) FROM judged WHERE verdict IN ('new', 'changed', 'unchanged')")
 
 
-def last_full(store: Store, vendor: str) -> int | None:
-    """Items in the vendor's latest accepted full delivery; None when there was none."""
-    return store.one(
-        """SELECT count(s.item_id) FROM deliveries d LEFT JOIN sightings s
+def last_full(store: Store, vendor: str) -> tuple[int, int]:
+    """Items the vendor's latest accepted full delivery brought, and how many it kept for quarantined rows."""
+    found = store.query(
+        """SELECT count(s.item_id) FILTER (s.status <> 'kept'), count(s.item_id) FILTER (s.status = 'kept')
+           FROM deliveries d LEFT JOIN sightings s
            ON s.delivery_id = d.delivery_id AND s.status NOT IN ('duplicate', 'deleted')
            WHERE d.vendor = $1 AND d.status = 'accepted' AND d.kind = 'full'
              AND d.delivery_id NOT IN (SELECT delivery_id FROM delivery_orders WHERE word = 'undo')
            GROUP BY d.delivery_no ORDER BY d.delivery_no DESC LIMIT 1""",
         [vendor],
     )
+    return found.row(0) if found.height else (0, 0)
 
 
 def shrunk(store: Store, delivery: Delivery, items: int, allowed: float) -> tuple[str, str] | None:
-    """(code, sentence) when a full delivery is empty, or smaller than the last full one by `allowed` or more."""
+    """(code, sentence) when a full delivery is empty, or smaller than the last full one by `allowed` or more.
+
+    It is smaller when it brings fewer items, and when it names fewer, those it keeps for quarantined rows included: else
+    a file with many bad rows would be the measure of the next, and the items of those rows could vanish unnoticed.
+    """
     if delivery.kind != "full":
         return None
     stays = "What this vendor had before stays."
     if not items:
         return "empty", f"The file has no row that can be taken. {stays} Ask the vendor for a complete file."
-    before = last_full(store, delivery.vendor)
-    if not before or before - items < allowed * before:
+    brought, kept_then = last_full(store, delivery.vendor)
+    kept = store.one("SELECT count(*) FROM kept_back")
+    sizes = [(items, brought), (items + kept, brought + kept_then)]
+    found = next(((has, had) for has, had in sizes if had and had - has >= allowed * had), None)
+    if found is None:
         return None
+    has, had = found
+    bad = f" The rows of {kept:,} more are quarantined." if kept and has == items else ""
     return "shrunk", (
-        f"The file has {items:,} items, the last full delivery had {before:,}: {1 - items / before:.0%} fewer, and less "
-        f"than {allowed:.0%} are allowed (max_drop). {stays}"
+        f"The file has {has:,} items, the last full delivery had {had:,}: {1 - has / had:.0%} fewer, and less "
+        f"than {allowed:.0%} are allowed (max_drop).{bad} {stays}"
     )
 
 
@@ -226,76 +245,3 @@ def _what_to_run(status: str, reason: str, delivery_id: str) -> str:
     if status == "refused" and reason not in NOT_READ_AGAIN:
         return f"To have it read again then: catalog feeds retry {delivery_id} --by NAME"
     return ""
-
-
-def write(store: Store, delivery: Delivery, *, batch_rows: int) -> str:
-    """Appends a judged delivery: its row, new versions of items, sightings, rejects. Call it inside a transaction.
-
-    Returns the delivery's id. Raises CatalogError when a row read would end nowhere, or twice.
-    """
-    rows = rows_read(store, delivery.vendor)
-    delivery_id = record(store, delivery, "accepted", rows=rows)
-    number = store.one("SELECT delivery_no FROM deliveries WHERE delivery_id = ?", [delivery_id])
-    marks = {"delivery_id": pl.lit(delivery_id), "run_id": pl.lit(delivery.run_id)}
-    for part in _parts(store, _NEXT, delivery.vendor, batch_rows):
-        _append(store, part, number, marks)
-    for part in _parts(store, _NEXT_TURNED_AWAY, delivery.vendor, batch_rows):
-        store.append("rejects", part.with_columns(**marks))
-    _conserved(store, delivery_id, rows)
-    return delivery_id
-
-
-def _parts(store: Store, sql: str, vendor: str, batch_rows: int) -> Iterable[pl.DataFrame]:
-    last = -1
-    while (part := store.query(sql, [last, vendor, batch_rows])).height:
-        yield part
-        last = part["line"][-1]
-
-
-def _append(store: Store, part: pl.DataFrame, number: int, marks: dict[str, pl.Expr]) -> None:
-    fresh = _with_language(store, part.filter(pl.col("verdict").is_in(["new", "changed"]), "unseen"))
-    store.append("items", fresh.drop(_NOT_ITEM_COLUMNS).with_columns(**marks, created_at=pl.lit(now())))
-    seen = part.filter(pl.col("verdict") != "differing")
-    stays = pl.col("action").is_null()
-    hashes = (pl.when(stays).then(name).alias(name) for name in ("row_hash", "input_hash"))
-    sightings = seen.select("vendor", "line", "item_id", *hashes, status="verdict")
-    store.append(
-        "sightings", sightings.with_columns(delivery_id=marks["delivery_id"], delivery_no=pl.lit(number, pl.Int32))
-    )
-    refused = part.filter(pl.col("verdict") == "differing").select(
-        "vendor",
-        "line",
-        "item_id",
-        "raw",
-        rule=pl.lit("duplicate_id"),
-        detail=pl.lit("several rows have this id and say different things"),
-    )
-    store.append("rejects", refused.with_columns(**marks))
-
-
-def _with_language(store: Store, fresh: pl.DataFrame) -> pl.DataFrame:
-    """Known text keeps its language: a night that only changes prices detects nothing."""
-    known = pl.DataFrame(schema={"input_hash": pl.String, "language": pl.String})
-    if (fresh["verdict"] == "changed").any():
-        with store.frame("fresh", fresh.select("input_hash")):
-            known = store.query(
-                """SELECT input_hash, any_value(language) AS language FROM items
-                   WHERE input_hash IN (SELECT input_hash FROM fresh) AND language IS NOT NULL GROUP BY input_hash"""
-            )
-    fresh = fresh.join(known, on="input_hash", how="left", maintain_order="left")
-    unknown = pl.col("language").is_null()
-    todo = fresh.filter(unknown)
-    found = languages(todo["title"], todo["description"])
-    return pl.concat([fresh.filter(~unknown), todo.with_columns(found)]).sort("line")
-
-
-def _conserved(store: Store, delivery_id: str, rows: int) -> None:
-    kept = sum(
-        store.one(f"SELECT count(*) FROM {table} WHERE delivery_id = ?", [delivery_id])
-        for table in ("sightings", "rejects")
-    )
-    if kept != rows:
-        raise CatalogError(
-            f"invariant: {rows} rows were read and {kept} kept as sightings or rejects; nothing was written.",
-            remedy="This is a fault of the program: report it with the file.",
-        )

@@ -14,7 +14,7 @@ from catalog.values.availability import read_availability
 from catalog.values.gtin import gtins
 from catalog.values.image_references import references, usable
 from catalog.values.price_columns import with_prices
-from catalog.values.texts import flagged, with_texts
+from catalog.values.texts import flagged, plain_text, with_texts
 from schemas.items import IMAGE_STATUSES, RULE_NAMES, Item, Reject
 
 _TEXT = ("title", "description", "brand", "vendor_category", "attributes")
@@ -55,7 +55,7 @@ def canonicalize(batch: RawBatch, vendor: str, mapping: Mapping, pictures: Pictu
     rows = batch.rows
     if "vendor" not in rows.columns:
         rows = rows.with_columns(vendor=pl.lit(vendor))
-    early = batch.rejects.with_columns(vendor=pl.lit(vendor)).select(_reject_columns())
+    early = batch.rejects.with_columns(vendor=pl.lit(vendor), item_id=item_ids()).select(_reject_columns())
     items, failed = bisected(rows, lambda part: _canonical(part, mapping, pictures))
     return Canonical(
         pl.concat([found.items for found in items]) if items else empty_items(),
@@ -66,6 +66,11 @@ def canonicalize(batch: RawBatch, vendor: str, mapping: Mapping, pictures: Pictu
 def empty_items() -> pl.DataFrame:
     """No item, in the right shape."""
     return Item.create_empty().with_columns(pl.col("image_status").cast(pl.String))
+
+
+def item_ids() -> pl.Expr:
+    """Ids of raw rows as those of items are read: a refused row must name its item like any other."""
+    return plain_text("item_id").str.replace(_WRAPPED, "$1").replace("", None)
 
 
 def _reject_columns() -> list[pl.Expr]:
@@ -102,7 +107,8 @@ def bisected(
 
 def _unexpected(row: pl.DataFrame, error: Exception) -> pl.DataFrame:
     said = f"{type(error).__name__}: {error}"[:500]
-    return row.with_columns(rule=pl.lit("unexpected_error"), detail=pl.lit(said)).select(_reject_columns())
+    told = row.with_columns(item_id=item_ids(), rule=pl.lit("unexpected_error"), detail=pl.lit(said))
+    return told.select(_reject_columns())
 
 
 def _canonical(rows: pl.DataFrame, mapping: Mapping, pictures: Pictures) -> Canonical:

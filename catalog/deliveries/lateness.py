@@ -43,5 +43,10 @@ def _line(row: dict) -> str:
         if last
         else "it never delivered a file that was accepted"
     )
-    came = f", its youngest was {row['last_status']}" if row["last_status"] in ("held", "refused", "undone") else ""
-    return f"{row['vendor']} is late: due by {row['due_at']:%Y-%m-%d %H:%M}, {before}{came}."
+    came = row["last_status"] in ("held", "refused", "undone")
+    todo = (
+        f"Its youngest was {row['last_status']}: catalog feeds list --vendor {row['vendor']}"
+        if came
+        else f"Ask for its file, or correct expected_every in vendors/{row['vendor']}.toml."
+    )
+    return f"{row['vendor']} is late: due by {row['due_at']:%Y-%m-%d %H:%M}, {before}. {todo}"

@@ -106,6 +106,11 @@ def revise(store: Store, run_id: str, files: PictureFiles, *, batch_rows: int) -
     return done
 
 
+def revised_in(store: Store, run_id: str) -> int:
+    """Items that a run gave another version: one that went from picture to picture counts once."""
+    return store.one("SELECT count(DISTINCT (vendor, item_id)) FROM revisions WHERE run_id = ?", [run_id])
+
+
 def _versions(part: pl.DataFrame, files: PictureFiles) -> pl.DataFrame:
     """The rows of `_NEXT` as the versions that take their place."""
     paths = [str(files.path(content)) if content else None for content in part["hash_now"]]

@@ -1,9 +1,9 @@
 """A copy of every file that is read, under a name of our own, and where the originals go afterwards."""
 
 import hashlib
-import os
 from pathlib import Path
 
+from catalog import durable
 from catalog.deliveries.inbox import Part, Pending, stamp_of
 from catalog.failpoints import reached
 from catalog.reading.mapping import PACKED, feed_suffix
@@ -33,7 +33,7 @@ def _staged(workspace: Workspace, part: Part) -> Path | None:
         return None
     reached("ingest.staged")
     unfinished.rename(target)
-    _sync_folder(target.parent)
+    durable.sync(target.parent)
     return target
 
 
@@ -43,8 +43,7 @@ def _copy(path: Path, target: Path) -> str:
         while chunk := source.read(_CHUNK):
             digest.update(chunk)
             copy.write(chunk)
-        copy.flush()
-        os.fsync(copy.fileno())
+    durable.sync(target)
     return digest.hexdigest()
 
 
@@ -82,11 +81,3 @@ def _put_away(part: Part) -> None:
     target.parent.mkdir(exist_ok=True)
     reached("ingest.put_away")
     part.path.replace(target)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -20,7 +20,7 @@ _ISSUES = """WITH seen AS (
     FROM sightings s
     LEFT JOIN revised r ON r.vendor = s.vendor AND r.item_id = s.item_id AND r.sighted_hash = s.row_hash
     JOIN items i ON i.vendor = s.vendor AND i.item_id = s.item_id AND i.row_hash = coalesce(r.row_hash, s.row_hash)
-    WHERE s.delivery_id = $1 AND s.status <> 'duplicate'
+    WHERE s.delivery_id = $1 AND s.status NOT IN ('duplicate', 'kept')
 ),
 flagged AS (SELECT line, item_id, unnest(flags) AS flag, title FROM seen)
 SELECT line, item_id, rule AS code, coalesce(detail, raw) AS example FROM rejects WHERE delivery_id = $1

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog import durable
 from catalog.certification.calibration import Temperatures
 from catalog.errors import BundleRefused
 from catalog.inference.novelty import Novelty
@@ -65,12 +65,12 @@ def finalize(folder: Path, models: Path, facts: dict[str, Any], card: str) -> st
     model_id = hashlib.sha256(json.dumps([FORMAT, files]).encode()).hexdigest()[:12]
     manifest = {"format": FORMAT, "model_id": model_id, "files": files, "facts": facts}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, default=str) + "\n")
-    for file in folder.iterdir():
-        with file.open("rb") as handle:
-            os.fsync(handle.fileno())
+    for path in (*folder.iterdir(), folder):
+        durable.sync(path)
     models.mkdir(parents=True, exist_ok=True)
     if not (models / model_id).exists():
         folder.rename(models / model_id)
+        durable.sync(models)
     return model_id
 
 

@@ -1,6 +1,5 @@
 """Embeddings kept by tower and content, so that nothing is encoded twice."""
 
-import os
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
+from catalog import durable
 from catalog.failpoints import reached
 
 
@@ -66,7 +66,6 @@ class ParquetEmbeddings:
         name = uuid.uuid4().hex
         new = place / f".{name}"
         pl.DataFrame({"key": list(keys), "vector": np.ascontiguousarray(vectors, dtype=np.float32)}).write_parquet(new)
-        with new.open("rb") as file:
-            os.fsync(file.fileno())
+        durable.sync(new)
         reached("classify.embeddings")
         new.rename(place / f"{name}.parquet")

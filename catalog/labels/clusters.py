@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from catalog.errors import CatalogError
+from catalog.values.gtin import gtins
 
 # A key shared by more different titles than this says nothing about the product: a placeholder picture, a GTIN typed
 # into every row, a column that is no variant parent. Left in, it would glue a whole feed into one product.
@@ -46,21 +47,11 @@ def title_key(title: str = "title") -> pl.Expr:
     return pl.when(key.str.len_chars() > 0).then(key)
 
 
-def gtin_key(gtin: str = "gtin") -> pl.Expr:
-    """A valid GTIN in 14 digits; null when the length or the check digit is wrong or all digits are equal.
-
-    Numbers of the ranges that shops give out themselves (GS1 prefixes 02, 04 and 20-29) mean something in one shop
-    only and carry the vendor's name.
-    """
-    digits = pl.col(gtin).str.strip_chars()
-    full = digits.str.zfill(14)
-    total = pl.sum_horizontal(
-        full.str.slice(place, 1).cast(pl.Int32, strict=False) * (3 if place % 2 == 0 else 1) for place in range(14)
-    )
-    shaped = digits.str.contains(r"^\d+$") & digits.str.len_chars().is_in([8, 12, 13, 14])
-    real = shaped & (total % 10 == 0) & ~digits.str.contains(r"^(0+|9+|1+)$")
-    local = full.str.contains(r"^0(2|02|04)")
-    return pl.when(real & local).then(pl.concat_str("vendor", full, separator="\x1f")).when(real).then(full)
+def gtin_key(delivered: pl.Series) -> pl.Series:
+    """What names a product everywhere, in 14 digits, as `catalog.values.gtin` reads each cell; null for the others."""
+    found = gtins(delivered)
+    full = found["gtin"].str.zfill(14)
+    return delivered.replace_strict(found["gtin_text"], full, default=None, return_dtype=pl.String)
 
 
 def look_alike_clusters(frame: pl.DataFrame) -> pl.Series:
@@ -73,7 +64,7 @@ def look_alike_clusters(frame: pl.DataFrame) -> pl.Series:
     keys = frame.select(
         own=item_key(),
         title=title_key(),
-        gtin=gtin_key(),
+        gtin=gtin_key(frame["gtin"]),
         product=pl.concat_str("vendor", "product_id", separator="\x1f"),
         image=pl.col("image_hash"),
     ).with_columns(pl.when(pl.col(column).str.len_chars() > 0).then(column) for column in ("product", "image"))

@@ -2,12 +2,15 @@
 
 import hashlib
 import os
-import tempfile
+import time
+import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
 
+from catalog import durable
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
 from catalog.jobs import now
@@ -39,6 +42,26 @@ WHERE p.url_key IS NULL OR $now >= p.fetched_at + to_hours(CASE
     ELSE least($retry * CAST(2 ** least(p.failures - 1, 10) AS BIGINT), $longest)
 END)"""
 _NEXT = """SELECT place, url, etag, last_modified, sha256 FROM due_pictures WHERE place > ? ORDER BY place LIMIT ?"""
+# Contents that must stay: of live items, of what anybody decided about, and behind the URLs of live items, which a later
+# row may name again. A content that stands for no picture is one of the last.
+_NEEDED = """CREATE OR REPLACE TEMP TABLE needed_pictures AS
+WITH live AS (
+    SELECT i.image_hash, i.image_url, i.images FROM live_items l JOIN items i USING (vendor, item_id, row_hash)
+),
+urls AS (
+    SELECT image_url AS url FROM live WHERE image_url IS NOT NULL
+    UNION SELECT CASE WHEN starts_with(url, '//') THEN 'https:' || url ELSE url END
+    FROM (SELECT unnest(images) AS url FROM live WHERE len(images) > 1)
+)
+SELECT image_hash AS sha256 FROM live WHERE image_hash IS NOT NULL
+UNION
+SELECT image_hash FROM items SEMI JOIN decisions USING (vendor, item_id) WHERE image_hash IS NOT NULL
+UNION
+SELECT p.sha256 FROM pictures_current p WHERE p.sha256 IS NOT NULL AND p.url_key IN (SELECT sha256(url) FROM urls)"""
+_UNNEEDED = "SELECT sha256 FROM kept_files ANTI JOIN needed_pictures USING (sha256)"
+_DAY = 86_400.0  # seconds
+_MARKED_EVERY = 7 * _DAY
+
 # Facts are narrowed to the URLs asked about before they are summed up: there may be millions of others.
 _KNOWN = """
     WITH asked AS (SELECT url, sha256(url) AS url_key FROM asked_urls)
@@ -59,6 +82,11 @@ class PictureFiles:
         for left in self._unfinished.glob("*"):
             left.unlink(missing_ok=True)
 
+    def kept(self) -> Iterator[dict[str, Path]]:
+        """All pictures, by content, in pieces."""
+        for part in sorted(self.folder.glob("[0-9a-f][0-9a-f]")):
+            yield {path.name: path for path in part.iterdir()}
+
     def path(self, sha256: str) -> Path:
         """Where a content stands, or would."""
         return self.folder / sha256[:2] / sha256
@@ -71,7 +99,7 @@ class PictureFiles:
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 self._unfinished.mkdir(exist_ok=True)
-                _write(target, content, self._unfinished)
+                _write(target, content, self._unfinished / uuid.uuid4().hex)
             except OSError as error:
                 raise CatalogError(
                     f"{self.folder} could not be written: {error.strerror or type(error).__name__}.",
@@ -82,16 +110,14 @@ class PictureFiles:
 
 
 def _write(target: Path, content: bytes, unfinished: Path) -> None:
-    with tempfile.NamedTemporaryFile(dir=unfinished, delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            reached("pictures.rename")
-            Path(file.name).replace(target)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    try:
+        unfinished.write_bytes(content)
+        durable.sync(unfinished)
+        reached("pictures.rename")
+        unfinished.replace(target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def find_due(store: Store, limits: Images) -> int:
@@ -153,6 +179,36 @@ def known(store: Store, urls: list[str]) -> dict[str, tuple[str | None, str | No
         url: (sha256, None) if sha256 and failures < PATIENCE else (None, reason)
         for url, sha256, failures, reason in found.iter_rows()
     }
+
+
+def remove_unused(store: Store, files: PictureFiles, days: int) -> int:
+    """Removes pictures that nothing has needed for `days` days or longer; returns how many.
+
+    How long is told by the file's time: one that is needed is given a new time when its own is a week old. A run killed
+    on the way leaves some for the next. Call it when items have the pictures they will have tonight.
+    """
+    store.execute(_NEEDED)
+    removed, today = 0, time.time()
+    for kept in files.kept():
+        names = pl.DataFrame({"sha256": list(kept)}, schema={"sha256": pl.String})
+        with store.frame("kept_files", names):
+            unneeded = set(store.query(_UNNEEDED)["sha256"])
+        for sha256, path in kept.items():
+            with suppress(OSError):  # what cannot be removed tonight must not stop the night
+                removed += _tidied(path, today, needed=sha256 not in unneeded, days=days)
+    return removed
+
+
+def _tidied(path: Path, today: float, *, needed: bool, days: int) -> bool:
+    """True when the picture was removed."""
+    age = today - path.stat().st_mtime
+    if needed and age > _MARKED_EVERY:
+        os.utime(path)
+    if needed or age <= days * _DAY + _MARKED_EVERY:
+        return False
+    reached("pictures.remove")
+    path.unlink()
+    return True
 
 
 def placeholders(store: Store, vendor: str) -> frozenset[str]:

@@ -1,12 +1,12 @@
 """The published file: built beside the old one, checked, and put in its place by one rename."""
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from catalog import durable
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
 from catalog.jobs import Counts, program_version
@@ -85,7 +85,7 @@ def publish(store: Store, target: Path, edition: Edition, *, fence: Callable[[],
         # a full disk must get its space back now, not at the next publish
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
+    durable.sync(target.parent)
     return Published(sha256, counts)
 
 
@@ -146,14 +146,6 @@ def _check(store: Store) -> None:
 
 def _synced(path: Path) -> str:
     """The file's sha256, once its bytes are on the disk."""
+    durable.sync(path)
     with path.open("rb") as file:
-        os.fsync(file.fileno())
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -28,7 +28,7 @@ _WORDS = {
     "review": "waiting for a person, in no category",
     "decided": "decided by a person or an imported label",
     "duplicate": "repeating another row of their delivery",
-    "quarantine": "left out because they break a rule",
+    "quarantine": "left out because they break a rule; an item known before stays as it was",
 }
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from catalog.publishing.publication import OUTCOMES, SETTLED
 from catalog.store import Store
 
-APART = ("withdrawn", "refused", "held", "repeated", "undone", "gone")
+APART = ("withdrawn", "refused", "held", "repeated", "undone", "gone", "kept")
 TOTAL = "total"
 _WIDTH = 160
 
@@ -17,7 +17,7 @@ _WIDTH = 160
 def counts(store: Store, run_id: str) -> pl.DataFrame:
     """One row per vendor of the run and a last row `total`.
 
-    Columns vendor, rows_in, one per outcome, withdrawn, refused, held, repeated, undone (rows), gone (items),
+    Columns vendor, rows_in, one per outcome, withdrawn, refused, held, repeated, undone (rows), gone, kept (items),
     files_refused, files_held (files), balanced (rows_in equals the sum of the outcomes and withdrawn). Empty when the run took no delivery.
     """
     numbers = ("rows_in", *OUTCOMES, *APART, "files_refused", "files_held")

@@ -17,6 +17,8 @@ _WEIGHTS = (3, 1) * 6 + (3,)
 # Numbers shops give out for themselves, and coupons: the same number means another thing in the next shop
 # (GS1 General Specifications, 1.4).
 _INTERNAL = ("02", "04", "2", "980", "981", "982", "983", "984", "99")
+_INTERNAL_8 = ("0", "2")
+_AS_8 = "000000"  # how the 14 digits of a GTIN-8 begin, and of nothing else
 
 
 class Gtin(NamedTuple):
@@ -52,8 +54,10 @@ def _sound(texts: pl.Series) -> pl.Series:
         rest, digit = np.divmod(rest, 10)
         total += weight * digit
     body = number % 10**13
-    internal = [body // 10 ** (13 - len(prefix)) == int(prefix) for prefix in _INTERNAL]
-    return pl.Series((total > 0) & (total % 10 == 0) & ~np.any(internal, axis=0))
+    internal = np.any([body // 10 ** (13 - len(prefix)) == int(prefix) for prefix in _INTERNAL], axis=0)
+    short = number < 10**8  # a GTIN-8 with zeros before it
+    internal = np.where(short, np.isin(number // 10**7, [int(prefix) for prefix in _INTERNAL_8]), internal)
+    return pl.Series((total > 0) & (total % 10 == 0) & ~internal)
 
 
 def read_gtin(text: str) -> Gtin:
@@ -118,5 +122,6 @@ def with_check_digit(body: str) -> str:
 
 def _judged(digits: str, flag: str | None) -> Gtin:
     """A GTIN with a right check digit, unless its prefix makes it a number of one shop."""
-    internal = digits[0] in "02" if len(digits) == 8 else digits.zfill(14)[1:].startswith(_INTERNAL)
+    full = digits.zfill(14)
+    internal = full[6:].startswith(_INTERNAL_8) if full.startswith(_AS_8) else full[1:].startswith(_INTERNAL)
     return Gtin(None, "internal_gtin") if internal else Gtin(digits, flag)

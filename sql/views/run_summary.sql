@@ -14,6 +14,7 @@
 -- repeated: rows of files identical to the vendor's latest; in no other column
 -- undone: rows of accepted files that a person took back; in no other column
 -- gone: items withdrawn: a full delivery came without them, or one deleted them
+-- kept: items whose row of a full delivery is in quarantine; they stay as they were
 -- files: accepted files
 CREATE OR REPLACE VIEW run_summary AS
 SELECT * FROM run_counts;

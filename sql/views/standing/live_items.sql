@@ -1,9 +1,9 @@
 -- One row per live item: the version seen last. An item is live until a full delivery of its vendor comes without it, or
--- a delivery deletes it.
+-- a delivery deletes it. A full one whose row of it is quarantined keeps it as it was.
 -- row_hash: names the version, with vendor and item_id, in items; another than was sighted when its picture came later
 -- sighted_hash: the row_hash its row was read with
 -- product_id: shared by items that are one product (same GTIN or variant parent)
--- status: how the row stood to what was known: new, changed, unchanged or duplicate
+-- status: how the row stood to what was known: new, changed, unchanged, duplicate, or kept (its row was quarantined)
 -- delivered: false when only label files have named it since the last full delivery
 CREATE OR REPLACE VIEW live_items AS
 WITH accepted AS (

@@ -9,6 +9,7 @@ seen AS (
         CASE
             WHEN s.status = 'duplicate' THEN 'duplicate'
             WHEN s.status = 'deleted' THEN 'withdrawn'
+            WHEN s.status = 'kept' THEN 'kept'  -- no row: the one that was read is in quarantine
             -- a row of a label file is decided by that label, whatever stood before
             WHEN a.kind = 'labels' AND o.run_id IS DISTINCT FROM a.run_id THEN 'decided'
             ELSE o.outcome
@@ -39,7 +40,8 @@ rows_settled AS (
         count(*) FILTER (outcome = 'review') AS review,
         count(*) FILTER (outcome = 'decided') AS decided,
         count(*) FILTER (outcome = 'duplicate') AS duplicate,
-        count(*) FILTER (outcome = 'withdrawn') AS withdrawn
+        count(*) FILTER (outcome = 'withdrawn') AS withdrawn,
+        count(*) FILTER (outcome = 'kept') AS kept
     FROM outcomes GROUP BY run_id, vendor
 ),
 refused_rows AS (
@@ -63,7 +65,7 @@ SELECT
     f.run_id, f.vendor, f.rows_in, coalesce(s.placed, 0) AS placed, coalesce(s.placed_at_parent, 0) AS placed_at_parent,
     coalesce(s.review, 0) AS review, coalesce(s.decided, 0) AS decided, coalesce(s.duplicate, 0) AS duplicate,
     coalesce(q.quarantine, 0) AS quarantine, coalesce(s.withdrawn, 0) AS withdrawn, f.refused, f.held, f.repeated,
-    f.undone, coalesce(w.gone, 0) AS gone,
+    f.undone, coalesce(w.gone, 0) AS gone, coalesce(s.kept, 0) AS kept,
     f.files, f.files_refused, f.files_held, f.files_repeated
 FROM files f
 LEFT JOIN rows_settled s USING (run_id, vendor)
