@@ -6,6 +6,8 @@ import polars as pl
 import pytest
 
 from catalog.errors import CatalogError, FeedRefused
+from catalog.proposals.proposal import propose
+from catalog.reading import products
 from catalog.reading.feeds import read_rows
 from catalog.reading.mapping import Mapping, load_mapping
 from catalog.reading.presets import preset, preset_names
@@ -116,6 +118,66 @@ def test_woocommerce_variations_share_the_product_of_their_parent(tmp_path: Path
     assert small["attributes.Size"] == "S"
 
 
+def test_a_parent_given_by_its_number_is_found_wherever_it_stands(tmp_path: Path) -> None:
+    content = """ID,Type,SKU,Name,Parent
+21,variation,CAP-S,Cap - S,id:20
+22,variation,,Cap - M,id:20
+20,variable,CAP,Cap,
+30,variable,,Belt,
+31,variation,,Belt - L, id:30
+41,variation,X,Lost,id:40
+42,variation,Y,Lost too,id:40
+50,simple,Z,Zip,
+"""
+    found = {row["item_id"]: row.get("product_id") for row in rows(tmp_path, content, preset="woocommerce")}
+    assert {found[name] for name in ("CAP-S", "22", "CAP")} == {"CAP"}
+    assert {found[name] for name in ("30", "31")} == {"30"}
+    assert {found[name] for name in ("X", "Y")} == {"id:40"}  # their parent is not in the file
+    kept = rows(tmp_path, content, preset="woocommerce", variants=False)
+    assert kept[0]["product_id"] == "id:20"
+
+
+# The names an export has in each language: id, sku, name, description, sale price, regular price, categories, images,
+# parent, the two of an attribute.
+LOCALISED = {
+    "de": "ID|Artikelnummer|Name|Beschreibung|Angebotspreis|Regulärer Preis|Kategorien|Bilder|Übergeordnetes Produkt|"
+    "Attribut 1 Name|Attribut 1 Wert(e)|Typ|Veröffentlicht|Sichtbarkeit im Katalog|GTIN, UPC, EAN oder ISBN",
+    "fr": "ID|UGS|Nom|Description|Tarif promo|Tarif régulier|Catégories|Images|Parent|"
+    "Nom de l\u2019attribut 1|Valeur(s) de l\u2019attribut 1 |Type|Publié|Visibilité dans le catalogue|GTIN, UPC, EAN ou ISBN",
+    "es": "ID|SKU|Nombre|Descripción|Precio rebajado|Precio normal|Categorías|Imágenes|Superior|"
+    "Nombre del atributo 1|Valor(es) del atributo 1|Tipo|Publicado|Visibilidad en el catálogo|GTIN, UPC, EAN o ISBN",
+    "it": "ID|COD|Nome|Descrizione|Prezzo in offerta|Prezzo di listino|Categorie|Immagine|Genitore|"
+    "Attributo 1 nome|Attributo 1 valuta(e)|Tipo|Pubblicato|Visibilità nel catalogo|GTIN, UPC, EAN o ISBN",
+    "nl": "ID|SKU|Naam|Beschrijving|Actieprijs|Reguliere prijs|Categorieën|Afbeeldingen|Hoofd|"
+    "Attribuut 1 naam|Attribuut 1 waarde(n)|Type|Gepubliceerd|Zichtbaarheid in catalogus|GTIN, UPC, EAN of ISBN",
+    "nl before 2024": "ID|Artikelnummer|Naam|Beschrijving|Actieprijs|Reguliere prijs|Categorieën|Afbeeldingen|Hoofd|"
+    "Naam eigenschap 1|Waarde eigenschap 1|Type|Gepubliceerd|Zichtbaarheid in catalogus|GTIN, UPC, EAN of ISBN",
+    "pl": "ID|SKU|Nazwa|Opis|Cena promocyjna|Cena|Kategorie|Obrazki|Element nadrzędny|"
+    "Nazwa atrybutu 1|Wartości atrybutu 1|Typ|Opublikowano|Widoczność w katalogu|GTIN, UPC, EAN lub ISBN",
+}
+LOCAL_ROWS = [
+    '1,TEE,T-shirt,Soft,,,A > B,"https://x/a.jpg, https://x/b.jpg",,Farbe,"Rot, Blau",variable,1,visible,4006381333931',
+    "2,TEE-R,T-shirt red,,8,10,,,TEE,Farbe,Rot,variation,1,visible,",
+    "3,TEE-B,T-shirt blue,,,10,,,id:1,Farbe,Blau,variation,1,visible,",
+    "4,,Mug,,,5,Kitchen,,,,,simple,1,visible,",
+]
+
+
+@pytest.mark.parametrize("language", LOCALISED)
+def test_woocommerce_in_the_language_of_the_shop(tmp_path: Path, language: str) -> None:
+    header = ",".join(f'"{name}"' for name in LOCALISED[language].split("|"))
+    content = "\n".join([header, *LOCAL_ROWS, ""])
+    tee, red, blue, mug = rows(tmp_path, content, preset="woocommerce")
+    assert [row["item_id"] for row in (tee, red, blue, mug)] == ["TEE", "TEE-R", "TEE-B", "4"]
+    assert [row["product_id"] for row in (tee, red, blue, mug)] == ["TEE", "TEE", "TEE", "4"]
+    assert (tee["title"], tee["description"], tee["vendor_category"]) == ("T-shirt", "Soft", "A > B")
+    assert (tee["images"], tee["gtin"]) == (["https://x/a.jpg", "https://x/b.jpg"], "4006381333931")
+    assert (red["price"], blue["price"]) == ("8", "10")
+    assert (tee["attributes.Farbe"], red["attributes.Farbe"]) == ("Rot, Blau", "Rot")
+    found = propose(tmp_path / "feed", "shop")
+    assert (found.values["preset"], found.unknown) == ("woocommerce", [])
+
+
 MAGENTO = """sku,store_view_code,product_type,categories,name,price,base_image,additional_images,additional_attributes
 A,,simple,Default/Gear,Strap,14,/a.jpg,"/b.jpg,/c.jpg","color=Red,size=6 ft, long,has=a=b"
 A,de,simple,,Band,,,,
@@ -135,6 +197,57 @@ def test_magento_store_views_fold_into_their_sku(tmp_path: Path) -> None:
     assert found[0]["images"] == ["/a.jpg", "/b.jpg", "/c.jpg"]
     attributes = {name: value for name, value in found[0].items() if name.startswith("attributes.")}
     assert attributes == {"attributes.color": "Red", "attributes.size": "6 ft, long", "attributes.has": "a=b"}
+
+
+def test_magento_simple_products_belong_to_the_configurable_one_that_names_them(tmp_path: Path) -> None:
+    content = """sku,store_view_code,product_type,name,additional_attributes,configurable_variations
+TEE-S,,simple,Tee S,size=S,
+TEE-M,,simple,Tee M,"size=M,fabric=Cotton, soft",
+TEE,,configurable,Tee,has_options=1,"sku=TEE-S,size=S|sku=TEE-M,size=M"
+TEE,de,,Hemd,,
+MUG,,simple,Mug,,
+TEE2,,configurable,Tee again,,"sku=TEE-M,size=M|sku=TEE-L,size=L"
+"""
+    found = rows(tmp_path, content, preset="magento2")
+    assert [(row["item_id"], row.get("product_id")) for row in found] == [
+        ("TEE-S", "TEE"),
+        ("TEE-M", "TEE"),  # named twice: the first one that names it counts
+        ("TEE", "TEE"),
+        ("TEE", "TEE"),
+        ("MUG", None),
+        ("TEE2", "TEE2"),
+    ]
+    said = {name: value for name, value in found[2].items() if name.startswith("attributes.")}
+    assert said == {"attributes.has_options": "1", "attributes.size": "S, M"}
+    assert found[1]["attributes.fabric"] == "Cotton, soft"
+
+
+def test_variants_of_a_night_share_a_product(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.mapping('preset = "magento2"')
+    shop.deliver('sku,name,configurable_variations\nA-1,Tee 1,\nA,Tee,"sku=A-1,size=S"\nB,Mug,\n')
+    assert shop.night() == {"accepted": 1}
+    assert shop.rows("SELECT item_id, product_id FROM items ORDER BY item_id") == [
+        ("A", "acme:A"),
+        ("A-1", "acme:A"),
+        ("B", None),
+    ]
+    shop.store.close()
+
+
+def test_too_many_variants_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "MAX_VARIANTS", 1)
+    content = 'sku,name,configurable_variations\nA,Tee,"sku=A-1|sku=A-2"\n'
+    with pytest.raises(FeedRefused, match="variants") as caught:
+        rows(tmp_path, content, preset="magento2")
+    assert caught.value.reason == "too_many_variants"
+
+
+def test_a_form_without_the_later_keys_keeps_its_name() -> None:
+    packed = {"item_id": "id", "title": "name", "attributes": [{"packed": "more"}]}
+    mapping = Mapping.model_validate({"format": "csv", "columns": packed})
+    assert mapping.columns["attributes"][0].model_dump().keys() == {"packed", "between", "equals", "required"}
+    assert "variants" not in mapping.shape
 
 
 GOOGLE_RSS = """<rss xmlns:g="http://base.google.com/ns/1.0"><channel><title>Shop</title><item>

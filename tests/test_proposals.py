@@ -72,6 +72,54 @@ def test_a_shop_in_any_language_and_dialect(language, encoding, delimiter, above
 
 
 ROWS = products("en", 40)
+# Headers as ERP systems and shops of further languages write them: what stands there, and which of it is id and title.
+STYLES = [
+    ("ARTNR;BEZ1;BEZ2;EANCD;WGR;VKPR", "ARTNR", "BEZ1"),
+    ("MATNR;MAKTX;MATKL;EAN11;MEINS;NTGEW", "MATNR", "MAKTX"),
+    ("ITEMNO;DESC1;DESC2;UPCCD;UOM;LISTPR", "ITEMNO", "DESC1"),
+    ("ART_NO;ART_BEZ;LIEF_ART_NO;HERST;ME;VK_BRUTTO", "ART_NO", "ART_BEZ"),
+    ("CODART;DESART;CODFAM;CODBAR;UM;PVP1", "CODART", "DESART"),
+    ("Indeks katalogowy;Nazwa towaru;Grupa;Kod EAN;J.m.;Cena netto", "Indeks katalogowy", "Nazwa towaru"),
+    ("Artikelnr.;Omschrijving;Merk;EAN-code;Eenheid;Verkoopprijs", "Artikelnr.", "Omschrijving"),
+    ("Katalogové č.;Název zboží;Výrobce;Čárový kód;MJ;Cena bez DPH", "Katalogové č.", "Název zboží"),
+    ("Code art.;Libellé article;Réf. fournisseur;Gencod;Cond.;Prix public", "Code art.", "Libellé article"),
+    ("Art.nr;Produktnamn;Varumärke;Streckkod;Enhet;Cirkapris", "Art.nr", "Produktnamn"),
+    ("商品管理番号;商品名;ジャンル;JANコード;単位;販売価格", "商品管理番号", "商品名"),
+    ("Кат. №;Наименование;Марка;Баркод;Мярка;Ед. цена", "Кат. №", "Наименование"),
+]
+
+
+@pytest.mark.parametrize(("header", "item_id", "title"), STYLES, ids=lambda value: value if ";" not in value else "")
+@pytest.mark.parametrize("counted", [False, True], ids=["", "after a column that counts the rows"])
+def test_cryptic_and_further_headers(header: str, item_id: str, title: str, counted: bool, tmp_path: Path) -> None:
+    rows = [[r["item_id"], r["title"], f"G{n % 4}", r["gtin"], "ST", r["price"]] for n, r in enumerate(ROWS)]
+    names = header.split(";")
+    if counted:
+        names, rows = ["No.", *names], [[str(n), *row] for n, row in enumerate(rows, start=1)]
+    found = propose(wrote(tmp_path, "list.csv", table(names, rows, delimiter=";")), "shop")
+    assert (columns(found)["item_id"], columns(found)["title"]) == ([item_id], [title])
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        lambda n, r: [f"A-{n + 100}", r["title"], r["brand"], r["vendor_category"]],
+        lambda n, r: [r["title"], "Chairs", "red" if n % 2 else "blue"],
+        lambda n, r: [f"XK-{n * 97}", r["title"], r["description"], "kg"],
+    ],
+)
+def test_a_table_of_words_without_a_header_is_refused(cells, tmp_path: Path) -> None:
+    first, *rest = [cells(n, row) for n, row in enumerate(ROWS)]
+    with pytest.raises(FeedRefused, match="no line that names"):
+        propose(wrote(tmp_path, "bare.csv", table(first, rest, delimiter=";")), "shop")
+
+
+def test_a_header_repeated_among_the_rows_is_one_all_the_same(tmp_path: Path) -> None:
+    header, rows = ["sku", "name", "kind"], [[r["item_id"], r["title"], r["brand"]] for r in ROWS]
+    found = propose(wrote(tmp_path, "pages.csv", table(header, [*rows[:20], header, *rows[20:]])), "shop")
+    assert (columns(found)["item_id"], columns(found)["title"]) == (["sku"], ["name"])
+
+
 NESTED = {
     "shop": "Acme",
     "result": {
@@ -109,6 +157,15 @@ OFFERS = "".join(
         ("nested.json", json.dumps(NESTED, indent=1), "id", "title"),
         ("array.json", json.dumps([{"sku": r["item_id"], "name": r["title"]} for r in ROWS]), "sku", "name"),
         ("lines.json", LINES, "productId", "name.en"),
+        # In one line, the array two levels down: no file of one object a line.
+        (
+            "deep.json",
+            json.dumps(
+                {"meta": {"n": 1}, "data": {"items": [{"no": r["item_id"], "names": {"en": r["title"]}} for r in ROWS]}}
+            ),
+            "no",
+            "names.en",
+        ),
         ("articles.xml", XML.format(encoding="utf-8", rows=ARTICLES), "sku", "texts/name"),
         ("offers.xml", f"<offers>{OFFERS}</offers>", "@id", "name"),
         (

@@ -18,6 +18,12 @@ RULES = {
         "The row has no item number.", "Fill the item number in every row; it stays the same in every file.", "AB-10427"
     ),
     "bad_item_id": Remedy("The item number is longer than 200 characters.", "Send the short number (SKU).", "AB-10427"),
+    "digits_lost": Remedy(
+        "The item number, or that of its product, stands in the spreadsheet as a number of more than 15 digits: a "
+        "spreadsheet keeps 15 and makes zeros or other digits of the rest.",
+        "Format the column as text, then enter the numbers anew: those that stand there have lost their digits.",
+        "123456789012345678",
+    ),
     "duplicate_id": Remedy(
         "Several rows have the same item number and say different things; none of them was taken.",
         "Send each item once. Variants (size, colour) each need a number of their own.",

@@ -13,6 +13,7 @@ QUOTES = ('"', "'", "")
 MAX_TITLE_ROWS = 30
 _SHOWN = 3_000  # rows a dialect is judged by
 _MAX_CELL = 1024 * 1024
+_FEW_ROWS = 5  # rows below which a value that comes again proves nothing
 _NEVER = set(" \"'\\._-()[]{}<>%*+=?!@&€$£\n\r")
 
 
@@ -193,13 +194,30 @@ def _names(row: Line) -> float:
 
 
 def _unlike_data(row: Line, below: list[Line]) -> bool:
-    """False when the row holds what the columns below it hold: numbers above numbers, addresses above addresses."""
+    """False when the row holds what the columns below it hold: numbers above numbers, addresses above addresses, or in
+    two columns a code of the same build, or a value that comes again. A header repeated further down is no sign."""
     if _names(row) < 0.7:
         return False
+    signs = 0
+    others = [one for one in below[:500] if one.cells != row.cells]
     for place, cell in enumerate(row.cells):
-        values = Values("", [one.cells[place] if place < len(one.cells) else None for one in below[:500]])
+        values = Values("", [one.cells[place] if place < len(one.cells) else None for one in others])
         own = Values("", [cell])
         alike = values.numbers > 0.9 or values.urls > 0.9 or values.dates > 0.9
         if alike and (own.numbers or own.urls or own.dates):
             return False
-    return True
+        signs += bool(own.filled) and _one_of(own.filled[0], values)
+    return signs < 2
+
+
+def _one_of(cell: str, values: Values) -> bool:
+    """Whether a cell is built like nearly all values of a column, digits included, or is itself one of them."""
+    if len(values.filled) < _FEW_ROWS:
+        return False
+    built = _build(cell)
+    alike = any(c.isdigit() for c in cell) and values.share(lambda other: _build(other) == built) > 0.9
+    return alike or values.counts[cell] > 0
+
+
+def _build(cell: str) -> str:
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", cell))

@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from catalog.errors import FeedRefused
 from catalog.proposals.encodings import Encoding, find_encoding
@@ -222,8 +222,16 @@ def _is_object(line: str) -> bool:
 
 
 def _holds_records(line: str) -> bool:
-    found = json.loads(line)
-    return any(isinstance(value, list) and value and isinstance(value[0], dict) for value in found.values())
+    return _has_array(json.loads(line))
+
+
+def _has_array(found: dict[str, Any]) -> bool:
+    """Whether an array of objects stands in an object, or in an object inside it."""
+    return any(
+        bool(value and isinstance(value[0], dict)) if isinstance(value, list) else _has_array(value)
+        for value in found.values()
+        if isinstance(value, list | dict)
+    )
 
 
 def _shown(text: str) -> str:

@@ -22,6 +22,8 @@ class Record(NamedTuple):
 
     line: 1-based; the physical line or spreadsheet row, in Parquet, JSON arrays and XML the number of the record.
     folded: the row's content is part of a product whose other rows say the rest.
+    shortened: places of numbers whose last digits a spreadsheet did not keep.
+    product: the id of the product that the row is a variant of, where another row says so.
     """
 
     line: int
@@ -31,6 +33,8 @@ class Record(NamedTuple):
     detail: str | None = None
     nul: bool = False
     folded: bool = False
+    shortened: tuple[int, ...] = ()
+    product: str | None = None
 
 
 Rows = tuple[list[str], Generator[Record, None, None]]

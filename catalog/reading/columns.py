@@ -1,9 +1,18 @@
 """What a form may say about one of our columns, about attributes, folded rows and categories of the vendor's own."""
 
 import codecs
+import re
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 ATTRIBUTES = "attributes"
 EVERY = "*"
@@ -57,12 +66,26 @@ class Pairs(Part):
 
 
 class Packed(Part):
-    """A column that holds several attributes in one cell, for instance `colour=red,size=L`."""
+    """A column that holds several attributes in one cell, for instance `colour=red,size=L`. `between` may name several
+    separators; `without` lists names that are left out."""
 
     packed: str
-    between: str = Field(default=",", min_length=1)
+    between: str | list[str] = Field(default=",", min_length=1)
     equals: str = Field(default="=", min_length=1)
     required: bool = True
+    without: list[str] = Field(default_factory=list)
+
+    @property
+    def separator(self) -> str:
+        """A regular expression of what stands between two attributes."""
+        several = [self.between] if isinstance(self.between, str) else self.between
+        return f"({'|'.join(re.escape(mark) for mark in several)})"
+
+    @model_serializer(mode="wrap")
+    def _without_unsaid(self, usual: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A key that came later than the first forms must not change the name of what is read without it."""
+        found = usual(self)
+        return found if self.without else {key: value for key, value in found.items() if key != "without"}
 
 
 class Fold(Part):
@@ -71,6 +94,19 @@ class Fold(Part):
 
     by: list[str] = Field(min_length=1)
     blank_continues: bool = False
+
+
+class Variants(Part):
+    """Which product a row belongs to where another row says so.
+
+    `listed`: the column in which a product lists its variants by id, as `<key>=<id>` between commas and bars.
+    `number`: the column that `product_id` means when it begins with `prefix` (`id:12` is the row with 12 there).
+    """
+
+    listed: str = ""
+    key: str = "sku"
+    number: str = ""
+    prefix: str = "id:"
 
 
 class Links(Part):

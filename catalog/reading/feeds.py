@@ -13,6 +13,7 @@ from catalog.reading.cells import Cell
 from catalog.reading.folding import Folder
 from catalog.reading.header import LONGEST_NAME, Columns, find_columns, missing, require_ours
 from catalog.reading.mapping import Mapping
+from catalog.reading.products import Products
 from catalog.reading.records import HEADERLESS, Record, open_pieces, open_rows, suggest_dialect
 from catalog.reading.stretched_columns import ATTRIBUTE, as_rows
 from catalog.reading.stretches import Stretch
@@ -28,6 +29,7 @@ RAW_REJECTS = {
     "detail": pl.String,
     "raw": pl.String,
 }
+_IDENTIFYING = ("item_id", "product_id")
 _FACTS: dict[str, Any] = {"line": pl.Int64, "raw": pl.String, "nul": pl.Boolean}
 
 
@@ -55,8 +57,9 @@ def read_rows(path: Path, mapping: Mapping, limits: Feeds) -> Iterator[RawBatch]
             damage = _Damage(limits.max_structural)
             rows = _judged(pieces, columns, damage)
             if mapping.fold:
-                records = cast("Iterator[Record]", rows)  # rows that fold come one by one
-                rows = _folded(records, path, mapping, Folder(mapping.fold, header, columns))
+                rows = _folded(_alone(rows), path, mapping, Folder(mapping.fold, header, columns))
+            if mapping.variants:
+                rows = _related(_alone(rows), path, mapping, columns, Products(mapping.variants, header, columns))
             yield from _batches(rows, columns, damage, limits.batch_rows)
             damage.judge()
             if mapping.format in HEADERLESS and damage.rows and not damage.ids:
@@ -68,8 +71,13 @@ def read_rows(path: Path, mapping: Mapping, limits: Feeds) -> Iterator[RawBatch]
             raise _with_dialect(refused, path, mapping) from None
 
 
+def _alone(rows: Iterator[Record | Stretch]) -> Iterator[Record]:
+    """Rows that fold or belong together, which come one by one."""
+    return cast("Iterator[Record]", rows)
+
+
 def _judged(pieces: Iterable[Record | Stretch], columns: Columns, damage: "_Damage") -> Iterator[Record | Stretch]:
-    """The rows, those of another shape than the header refused as ragged."""
+    """The rows; refused are those of another shape than the header, and those named by a number that lost digits."""
     width = columns.width
     for record in pieces:
         if isinstance(record, Stretch):
@@ -82,7 +90,18 @@ def _judged(pieces: Iterable[Record | Stretch], columns: Columns, damage: "_Dama
             record = record._replace(rule="ragged", detail=detail)  # noqa: PLW2901 - one record, judged
         if record.rule:
             damage.add(record)
+        elif record.shortened and (detail := _unidentified(record, columns)):
+            record = record._replace(rule="digits_lost", detail=detail)  # noqa: PLW2901 - one record, judged
         yield record
+
+
+def _unidentified(record: Record, columns: Columns) -> str | None:
+    """Why a row cannot be told from others: products whose numbers differ in their last digits look the same."""
+    for ours in _IDENTIFYING:
+        for place in columns.sources(ours, record.cells):
+            if place in record.shortened:
+                return f"{ours} {record.cells[place]}: the number has more digits than a spreadsheet keeps"
+    return None
 
 
 def _ragged(cells: list[Cell], columns: Columns) -> str | None:
@@ -99,6 +118,16 @@ def _folded(rows: Iterator[Record], path: Path, mapping: Mapping, folder: Folder
     with closing(before):
         folder.survey(before)
     return folder.folded(rows)
+
+
+def _related(
+    rows: Iterator[Record], path: Path, mapping: Mapping, columns: Columns, products: Products
+) -> Iterator[Record]:
+    for learn in products.surveys():
+        _, before = open_rows(path, mapping)
+        with closing(before):
+            learn(_alone(_judged(before, columns, _Damage(1.0))))
+    return products.related(rows)
 
 
 def _batches(pieces: Iterator[Record | Stretch], columns: Columns, damage: "_Damage", size: int) -> Iterator[RawBatch]:
@@ -216,6 +245,9 @@ class _Batch:
         cells = [record.cells for record in self.good]
         values: dict[str, list] = {o: self.columns.texts(o, cells) for o in self.columns.parts if o != "image"}
         self.damage.ids += sum(value is not None for value in values["item_id"])
+        if any(record.product for record in self.good):
+            own = values.get("product_id", [None] * len(cells))
+            values["product_id"] = [record.product or text for record, text in zip(self.good, own, strict=True)]
         values |= self._attributes()
         frame = {
             "line": [record.line for record in self.good],

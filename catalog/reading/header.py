@@ -1,5 +1,6 @@
 """Where our columns stand in a vendor's rows: found by name, never by position; and what a row says in them."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -76,6 +77,12 @@ class Columns:
         found = [next((text for place in part if (text := joined(ours, row[place]))), None) for part in parts]
         return " ".join(text for text in found if text) or None
 
+    def sources(self, ours: str, row: list[Any]) -> list[int]:
+        """The places that a row's text in one of our columns comes from."""
+        parts = self.parts.get(ours, [])
+        found = (next((place for place in part if joined(ours, row[place])), None) for part in parts)
+        return [place for place in found if place is not None]
+
     def attribute(self, name: str, row: list[Any]) -> str | None:
         """What a row says in an attribute that is a column of theirs."""
         several = self.attributes[name]
@@ -139,15 +146,16 @@ def _unpacked(cell: Cell, packed: Packed) -> Iterator[tuple[str, str]]:
     """Names and values; a piece without a name belongs to the value before it, which held the separator itself."""
     for text in [cell] if isinstance(cell, str) else list(cell or ()):
         name, value = "", ""
-        for piece in text.split(packed.between):
+        pieces = re.split(packed.separator, text)
+        for before, piece in zip(["", *pieces[1::2]], pieces[::2], strict=True):
             head, equals, rest = piece.partition(packed.equals)
             if equals:
-                if name:
+                if name and name not in packed.without:
                     yield name, value
                 name, value = head, rest
             elif name:
-                value += packed.between + piece
-        if name:
+                value += before + piece
+        if name and name not in packed.without:
             yield name, value
 
 

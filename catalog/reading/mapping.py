@@ -19,6 +19,7 @@ from catalog.reading.columns import (
     Packed,
     Pairs,
     Part,
+    Variants,
     as_parts,
     known_encoding,
     read_columns,
@@ -104,6 +105,7 @@ class Mapping(Part):
     columns: dict[str, Any] = Field(default_factory=dict)
     fold: Fold | Literal[False] | None = None
     categories: Categories | None = None
+    variants: Variants | Literal[False] | None = None
     rules: Rules = Rules()
     delivery: Delivery = Delivery()
 
@@ -222,13 +224,13 @@ class Mapping(Part):
     def shape(self) -> dict[str, Any]:
         """What besides `wanted` and `attributes` decides the text an item gets; empty for a plain table."""
         brought = [part.model_dump() for part in (*self.chosen, *self.pairs, *self.packed)]
-        content = self.model_dump(include={"record", "fold", "categories"})
+        content = self.model_dump(include={"record", "fold", "categories", "variants"})
         return _without_unsaid({**content, "brought": brought, "every": self.every_attribute})
 
 
 # Keys that came later than the first mappings: unsaid, they must not change the name of what was read without them.
 _LATER_RULES: dict[str, Any] = {"image_separator": "", "image_archive": None, "repair_mojibake": False}
-_LATER: dict[str, Any] = {"preset": "", "sheet": 1, "record": "", "fold": None, "categories": None}
+_LATER: dict[str, Any] = {"preset": "", "sheet": 1, "record": "", "fold": None, "categories": None, "variants": None}
 
 
 def _without_unsaid(content: dict[str, Any]) -> dict[str, Any]:

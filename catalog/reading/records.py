@@ -39,8 +39,8 @@ def open_rows(path: Path, mapping: Mapping) -> Rows:
 
 def open_pieces(path: Path, mapping: Mapping) -> tuple[list[str], Generator[Record | Stretch, None, None]]:
     """The same rows, those of delimited text many at a time where they need no look at each: where a row's attributes
-    bring their own names and where rows fold, they do."""
-    one_by_one = mapping.pairs or mapping.packed or mapping.fold
+    bring their own names and where rows fold or belong together, they do."""
+    one_by_one = mapping.pairs or mapping.packed or mapping.fold or mapping.variants
     if mapping.format in ("csv", "tsv") and not one_by_one:
         return csv_pieces(path, mapping)
     return open_rows(path, mapping)

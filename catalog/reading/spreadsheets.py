@@ -4,6 +4,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import polars as pl
 from catalog.errors import FeedRefused
 from catalog.reading.cells import MAX_COLUMNS, RAW_CUT, Record, Rows, checked
 from catalog.reading.mapping import Mapping
+from catalog.reading.old_workbooks import SIGNATURE, largest_sheet
 from catalog.reading.unpacking import MAX_INFLATION, SMALL, bomb, opened_zip, seekable
 
 MAX_WORKBOOK = 256 * 1024 * 1024  # bytes as delivered
@@ -21,8 +23,9 @@ MAX_CELLS = 30_000_000  # rows times columns: the reader holds a cell for each, 
 _CELL = re.compile(rb'<(?:\w+:)?(?:c|row)\s[^>]*?\br="([A-Z]*)(\d+)"')
 _LONGEST_TAG = 256
 _CHUNK = 1024 * 1024
-_XLS = b"\xd0\xcf\x11\xe0"
+_MANY_DIGITS = r"^\d{16,}$"
 _SLICE = 2_000
+Shortened = dict[int, tuple[int, ...]]  # row as in the spreadsheet -> places of numbers that lost digits
 
 
 def sheet_rows(path: Path, mapping: Mapping) -> Rows:
@@ -38,13 +41,14 @@ def _records(path: Path, mapping: Mapping) -> Generator[Record, None, None]:
     """The header, then the rows."""
     with seekable(path) as plain:
         _check(plain)
-        frame = _loaded(plain, mapping.sheet)
+        frame, shortened = _loaded(plain, mapping.sheet)
     header = _header(frame, mapping.header_row)
     yield Record(0, header, None)
     for line, cells in _lines(frame, mapping.header_row):
         if any(cell and cell.strip() for cell in cells):
             raw = "\t".join(cell or "" for cell in cells)[:RAW_CUT]
-            yield checked(line, cells, raw, "half of a surrogate pair")
+            record = checked(line, cells, raw, "half of a surrogate pair")
+            yield record._replace(shortened=shortened[line]) if line in shortened else record
 
 
 def _lines(frame: pl.DataFrame, header_row: int) -> Iterator[tuple[int, list[str | None]]]:
@@ -70,9 +74,9 @@ def _header(frame: pl.DataFrame, header_row: int) -> list[str]:
     return [" ".join((name or "").split()) for name in names]
 
 
-def _loaded(path: Path, sheet: str | int) -> pl.DataFrame:
-    """Every cell of a sheet as text, from its first row on. Sheets are counted from 1."""
-    try:
+def _loaded(path: Path, sheet: str | int) -> tuple[pl.DataFrame, Shortened]:
+    """Every cell of a sheet as text, from its first row on, and where numbers lost digits. Sheets count from 1."""
+    with _trusted():
         workbook = fastexcel.read_excel(path.read_bytes())
         named = sheet if isinstance(sheet, str) else sheet - 1
         known = workbook.sheet_names
@@ -84,9 +88,50 @@ def _loaded(path: Path, sheet: str | int) -> pl.DataFrame:
                 f"The workbook has no sheet {sheet!r}; it has {', '.join(map(repr, known[:20]))}.",
                 remedy="Correct `sheet` in the mapping: a name, or a number counted from 1.",
             )
-        return workbook.load_sheet(named, header_row=None, skip_rows=0, dtypes="string").to_polars()
+        frame = workbook.load_sheet(named, header_row=None, skip_rows=0, dtypes="string").to_polars()
+        return _with_exponents(frame, _long_numbers(workbook, named, frame))
+
+
+@contextmanager
+def _trusted() -> Iterator[None]:
+    """Whatever the reader of workbooks stumbles over is a refusal of the file."""
+    try:
+        yield
     except (fastexcel.FastExcelError, pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise _broken(error) from error
+    except BaseException as error:
+        # A panic of the reader, for instance over a date in the year 10^9, would otherwise end the whole night.
+        if type(error).__name__ == "PanicException":
+            raise _broken(error) from error
+        raise
+
+
+def _long_numbers(workbook: fastexcel.ExcelReader, sheet: str | int, frame: pl.DataFrame) -> pl.DataFrame:
+    """Columns with whole numbers of more than 15 digits that stand in a sheet as numbers, and where: true or null.
+
+    Asked for as a truth value a number is true or false and a text is none; that alone tells them apart.
+    """
+    long = frame.select(pl.all().str.contains(_MANY_DIGITS))
+    places = [place for place, column in enumerate(long.iter_columns()) if column.any()]
+    if not places:
+        return pl.DataFrame()
+    kinds = workbook.load_sheet(sheet, header_row=None, skip_rows=0, dtypes="boolean", use_columns=places).to_polars()
+    numbers = zip(places, kinds.iter_columns(), strict=True)
+    return pl.DataFrame([(long.to_series(place) & column.is_not_null()).alias(str(place)) for place, column in numbers])
+
+
+def _with_exponents(frame: pl.DataFrame, long: pl.DataFrame) -> tuple[pl.DataFrame, Shortened]:
+    """Such numbers as a spreadsheet itself would write them, with the digits it keeps: the others look like digits of
+    an id and are none."""
+    shortened: Shortened = {}
+    for column in long.iter_columns():
+        place = int(column.name)
+        texts = frame.to_series(place).to_list()
+        for row in column.arg_true():
+            texts[row] = f"{float(texts[row]):.14E}"
+            shortened[row + 1] = (*shortened.get(row + 1, ()), place)
+        frame = frame.with_columns(pl.Series(frame.columns[place], texts, dtype=pl.String))
+    return frame, shortened
 
 
 def _broken(error: Any) -> FeedRefused:
@@ -100,18 +145,29 @@ def _broken(error: Any) -> FeedRefused:
 
 def _check(path: Path) -> None:
     with path.open("rb") as file:
-        first = file.read(4)
+        first = file.read(len(SIGNATURE))
     if path.stat().st_size > MAX_WORKBOOK:
         raise _too_large(f"{path.stat().st_size:,} bytes; {MAX_WORKBOOK:,} are the limit")
-    if first == b"PK\x03\x04":
+    if first.startswith(b"PK\x03\x04"):
         _check_parts(path)
-    elif first != _XLS:
+    elif first == SIGNATURE:
+        _check_old(path)
+    else:
         raise FeedRefused(
             "unknown_format",
             "The content is no workbook (XLSX or XLS), whatever its name says.",
             remedy="Open it in a text editor: exports named .xls are often text or HTML tables. Correct `format` in the "
             "mapping (for text: csv or tsv), or ask the vendor for XLSX.",
         )
+
+
+def _check_old(path: Path) -> None:
+    try:
+        rows, columns = largest_sheet(path.read_bytes())
+    except ValueError as error:
+        raise _broken(error) from error
+    if rows * columns > MAX_CELLS:
+        raise _too_many_cells(rows, columns)
 
 
 def _check_parts(path: Path) -> None:
@@ -143,7 +199,7 @@ def _check_part(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
                 rows, columns = max(rows, int(number[:9])), max(columns, _column(letters))
             tail = chunk[-_LONGEST_TAG:]
     if rows * columns > MAX_CELLS:
-        raise _too_large(f"a sheet of {rows:,} rows and {columns:,} columns; {MAX_CELLS:,} cells are the limit")
+        raise _too_many_cells(rows, columns)
 
 
 def _column(letters: bytes) -> int:
@@ -151,6 +207,10 @@ def _column(letters: bytes) -> int:
     for letter in letters[:4]:
         number = number * 26 + letter - 64
     return number
+
+
+def _too_many_cells(rows: int, columns: int) -> FeedRefused:
+    return _too_large(f"a sheet of {rows:,} rows and {columns:,} columns; {MAX_CELLS:,} cells are the limit")
 
 
 def _too_large(what: str) -> FeedRefused:
@@ -168,8 +228,6 @@ def first_rows(path: Path, rows: int) -> dict[str, list[list[str | None]]]:
     """
     with seekable(path) as plain:
         _check(plain)
-        try:
+        with _trusted():
             names = fastexcel.read_excel(plain.read_bytes()).sheet_names
-        except (fastexcel.FastExcelError, OSError, ValueError) as error:
-            raise _broken(error) from error
-        return {name: [list(row) for row in _loaded(plain, name).head(rows).rows()] for name in names}
+        return {name: [list(row) for row in _loaded(plain, name)[0].head(rows).rows()] for name in names}
