@@ -166,9 +166,11 @@ def _with_pictures(rows: pl.DataFrame, pictures: Pictures) -> pl.DataFrame:
     """`images`, all that were delivered, and of them the one to use: the first that can be read, else be fetched."""
     rows = rows.with_columns(images=references(rows)).drop("image")
     named = rows["images"].explode().drop_nulls().unique().to_list()
-    known: dict[str | None, Picture] = dict(zip(named, pictures.find_all(named), strict=True))
     none = pictures.find(None)
-    found = [usable([known[name] for name in several]) or none for several in rows["images"].to_list()]
+    found = [none] * rows.height
+    if named:
+        known: dict[str | None, Picture] = dict(zip(named, pictures.find_all(named), strict=True))
+        found = [usable([known[name] for name in several]) or none for several in rows["images"].to_list()]
     return rows.with_columns(
         pl.Series("image", [picture.image for picture in found], dtype=pl.String),
         pl.Series("image_hash", [picture.sha256 for picture in found], dtype=pl.String),

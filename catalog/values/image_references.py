@@ -22,6 +22,8 @@ def references(rows: pl.DataFrame) -> pl.Series:
     if "images" in rows.columns:
         listed = rows["images"].list.drop_nulls().list.join(_BETWEEN).replace("", None)
         cells = pl.select(pl.coalesce(listed, cells)).to_series()
+    if cells.null_count() == len(cells):
+        return pl.Series("images", [[]], dtype=pl.List(pl.String)).new_from_index(0, len(cells))
     single = ~cells.str.contains("//", literal=True).fill_null(False)
     parted = pl.select(
         pl.when(single)

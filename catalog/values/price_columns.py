@@ -19,16 +19,30 @@ def with_prices(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Rows with price, currency and flags; `unread_price` is what stands in a cell that is no price at all."""
     rows = rows.rename({"price": "price_text", "currency": "currency_text"})
     cells = rows.select(_GIVEN).unique().filter(pl.any_horizontal(pl.all().is_not_null()))
-    parts = cells.with_columns(_parts(rules))
-    plain = parts.filter(pl.col("sign").is_not_null() & _known(parts, "sign"))
-    others = cells.join(plain, on=_GIVEN, how="anti", nulls_equal=True)
+    bare = cells.select(_bare(rules)).to_series().fill_null(False)
+    parts = cells.filter(~bare).with_columns(_parts(rules))
+    known = pl.col("sign").is_not_null() & _known(parts, "sign")
+    number = pl.col("price_text").str.replace(",", ".", literal=True)
+    plain = pl.concat(
+        [
+            cells.filter(bare).with_columns(number.alias("number"), sign=pl.lit("")),
+            parts.filter(known).select(*_GIVEN, pl.concat_str("whole", pl.lit("."), "cents").alias("number"), "sign"),
+        ]
+    )
+    others = cells.filter(~bare).join(plain, on=_GIVEN, how="anti", nulls_equal=True)
     read = [_price(text, code, rules) for text, code in others.iter_rows()]
-    known = pl.concat([_plain(plain, rules), others.with_columns(_columns(read))])
-    rows = rows.join(known, on=_GIVEN, how="left", maintain_order="left", nulls_equal=True)
+    known_prices = pl.concat([_plain(plain, rules), others.with_columns(_columns(read))])
+    rows = rows.join(known_prices, on=_GIVEN, how="left", maintain_order="left", nulls_equal=True)
     rows = rows.with_columns(pl.col("price_flags").fill_null([]))
     untold = [pl.col("price_flags").list.contains(why) for why in ("negative_price", "no_price")]
     unread = pl.when(~pl.any_horizontal(pl.col("price").is_not_null(), *untold)).then("price_text")
     return flagged(rows.with_columns(unread_price=unread), pl.col("price_flags"))
+
+
+def _bare(rules: Rules) -> pl.Expr:
+    """Whether a price is a plain number with nothing beside it."""
+    mark = {"auto": "[.,]", ".": "[.]", ",": ","}[rules.price_decimal]
+    return pl.col("price_text").str.contains(f"^[0-9]{{1,12}}({mark}[0-9]{{1,2}})?$")
 
 
 def _parts(rules: Rules) -> list[pl.Expr]:
@@ -55,7 +69,7 @@ def _plain(parts: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     read = [_price(f"1 {sign}", code, rules) for sign, code in beside.iter_rows()]
     beside = beside.with_columns(_columns(read)).drop("price")
     found = parts.join(beside, on=["sign", "currency_text"], how="left", maintain_order="left", nulls_equal=True)
-    price = pl.concat_str("whole", pl.lit("."), "cents").cast(PRICE)
+    price = pl.col("number").cast(PRICE)
     zero = pl.when(price == 0).then(pl.lit("zero_price"))
     flags = pl.col("price_flags").list.concat(pl.concat_list(zero)).list.drop_nulls()
     return found.select(*_GIVEN, price=price, currency="currency", price_flags=flags)
