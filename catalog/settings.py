@@ -137,7 +137,7 @@ class Review(_Section):
 class Database(_Section):
     """Limits for DuckDB."""
 
-    memory_limit: str = "2GB"
+    memory_limit: str = "1GB"
     threads: int = Field(2, ge=1)
 
 

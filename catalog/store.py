@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from threading import RLock
@@ -41,7 +41,7 @@ class Store:
         self._turn = RLock()
 
     @classmethod
-    def open(cls, path: Path, *, memory_limit: str = "2GB", threads: int = 2) -> "Store":
+    def open(cls, path: Path, *, memory_limit: str = "1GB", threads: int = 2) -> "Store":
         """Opens (or makes) the work file and brings its tables up to this version.
 
         Raises CatalogError when another process holds the file or a newer version wrote it.
@@ -115,16 +115,12 @@ class Store:
         """Appends rows by column name; columns the frame lacks stay NULL. Returns the number of rows."""
         if frame.height:
             reached(f"{self.stage}.{table}")
-            arrow = frame.to_arrow(compat_level=pl.CompatLevel.newest())
+            # DuckDB finds the local variable by its name. Registered, it would be held until the transaction ends: all of a
+            # delivery of millions of rows.
+            _rows = frame.to_arrow(compat_level=pl.CompatLevel.newest())
+            columns = ", ".join(quoted(c) for c in frame.columns)
             with self._turn:
-                self.connection.register("_rows", arrow)
-                try:
-                    columns = ", ".join(quoted(c) for c in frame.columns)
-                    self.connection.execute(f"INSERT INTO {quoted(table)} BY NAME SELECT {columns} FROM _rows")
-                finally:
-                    # Inside a failed transaction this fails too, and would hide why.
-                    with suppress(duckdb.Error):
-                        self.connection.unregister("_rows")
+                self.connection.execute(f"INSERT INTO {quoted(table)} BY NAME SELECT {columns} FROM _rows")
         return frame.height
 
     def insert(self, table: str, sql: str, params: Params = ()) -> None:

@@ -1,6 +1,5 @@
 """The language of an item's text, by a model that is part of a package; nothing is ever downloaded."""
 
-import re
 from functools import lru_cache
 from typing import Any
 
@@ -9,24 +8,25 @@ import polars as pl
 LONGEST = 300  # characters looked at: more of them change few answers
 FEWEST = 20  # letters; below that names of brands decide
 SUREST = 0.7  # of the model's probability; text in two languages seldom reaches it
-_NO_LETTERS = re.compile(r"[\W\d_]+")
+_NO_LETTERS = r"[\W\d_]+"
 
 
 def languages(titles: pl.Series, descriptions: pl.Series) -> pl.Series:
     """ISO 639 code of each item's language, null where the text is short, mixed or not sure.
 
-    It depends on the item's own text alone. About 0.02 ms an item.
+    It depends on the item's own text alone. About 0.06 ms an item.
     """
-    found = [_language(title, text) for title, text in zip(titles, descriptions, strict=True)]
+    items = pl.DataFrame({"title": titles, "text": descriptions}, schema={"title": pl.String, "text": pl.String})
+    text = pl.concat_str("title", "text", separator=" ", ignore_nulls=True).str.slice(0, LONGEST)
+    words = text.str.replace_all(_NO_LETTERS, " ").str.strip_chars()
+    enough = words.str.len_chars() - words.str.count_matches(" ", literal=True) >= FEWEST
+    told = items.select(pl.when(enough).then(words.str.to_lowercase())).to_series()
+    found = [None if words is None else _language(words) for words in told.to_list()]
     return pl.Series("language", found, dtype=pl.String)
 
 
-def _language(title: str | None, description: str | None) -> str | None:
-    text = f"{title or ''} {description or ''}"[:LONGEST]
-    words = _NO_LETTERS.sub(" ", text).strip()
-    if len(words) - words.count(" ") < FEWEST:
-        return None
-    best = _detector().detect(words.lower(), model="lite")[0]
+def _language(words: str) -> str | None:
+    best = _detector().detect(words, model="lite")[0]
     return str(best["lang"]) if best["score"] >= SUREST else None
 
 
