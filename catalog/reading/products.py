@@ -21,9 +21,8 @@ class Products:
         self._listed = header.index(variants.listed) if variants.listed in header else None
         self._number = header.index(variants.number) if variants.number in header else None
         self._entry = re.compile(rf"(?:^|[,|])\s*{re.escape(variants.key)}\s*=\s*([^,|]+)")
-        self._product: dict[
-            str, str
-        ] = {}  # the id of a variant -> of its product, or a number asked for -> its product
+        # The id of a variant, or a number asked for -> the id of its product.
+        self._product: dict[str, str] = {}
         self._asked: set[str] = set()
 
     def surveys(self) -> Iterator[Survey]:

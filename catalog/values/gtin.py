@@ -117,7 +117,7 @@ def _isbn_10(code: str) -> Gtin | None:
 
 def with_check_digit(body: str) -> str:
     """The digits followed by the one that makes them a GTIN (GS1 General Specifications, 7.9)."""
-    return next(body + check for check in "0123456789" if _checks(body + check))
+    return body + str(-sum(map(mul, map(int, body.zfill(13)), _WEIGHTS)) % 10)
 
 
 def _judged(digits: str, flag: str | None) -> Gtin:
