@@ -17,10 +17,12 @@ Children = dict[str, list[etree._Element]]
 
 class _Wanted(NamedTuple):
     """What a child of one name is wanted for. texts: places of its text, each with the prefix it must be written with,
-    empty for any. kept: its name when other columns look into it, else empty."""
+    empty for any. kept: its name when other columns look into it, else empty. alone: the place when there is one text,
+    with any prefix, and nothing else."""
 
     texts: tuple[tuple[int, str], ...]
     kept: str
+    alone: int | None
 
 
 class XmlColumns:
@@ -62,7 +64,10 @@ class XmlColumns:
         children: Children = {}
         tags = self._tags
         for child in record:
-            texts, kept = tags.get(child.tag) or self._learn(child)
+            texts, kept, alone = tags.get(child.tag) or self._learn(child)
+            if alone is not None and cells[alone] is None and not len(child):
+                cells[alone] = (child.text or "").strip() or None
+                continue
             for place, prefix in texts:
                 text = content(child) if len(child) else child.text
                 if text and (text := text.strip()) and (not prefix or child.prefix == prefix):
@@ -77,7 +82,9 @@ class XmlColumns:
         """What children of this one's tag are wanted for; comments and the like for nothing."""
         name = local(child)
         kept = name in self._below or (self._every and name not in self._taken)
-        wanted = _Wanted(tuple(self._texts.get(name, ())), name if kept else "")
+        texts = tuple(self._texts.get(name, ()))
+        alone = texts[0][0] if len(texts) == 1 and not texts[0][1] and not kept else None
+        wanted = _Wanted(texts, name if kept else "", alone)
         if len(self._tags) < MAX_TAGS:
             self._tags[child.tag] = wanted
         return wanted
