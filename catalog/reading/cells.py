@@ -125,6 +125,27 @@ def checked(line: int, cells: list[Any], raw: str | None, wrong: str) -> Record:
 
     Raises FeedRefused when a cell is longer than MAX_CELL.
     """
+    whole = "".join([cell if isinstance(cell, str) else _together(cell) for cell in cells if cell])
+    if len(whole) > MAX_CELL or "\0" in whole or not (whole.isascii() or _encodes(whole)):
+        return _looked_at(line, cells, raw, wrong)
+    return Record(line, cells, raw)
+
+
+def _together(cell: list[str] | dict[str, str]) -> str:
+    return "".join([*cell, *cell.values()] if isinstance(cell, dict) else cell)
+
+
+def _encodes(text: str) -> bool:
+    """True when no half of a surrogate pair is in a text; many times faster than a search for one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _looked_at(line: int, cells: list[Any], raw: str | None, wrong: str) -> Record:
+    """What `checked` says of cells that are not all short and plain together."""
     found = [text for cell in cells if cell for text in texts(cell)]
     if any(len(text) > MAX_CELL for text in found):
         raise giant_cell(f"Row {line}")

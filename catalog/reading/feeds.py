@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from catalog.settings import Feeds
 
 MAX_ATTRIBUTES = 1_000  # of one row that bring their own names
 MAX_SPREAD = 3_000_000  # rows of a batch times names of attributes
+BLOCK = 1_000  # rows that become columns together
 FEW = 5  # ragged rows fewer than this never refuse a feed, however short it is
 RAW_REJECTS = {
     "line": pl.Int64,
@@ -198,36 +200,49 @@ class _Damage:
 
 @dataclass
 class _Batch:
+    """Rows taken one by one. They become columns a block at a time: thousands of lists that live on would be walked by
+    every collection of garbage."""
+
     columns: Columns
     damage: _Damage
     good: list[Record] = field(default_factory=list)
     bad: list[tuple[int, str | None, str, str | None, str | None]] = field(default_factory=list)
     named: list[dict[str, str]] = field(default_factory=list)
     names: dict[str, None] = field(default_factory=dict)
+    blocks: list[pl.DataFrame] = field(default_factory=list)
+    taken: int = 0
 
     def __len__(self) -> int:
-        return len(self.good) + len(self.bad)
+        return self.taken + len(self.bad)
 
     @property
     def wide(self) -> bool:
         """True when a column for each attribute's name would take too much memory with more rows."""
-        return len(self.names) * len(self.good) > MAX_SPREAD
+        return len(self.names) * self.taken > MAX_SPREAD
 
     def add(self, record: Record) -> None:
         if record.rule is None and self.columns.brings_names:
             record = self._with_attributes(record)
-        if record.rule is None:
-            self.good.append(record)
-        else:
+        if record.rule is not None:
             self.bad.append((record.line, self._item_id(record.cells), record.rule, record.detail, record.raw))
+            return
+        self.good.append(record)
+        self.taken += 1
+        if len(self.good) == BLOCK:
+            self._end_block()
 
     def _with_attributes(self, record: Record) -> Record:
         """Takes the attributes that bring their own names; too many of them are no product."""
         found: dict[str, str] = {}
         for name, text in self.columns.named(record.cells):
             key = " ".join(name.split())[:LONGEST_NAME]
-            if key and text and text not in (old := found.get(key, "")).split(", "):
-                found[key] = f"{old}, {text}" if old else text
+            if not key or not text:
+                continue
+            old = found.get(key)
+            if old is None:
+                found[key] = text
+            elif text not in old.split(", "):
+                found[key] = f"{old}, {text}"
         if len(found) > MAX_ATTRIBUTES:
             detail = f"{len(found):,} attributes; {MAX_ATTRIBUTES:,} are the limit"
             return record._replace(rule="too_many_attributes", detail=detail)
@@ -242,14 +257,26 @@ class _Batch:
         return " ".join(text for text in found if text) or None
 
     def finished(self) -> RawBatch:
+        if self.good or not self.blocks:
+            self._end_block()
+        rows = pl.concat(self.blocks, how="diagonal", rechunk=True) if len(self.blocks) > 1 else self.blocks[0]
+        if "image" in self.columns.parts:
+            rows = rows.with_columns(image=pl.col("images").list.first())
+        ours = [name for name in self.columns.parts if name != "image"]
+        attributes = [ATTRIBUTE + name for name in (*self.columns.attributes, *self.names)]
+        order = dict.fromkeys([*_FACTS, *ours, "product_id", *attributes, "folded", "images", "image"])
+        rows = rows.select(name for name in order if name in rows.columns)
+        return RawBatch(rows, pl.DataFrame(self.bad, schema=RAW_REJECTS, orient="row"))
+
+    def _end_block(self) -> None:
         cells = [record.cells for record in self.good]
         values: dict[str, list] = {o: self.columns.texts(o, cells) for o in self.columns.parts if o != "image"}
         self.damage.ids += sum(value is not None for value in values["item_id"])
         if any(record.product for record in self.good):
             own = values.get("product_id", [None] * len(cells))
             values["product_id"] = [record.product or text for record, text in zip(self.good, own, strict=True)]
-        values |= self._attributes()
-        frame = {
+        values |= self._attributes(cells)
+        frame: dict[str, Any] = {
             "line": [record.line for record in self.good],
             "raw": [record.raw for record in self.good],
             "nul": [record.nul for record in self.good],
@@ -262,17 +289,15 @@ class _Batch:
         if "image" in self.columns.parts:
             frame["images"] = self.columns.images(cells)
             schema["images"] = pl.List(pl.String)
-        rows = pl.DataFrame(frame, schema=schema)
-        if "image" in self.columns.parts:
-            rows = rows.with_columns(image=pl.col("images").list.first())
-        return RawBatch(rows, pl.DataFrame(self.bad, schema=RAW_REJECTS, orient="row"))
+        self.blocks.append(pl.DataFrame(frame, schema=schema))
+        self.good, self.named = [], []
 
-    def _attributes(self) -> dict[str, list]:
+    def _attributes(self, cells: list[list[Cell]]) -> dict[str, list]:
         """Column -> values: attributes that are columns of theirs, then those that bring their own names."""
         found: dict[str, list] = {}
         for name in self.columns.attributes:
-            found[ATTRIBUTE + name] = [self.columns.attribute(name, record.cells) for record in self.good]
-        for name in self.names:
+            found[ATTRIBUTE + name] = self.columns.attribute(name, cells)
+        for name in dict.fromkeys(chain.from_iterable(self.named)):
             texts = [named.get(name) for named in self.named]
             own = found.get(ATTRIBUTE + name)
             found[ATTRIBUTE + name] = [a or b for a, b in zip(own, texts, strict=True)] if own else texts

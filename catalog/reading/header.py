@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
 import polars as pl
+import pyarrow as pa
 
 from catalog.errors import FeedRefused
 from catalog.reading.cells import Cell
@@ -68,14 +70,11 @@ class Columns:
         """What rows say in one of our columns."""
         parts = self.parts[ours]
         if len(parts) == 1 and len(parts[0]) == 1:
-            place = parts[0][0]
-            cells = [row[place] for row in rows]
-            return [cell if cell is None or isinstance(cell, str) else joined(ours, cell) for cell in cells]
-        return [self._text(ours, parts, row) for row in rows]
-
-    def _text(self, ours: str, parts: list[list[int]], row: list[Any]) -> str | None:
-        found = [next((text for place in part if (text := joined(ours, row[place]))), None) for part in parts]
-        return " ".join(text for text in found if text) or None
+            return _said(ours, parts[0][0], rows)
+        found = [_first_filled(ours, part, rows) for part in parts]
+        if len(found) == 1:
+            return found[0]
+        return [" ".join([text for text in several if text]) or None for several in zip(*found, strict=True)]
 
     def sources(self, ours: str, row: list[Any]) -> list[int]:
         """The places that a row's text in one of our columns comes from."""
@@ -83,10 +82,9 @@ class Columns:
         found = (next((place for place in part if joined(ours, row[place])), None) for part in parts)
         return [place for place in found if place is not None]
 
-    def attribute(self, name: str, row: list[Any]) -> str | None:
-        """What a row says in an attribute that is a column of theirs."""
-        several = self.attributes[name]
-        return next((text for place in several if place < len(row) and (text := joined("", row[place]))), None)
+    def attribute(self, name: str, rows: list[list[Any]]) -> list[str | None]:
+        """What rows say in an attribute that is a column of theirs. A row may be too short to have it."""
+        return _first_filled("", self.attributes[name], rows)
 
     def images(self, rows: list[list[Any]]) -> pl.Series:
         """The pictures that rows name, in order, each once."""
@@ -96,20 +94,22 @@ class Columns:
             if all(cell is None or isinstance(cell, str) for cell in cells):
                 texts = pl.Series("images", cells, dtype=pl.String).str.strip_chars().replace("", None)
                 return texts.reshape((-1, 1)).arr.to_list().list.drop_nulls()
-        return pl.Series("images", [self._images(parts, row) for row in rows], dtype=pl.List(pl.String))
+        return _lists("images", [self._images(parts, row) for row in rows])
 
     def _images(self, parts: list[list[int]], row: list[Any]) -> list[str]:
-        found: dict[str, None] = {}
+        found: list[str] = []
         for part in parts:
-            several = next((several for place in part if (several := self._several(row[place]))), [])
-            found.update(dict.fromkeys(several))
-        return list(found)
+            for place in part:
+                if (cell := row[place]) and (several := self._several(cell)):
+                    found += several
+                    break
+        return list(dict.fromkeys(found))
 
     def _several(self, cell: Cell) -> list[str]:
         texts = [cell] if isinstance(cell, str) else list(cell or ())
         if self.image_separator:
             texts = [part for text in texts for part in text.split(self.image_separator)]
-        return [text.strip() for text in texts if text.strip()]
+        return [bare for text in texts if (bare := text.strip())]
 
     @property
     def brings_names(self) -> bool:
@@ -129,6 +129,29 @@ class Columns:
                 yield from _unpacked(row[place], packed)
         for place in self.maps:
             yield from (row[place] or {}).items()
+
+
+def _said(ours: str, place: int, rows: list[list[Any]]) -> list[str | None]:
+    """A cell of each row as one text; an empty one as it is delivered."""
+    try:
+        cells = [row[place] for row in rows]
+    except IndexError:
+        cells = [row[place] if place < len(row) else None for row in rows]
+    return [cell if cell is None or isinstance(cell, str) else joined(ours, cell) for cell in cells]
+
+
+def _first_filled(ours: str, part: list[int], rows: list[list[Any]]) -> list[str | None]:
+    """Of each row the first filled of some cells."""
+    found = _said(ours, part[0], rows)
+    for place in part[1:]:
+        found = [text or other for text, other in zip(found, _said(ours, place, rows), strict=True)]
+    return [text or None for text in found]
+
+
+def _lists(name: str, lists: list[list[str]]) -> pl.Series:
+    """A column of lists, built out of one column of all their texts: many times faster than list by list."""
+    ends = pa.array([0, *accumulate(map(len, lists))], pa.int64())
+    return pl.Series(name, pa.LargeListArray.from_arrays(ends, pa.array(chain.from_iterable(lists), pa.large_string())))
 
 
 def joined(ours: str, cell: Cell) -> str | None:

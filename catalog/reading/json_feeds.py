@@ -1,7 +1,8 @@
 """Rows of JSON Lines, and of an array of objects in a JSON file, which is read piece by piece."""
 
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,6 +19,7 @@ _WRONG = "half of a surrogate pair"
 
 def json_lines(path: Path, mapping: Mapping) -> Generator[Record, None, None]:
     """Rows of JSON Lines: an object a line. Numbers keep the digits they were written with."""
+    columns = Columns(mapping)
     with open_text(path, mapping.encoding) as text:
         lines = Lines(text)
         while True:
@@ -25,11 +27,11 @@ def json_lines(path: Path, mapping: Mapping) -> Generator[Record, None, None]:
             line = next(lines, None)
             if line is None:
                 return
-            if line.strip():
-                yield _json_line(first, line, lines.nul, mapping)
+            if line and not line.isspace():
+                yield _json_line(first, line, lines.nul, columns)
 
 
-def _json_line(first: int, line: str, nul: bool, mapping: Mapping) -> Record:
+def _json_line(first: int, line: str, nul: bool, columns: "Columns") -> Record:
     if BAD in line:
         return readable(first, [], line, nul)
     raw = line[:RAW_CUT]
@@ -39,35 +41,51 @@ def _json_line(first: int, line: str, nul: bool, mapping: Mapping) -> Record:
         return Record(first, [], raw, "bad_json", f"{type(error).__name__}: {error}"[:200])
     if not isinstance(found, dict):
         return Record(first, [], raw, "bad_json", "the line is not an object")
-    record = checked(first, _cells(found, mapping), raw, _WRONG)
-    return record._replace(nul=record.nul or nul)
+    record = checked(first, columns.cells(found), raw, _WRONG)
+    return record._replace(nul=True) if nul else record
 
 
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=lambda _: None)
 
 
-def _cells(found: dict[str, Any], mapping: Mapping) -> list[Cell]:
-    each = {part.each: part for part in mapping.pairs}
-    cells: list[Cell] = []
-    for name in mapping.names:
-        if name == EVERY:
-            cells.append(_others(found, mapping))
-        elif name in each:
-            part = each[name]
-            cells.append(_pairs(at(found, name), part))
-        else:
-            cells.append(cell_of(at(found, name)))
-    return cells
+class Columns:
+    """The cells of objects, in the order of a mapping's names. Most columns are a key of the object itself."""
+
+    def __init__(self, mapping: Mapping) -> None:
+        each = {part.each: part for part in mapping.pairs}
+        self._names = mapping.names
+        taken = [name for name in mapping.names if name != EVERY]
+        around = (name[:end] for name in taken for end, mark in enumerate(name) if mark == ".")
+        self._taken, self._below = {*taken, *around}, tuple(f"{name}." for name in taken)
+        self._others: list[tuple[int, Callable[[dict[str, Any]], Cell]]] = []
+        for place, name in enumerate(self._names):
+            if name == EVERY:
+                self._others.append((place, self._unasked))
+            elif name in each:
+                self._others.append((place, partial(_pairs_at, path=name, part=each[name])))
+            elif "." in name:
+                self._others.append((place, partial(_cell_at, path=name)))
+
+    def cells(self, found: dict[str, Any]) -> list[Cell]:
+        """The cells of an object."""
+        values = map(found.get, self._names)
+        cells: list[Cell] = [value if value is None or isinstance(value, str) else cell_of(value) for value in values]
+        for place, read in self._others:
+            cells[place] = read(found)
+        return cells
+
+    def _unasked(self, found: dict[str, Any]) -> dict[str, str]:
+        """Every value no other column is mapped to, under its dotted path."""
+        taken, below = self._taken, self._below
+        return {path: text for path, text in named(found) if path not in taken and not path.startswith(below)}
 
 
-def _others(found: dict[str, Any], mapping: Mapping) -> dict[str, str]:
-    """Every value no other column is mapped to, under its dotted path."""
-    taken = [name for name in mapping.names if name != EVERY]
+def _cell_at(found: dict[str, Any], path: str) -> Cell:
+    return cell_of(at(found, path))
 
-    def free(path: str) -> bool:
-        return not any(path == name or path.startswith(f"{name}.") or name.startswith(f"{path}.") for name in taken)
 
-    return {path: text for path, text in named(found) if free(path)}
+def _pairs_at(found: dict[str, Any], path: str, part: Pairs) -> dict[str, str]:
+    return _pairs(at(found, path), part)
 
 
 def _pairs(found: Any, part: Pairs) -> dict[str, str]:
@@ -89,6 +107,7 @@ def json_array(path: Path, mapping: Mapping) -> Generator[Record, None, None]:
 
     Raises FeedRefused when the file is no JSON to its very end, or has no such array.
     """
+    columns = Columns(mapping)
     with open_text(path, mapping.encoding) as text:
         reader = _Reader(text)
         keys = [key for key in mapping.records[0].split(".") if key]
@@ -96,7 +115,7 @@ def json_array(path: Path, mapping: Mapping) -> Generator[Record, None, None]:
             if not isinstance(found, dict):
                 yield Record(line, [], raw, "bad_json", "the entry is not an object")
             else:
-                yield checked(line, _cells(found, mapping), raw, _WRONG)
+                yield checked(line, columns.cells(found), raw, _WRONG)
 
 
 def _in_array(reader: "_Reader", keys: list[str], path: str) -> Iterator[tuple[Any, str]]:
@@ -217,7 +236,7 @@ class _Reader:
             # A number at the end of what was read may go on.
             if end < len(self._buffer) or self._ended or not self._more():
                 raw = self._buffer[self._at : min(end, self._at + RAW_CUT)]
-                if BAD in self._buffer[self._at : end]:
+                if self._buffer.find(BAD, self._at, end) >= 0:
                     raise _undecodable(self.place)
                 self._at = end
                 return found, raw

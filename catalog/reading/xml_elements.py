@@ -3,10 +3,10 @@
 import codecs
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from xml.parsers import expat
 
 from lxml import etree
@@ -18,6 +18,7 @@ from catalog.reading.xml_paths import Step, local, parse_path
 
 MAX_GAP = 64 * 1024 * 1024  # bytes between two records; the tree of what lies between is held in memory
 MAX_PROLOGUE = 1024 * 1024  # bytes before the first element
+MAX_TAGS = 1_000  # of siblings remembered; a hostile file has as many as it likes
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)[\"']")
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _GIANT = 114  # libxml2's code for limits of depth, of text and of entities
@@ -54,16 +55,22 @@ class _Bounded:
 
 
 def elements(
-    path: Path, encoding: str | None, records: list[str], *, dropped: list[str] | None = None
+    path: Path,
+    encoding: str | None,
+    records: list[str],
+    *,
+    dropped: Sequence[str] = (),
+    meet: Callable[[etree._Element], None] | None = None,
 ) -> Iterator[etree._Element]:
     """Every element one of the paths names, complete; its content is gone when the next one is asked for.
 
-    A name alone stands for the outermost elements of that name. `dropped` names elements nobody wants, so that they
-    do not stay in memory. Raises FeedRefused when the XML is not well-formed.
+    A name alone stands for the outermost elements of that name. `dropped` names elements that are not given, so that
+    they do not stay in memory; `meet` is called with each of them. Raises FeedRefused when the XML is not well-formed.
     """
     wanted = [parse_path(record).steps for record in records]
-    unwanted = [parse_path(record).steps for record in dropped or []]
-    tags = ["*" if steps[-1].name == "*" else f"{{*}}{steps[-1].name}" for steps in wanted + unwanted if steps]
+    unwanted = [parse_path(record).steps for record in dropped]
+    tags = [steps[-1].tag for steps in wanted + unwanted if steps]
+    walk = _Walk(wanted, unwanted)
     with closing(open_plain(path)) as file:
         source = _Bounded(file, encoding)
         parser = etree.iterparse(
@@ -77,14 +84,52 @@ def elements(
         )
         try:
             for _, element in parser:
-                found = _named(element, wanted)
+                found, beside = walk.named(element)
+                if beside and meet:
+                    meet(element)
                 if found:
                     yield element
-                if found or _named(element, unwanted):
+                if found or beside:
                     source.gap = 0
-                    _forget(element)
+                    walk.forget(element)
         except etree.XMLSyntaxError as error:
             raise _malformed(error) from error
+
+
+class _Walk:
+    """The way through the elements that end. What stands around an element is looked at once for all its siblings."""
+
+    def __init__(self, wanted: list[tuple[Step, ...]], unwanted: list[tuple[Step, ...]]) -> None:
+        self._wanted, self._unwanted = wanted, unwanted
+        # A prefix and a test may hold for one sibling and not for the next.
+        self._alike = all(step.plain and not step.prefix for steps in wanted + unwanted for step in steps)
+        self._parent: etree._Element | None = None
+        self._known: dict[Any, tuple[bool, bool]] = {}
+        self._forgotten = False
+
+    def named(self, element: etree._Element) -> tuple[bool, bool]:
+        """Whether one of the wanted paths leads to the element, and whether one of the unwanted does."""
+        parent = element.getparent()
+        if parent is not self._parent:
+            self._parent, self._known, self._forgotten = parent, {}, False
+        found = self._known.get(element.tag)
+        if found is None:
+            found = (_named(element, self._wanted), _named(element, self._unwanted))
+            if self._alike and len(self._known) < MAX_TAGS:
+                self._known[element.tag] = found
+        return found
+
+    def forget(self, element: etree._Element) -> None:
+        """Drops the content of the element last looked at and everything before it, so that memory does not grow with
+        the file."""
+        element.clear()
+        here: etree._Element | None = element
+        while here is not None:
+            parent = here.getparent()
+            while parent is not None and here.getprevious() is not None:
+                del parent[0]
+            here = None if self._forgotten else parent  # what stood before the parent went with the first sibling
+        self._forgotten = True
 
 
 def _named(element: etree._Element, paths: list[tuple[Step, ...]]) -> bool:
@@ -117,17 +162,6 @@ def _below(element: etree._Element, steps: tuple[Step, ...]) -> bool:
             return False
         here = here.getparent()
     return True
-
-
-def _forget(element: etree._Element) -> None:
-    """Drops the element's content and everything before it, so that memory does not grow with the file."""
-    element.clear()
-    here: etree._Element | None = element
-    while here is not None:
-        parent = here.getparent()
-        while parent is not None and here.getprevious() is not None:
-            del parent[0]
-        here = parent
 
 
 def _malformed(error: etree.XMLSyntaxError) -> FeedRefused:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from xml.sax.saxutils import escape
 
 from lxml import etree
@@ -35,6 +35,16 @@ class Step:
     name: str
     tests: tuple[Test, ...]
 
+    @cached_property
+    def tag(self) -> str:
+        """What lxml knows the elements of this name by, in any namespace."""
+        return "*" if self.name == "*" else f"{{*}}{self.name}"
+
+    @property
+    def plain(self) -> bool:
+        """True when a name, perhaps with a prefix, is all that is demanded."""
+        return self.name != "*" and not self.tests
+
     def fits(self, element: etree._Element) -> bool:
         """True when the step may end at this element."""
         if self.name != "*" and local(element) != self.name:
@@ -57,10 +67,7 @@ class XmlPath:
 
     def elements(self, start: etree._Element) -> list[etree._Element]:
         """The elements the steps lead to, in the order of the file."""
-        found = [start]
-        for step in self.steps:
-            found = [child for element in found for child in element.iterchildren("*") if step.fits(child)]
-        return found
+        return follow([start], self.steps)
 
     def value(self, element: etree._Element) -> str | None:
         """The text of an element the steps lead to, or the value of its attribute."""
@@ -69,6 +76,28 @@ class XmlPath:
     def values(self, elements: list[etree._Element]) -> list[str]:
         """The filled ones among the values of these elements."""
         return [value for element in elements if (value := self.value(element))]
+
+    def below(self, start: etree._Element) -> list[str]:
+        """The filled values that the steps lead to from an element."""
+        return self.values(follow([start], self.steps))
+
+    def first(self, start: etree._Element) -> str | None:
+        """The first of them."""
+        return next(iter(self.below(start)), None) if self.steps else self.value(start) or None
+
+    def cell(self, elements: list[etree._Element]) -> str | list[str] | None:
+        """What these elements say in one cell: of several every filled value, as a list when it is not one alone."""
+        if len(elements) == 1:
+            return self.value(elements[0])
+        values = self.values(elements)
+        return values[0] if len(values) == 1 else values or None
+
+
+def follow(found: list[etree._Element], steps: tuple[Step, ...]) -> list[etree._Element]:
+    """The elements that steps lead to from others, in the order of the file."""
+    for step in steps:
+        found = [child for element in found for child in element.iterchildren(step.tag) if step.passes(child)]
+    return found
 
 
 @lru_cache(maxsize=1_000)
@@ -107,7 +136,9 @@ def attribute(element: etree._Element, name: str) -> str | None:
     """An attribute by its name without namespace."""
     value = element.get(name)
     if value is None:
-        value = next((found for key, found in element.items() if _local(key) == name), None)
+        for key in element.keys():  # noqa: SIM118 - an element iterates over its children
+            if key[0] == "{" and _local(key) == name:
+                return element.get(key).strip()
     return value.strip() if value else value
 
 
