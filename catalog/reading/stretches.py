@@ -44,7 +44,7 @@ NOTHING = Cut(None, [], 0, 0)
 def cut(block: str, first: int, width: int, delimiter: str, quote: str) -> Cut:
     """Takes the whole rows at the beginning of a block. first: the number of its first line; width: cells of a row, more
     than one, for in a file of one column a blank line has as many."""
-    if width < 2 or not (delimiter + quote).isascii() or "\0" in block or BAD in block:
+    if width < 2 or delimiter == quote or not (delimiter + quote).isascii() or "\0" in block or BAD in block:
         return NOTHING
     data = block.encode()
     if (returns := data.count(b"\r")) and returns != data.count(b"\r\n"):
