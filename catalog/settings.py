@@ -63,7 +63,7 @@ class Feeds(_Section):
     max_refused: int = Field(0, ge=0, description="Refused or held feeds a night may have and still exit with 0.")
     max_drop: float = Field(0.6, gt=0, le=1, description="A full delivery this share smaller than the last is held.")
     max_structural: float = Field(0.01, gt=0, le=1, description="Share of ragged rows above which a feed is refused.")
-    batch_rows: int = Field(20_000, ge=1)
+    batch_rows: int = Field(40_000, ge=1)
     settle_seconds: float = Field(1.0, ge=0, le=600, description="A file younger than this is looked at twice.")
     manifest_patience: str = Field(
         "1h", pattern=r"^\d+[smhd]$", description="How long what a manifest promises may be incomplete."
