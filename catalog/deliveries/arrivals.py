@@ -103,8 +103,8 @@ class Delivery:
 def collect(store: Store, found: Iterable[Canonical]) -> None:
     """Reads a whole file into the temporary tables, replacing what stood there.
 
-    What came before a FeedRefused stays, to be counted. It is one transaction: one for each piece would take DuckDB
-    three times as long as the rows themselves.
+    What came before a FeedRefused stays, to be counted. It is one transaction: one for each piece would cost
+    DuckDB more than the rows themselves.
     """
     refused = None
     with store.transaction():

@@ -10,6 +10,7 @@ from catalog.jobs import now
 from catalog.store import Store
 from catalog.values.languages import languages
 
+# Known text keeps its language: a night that only changes prices detects nothing.
 _FRESH = """CREATE OR REPLACE TEMP TABLE fresh AS
 SELECT a.line, a.input_hash, known.language
 FROM arrived a JOIN judged j USING (line)
@@ -20,7 +21,6 @@ LEFT JOIN (
     GROUP BY input_hash
 ) known USING (input_hash)
 WHERE a.vendor = $1 AND j.verdict IN ('new', 'changed') AND j.unseen"""
-# Known text keeps its language: a night that only changes prices detects nothing.
 _UNTOLD = """CREATE OR REPLACE TEMP TABLE untold AS
 SELECT row_number() OVER () AS number, f.line, a.title, a.description
 FROM fresh f JOIN arrived a USING (line) WHERE f.language IS NULL"""
