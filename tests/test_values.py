@@ -29,7 +29,7 @@ from catalog.values.markup import html_text
 from catalog.values.mojibake import SUSPECT, badness, mended
 from catalog.values.price_columns import with_prices
 from catalog.values.prices import Price, read_price
-from catalog.values.texts import _INVISIBLE, _NOT_SURELY_NFC, plain
+from catalog.values.texts import _INVISIBLE, _NEAR, _NOT_SURELY_NFC, plain
 from schemas.items import AVAILABILITIES
 
 HERE = Path("/nowhere")
@@ -223,6 +223,25 @@ def test_only_what_needs_it_is_worked_on_and_nothing_is_missed(texts: list[str |
     column = pl.Series("text", texts, dtype=pl.String)
     spaced = column.str.normalize("NFC").str.replace_all(_INVISIBLE, "").str.replace_all(r"\s{2,}|[^\S ]", " ")
     assert plain(column).to_list() == spaced.str.strip_chars().replace("", None).to_list()
+
+
+@pytest.mark.parametrize("before", range(-3, 3))
+def test_two_spaces_are_seen_wherever_they_stand_among_the_bytes_of_all_rows(before: int) -> None:
+    long = "a" * (_NEAR + before)
+    column = pl.Series("text", [None, long + "  b", "c  d", "e"], dtype=pl.String)
+    assert plain(column).to_list() == [None, long + " b", "c d", "e"]
+    assert plain(column[2:]).to_list() == ["c d", "e"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text(alphabet="a\0\x1f -", max_size=3), min_size=4, max_size=4))
+def test_no_text_reads_like_two(cells: list[str]) -> None:
+    """What stands between the values that a hash is made of can stand in none of them."""
+    names = ("title", "description", "brand", "item_id")
+    found = canonical({"title": "x", **dict(zip(names, cells, strict=True))}, {"title": "x", "item_id": "1"}).items
+    said = found.select("item_id", "title", "description", "brand")
+    assert said.unique().height == found["row_hash"].n_unique()
+    assert not any("\0" in text or "\x1f" in text for row in said.rows() for text in row if text)
 
 
 def test_characters_already_lost_are_flagged() -> None:

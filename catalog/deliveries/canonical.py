@@ -11,7 +11,7 @@ from catalog.pictures.finding import Picture, Pictures
 from catalog.reading.feeds import RawBatch
 from catalog.reading.mapping import Mapping
 from catalog.values.availability import read_availability
-from catalog.values.gtin import gtins
+from catalog.values.gtin import gtin_columns
 from catalog.values.image_references import references, usable
 from catalog.values.price_columns import with_prices
 from catalog.values.texts import flagged, plain_text, with_texts
@@ -33,6 +33,7 @@ _DELIVERED = (
 # What its picture turned out to be makes another version of a row, also when that shows only after the delivery. So does
 # another URL out of several: with the row of the one before it would never be asked for.
 _ROW = ("delivered_hash", "image_hash", "image_status", "image_reason", "image_url")
+_BETWEEN, _NULL = "\x1f", "\0"
 IMAGE_FLAG = "image_"  # how a flag begins that says why a picture is none
 _WRAPPED = r'^="(.*)"$'  # how a spreadsheet is told to keep the zeros of an id
 _SCIENTIFIC = r"^\d+([.,]\d+)?[eE]\+?\d+$"
@@ -144,9 +145,10 @@ def _with_facts(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
 def _with_codes(rows: pl.DataFrame) -> pl.DataFrame:
     """Ids and GTINs as text, with flags for what a spreadsheet may have done to them."""
     codes = ("item_id", "gtin", "product_id")
-    rows = rows.with_columns(*(pl.col(name).str.replace(_WRAPPED, "$1").alias(name) for name in codes))
+    wrapped = [name for name in codes if rows[name].str.starts_with('="').any()]
+    rows = rows.with_columns(*(pl.col(name).str.replace(_WRAPPED, "$1") for name in wrapped))
     rows = rows.rename({"gtin": "gtin_text"})
-    rows = rows.join(gtins(rows["gtin_text"]), on="gtin_text", how="left", maintain_order="left")
+    rows = rows.hstack(gtin_columns(rows["gtin_text"]))
     parent = pl.concat_str("vendor", pl.lit(":"), "product_id")
     product = pl.coalesce(parent, pl.concat_str(pl.lit("gtin:"), pl.col("gtin").str.zfill(14)))
     scientific = pl.when(pl.col("item_id").str.contains(_SCIENTIFIC)).then(pl.lit("id_scientific"))
@@ -167,18 +169,22 @@ def _with_pictures(rows: pl.DataFrame, pictures: Pictures) -> pl.DataFrame:
     rows = rows.with_columns(images=references(rows)).drop("image")
     named = rows["images"].explode().drop_nulls().unique().to_list()
     none = pictures.find(None)
-    found = [none] * rows.height
-    if named:
-        known: dict[str | None, Picture] = dict(zip(named, pictures.find_all(named), strict=True))
-        found = [usable([known[name] for name in several]) or none for several in rows["images"].to_list()]
-    return rows.with_columns(
+    if not named:
+        columns = [column.new_from_index(0, rows.height) for column in _picture_columns([none])]
+        return rows.with_columns(*columns, image_text=pl.lit(""))
+    known: dict[str | None, Picture] = dict(zip(named, pictures.find_all(named), strict=True))
+    found = [usable([known[name] for name in several]) or none for several in rows["images"].to_list()]
+    return rows.with_columns(*_picture_columns(found), image_text=pl.col("images").list.join("\0"))
+
+
+def _picture_columns(found: list[Picture]) -> list[pl.Series]:
+    return [
         pl.Series("image", [picture.image for picture in found], dtype=pl.String),
         pl.Series("image_hash", [picture.sha256 for picture in found], dtype=pl.String),
         pl.Series("image_status", [picture.status for picture in found], dtype=pl.Enum(IMAGE_STATUSES)),
         pl.Series("image_url", [picture.url for picture in found], dtype=pl.String),
         pl.Series("image_reason", [picture.reason for picture in found], dtype=pl.String),
-        image_text=pl.concat_str(pl.col("images").list.join("\0")),
-    )
+    ]
 
 
 def _with_hashes(rows: pl.DataFrame) -> pl.DataFrame:
@@ -203,9 +209,7 @@ def _versioned(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _hash(rows: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
-    """The first 32 hex characters of BLAKE3 per row. Each value is preceded by its length, so that no two rows read alike."""
-    sized = []
-    for name in columns:
-        text = pl.col(name).cast(pl.String)
-        sized.append(pl.coalesce(pl.concat_str(text.str.len_bytes(), pl.lit(":"), text), pl.lit("-")))
-    return rows.select(plh.concat_str(*sized, separator=",").chash.blake3().str.slice(0, 32)).to_series()
+    """The first 32 hex characters of BLAKE3 per row. Canonical text holds no control characters (`texts.plain`), so that
+    those between the values, and that for null, keep any two rows from reading alike."""
+    said = [pl.col(name).cast(pl.String).fill_null(_NULL) for name in columns]
+    return rows.select(plh.concat_str(*said, separator=_BETWEEN).chash.blake3().str.slice(0, 32)).to_series()

@@ -28,6 +28,14 @@ class Gtin(NamedTuple):
     flag: str | None
 
 
+def gtin_columns(texts: pl.Series) -> pl.DataFrame:
+    """gtin and gtin_flag of each text, in their order."""
+    sound = _sound(texts)
+    given = pl.DataFrame({"gtin_text": texts})
+    read = given.join(gtins(texts.filter(~sound)), on="gtin_text", how="left", maintain_order="left")
+    return read.select(gtin=pl.when(sound).then("gtin_text").otherwise("gtin"), gtin_flag="gtin_flag")
+
+
 def gtins(texts: pl.Series) -> pl.DataFrame:
     """One row per distinct text: gtin_text, gtin, gtin_flag as `read_gtin` says. Sound GTINs take no Python each."""
     found = pl.DataFrame({"gtin_text": texts.drop_nulls().unique()}, schema={"gtin_text": pl.String})

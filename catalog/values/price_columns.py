@@ -18,25 +18,30 @@ _PLAIN = r"^([^\d\s.,'\-]{0,4})\s?([0-9]{1,12})(?:([.,])([0-9]{1,2}))?\s?([^\d\s
 def with_prices(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Rows with price, currency and flags; `unread_price` is what stands in a cell that is no price at all."""
     rows = rows.rename({"price": "price_text", "currency": "currency_text"})
-    cells = rows.select(_GIVEN).unique().filter(pl.any_horizontal(pl.all().is_not_null()))
-    bare = cells.select(_bare(rules)).to_series().fill_null(False)
-    parts = cells.filter(~bare).with_columns(_parts(rules))
-    known = pl.col("sign").is_not_null() & _known(parts, "sign")
+    bare = rows.select(_bare(rules)).to_series().fill_null(False)
     number = pl.col("price_text").str.replace(",", ".", literal=True)
-    plain = pl.concat(
-        [
-            cells.filter(bare).with_columns(number.alias("number"), sign=pl.lit("")),
-            parts.filter(known).select(*_GIVEN, pl.concat_str("whole", pl.lit("."), "cents").alias("number"), "sign"),
-        ]
-    )
-    others = cells.filter(~bare).join(plain, on=_GIVEN, how="anti", nulls_equal=True)
-    read = [_price(text, code, rules) for text, code in others.iter_rows()]
-    known_prices = pl.concat([_plain(plain, rules), others.with_columns(_columns(read))])
-    rows = rows.join(known_prices, on=_GIVEN, how="left", maintain_order="left", nulls_equal=True)
-    rows = rows.with_columns(pl.col("price_flags").fill_null([]))
+    found = _plain(rows.filter(bare).select(*_GIVEN, number.alias("number"), sign=pl.lit("")), rules)
+    if not bare.all():
+        given = rows.filter(~bare).select(_GIVEN)
+        read = given.join(_read(given.unique(), rules), on=_GIVEN, how="left", maintain_order="left", nulls_equal=True)
+        places = pl.concat([bare.arg_true(), (~bare).arg_true()])
+        found = pl.concat([found, read])[places.arg_sort()]
+    rows = rows.with_columns(found["price"], found["currency"], found["price_flags"].fill_null([]))
     untold = [pl.col("price_flags").list.contains(why) for why in ("negative_price", "no_price")]
     unread = pl.when(~pl.any_horizontal(pl.col("price").is_not_null(), *untold)).then("price_text")
     return flagged(rows.with_columns(unread_price=unread), pl.col("price_flags"))
+
+
+def _read(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """Distinct cells with what they say; of numbers with a word beside them each word is looked at once."""
+    cells = cells.filter(pl.any_horizontal(pl.all().is_not_null()))
+    parts = cells.with_columns(_parts(rules))
+    known = pl.col("sign").is_not_null() & _known(parts, "sign")
+    number = pl.concat_str("whole", pl.lit("."), "cents").alias("number")
+    plain = parts.filter(known).select(*_GIVEN, number, "sign")
+    others = cells.join(plain, on=_GIVEN, how="anti", nulls_equal=True)
+    read = [_price(text, code, rules) for text, code in others.iter_rows()]
+    return pl.concat([_plain(plain, rules), others.with_columns(_columns(read))])
 
 
 def _bare(rules: Rules) -> pl.Expr:

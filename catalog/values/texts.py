@@ -3,7 +3,9 @@
 import json
 from collections.abc import Callable
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from catalog.reading.feeds import ATTRIBUTE
 from catalog.reading.mapping import FACT_COLUMNS, LABEL_COLUMNS, TEXT_COLUMNS, Mapping
@@ -21,8 +23,8 @@ _INVISIBLE = (
 )
 
 
-# Text that is in its one form already, which most is: printable ASCII with single spaces, none at the ends.
-_UNSETTLED = r"[^ -~]|  |^ | $"
+_SPACE, _DELETE = ord(" "), 0x7F
+_NEAR = 1 << 17  # bytes looked at together: what fits a core's cache is not fetched five times
 # Characters that no neighbour of their own kind composes with and that stand for themselves: without others, text is in
 # NFC (Unicode Standard Annex 15, quick check). Latin, Cyrillic, kana, Chinese and Korean syllables, signs of prices.
 _NOT_SURELY_NFC = (
@@ -39,12 +41,48 @@ def plain_text(column: str) -> pl.Expr:
 def plain(column: pl.Series) -> pl.Series:
     """`plain_text` of a column at hand. Only texts that are not in that form already are worked on."""
     column = column.replace("", None) if (column == "").any() else column
-    unsettled = column.str.contains(_UNSETTLED).fill_null(False).arg_true()
+    unsettled = _unsettled(column)
     if not unsettled.len():
         return column
     texts = _composed(column.gather(unsettled)).str.replace_all(_INVISIBLE, "")
     texts = texts.str.replace_all(r"\s{2,}|[^\S ]", " ").str.strip_chars().replace("", None)
     return column.scatter(unsettled, texts)
+
+
+def beyond_ascii(column: pl.Series) -> pl.Series:
+    """Where a text has characters beyond ASCII: what may be misread, composed or lost. Null is false."""
+    return (column.str.len_bytes() != column.str.len_chars()).fill_null(False)
+
+
+def _unsettled(column: pl.Series) -> pl.Series:
+    """The rows whose text may not be in its one form: most is, printable ASCII with single spaces and none at the ends.
+
+    Looked for in the bytes of all rows together, which takes a fifth of the time of an expression per row.
+    """
+    texts = column.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.large_string())
+    _, places, content = texts.buffers()
+    if content is None:
+        return pl.Series([], dtype=pl.UInt32)
+    offsets = np.frombuffer(places, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    data = np.frombuffer(content, np.uint8)[offsets[0] : offsets[-1]]
+    starts, ends = offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
+    filled = starts < ends
+    found = beyond_ascii(column).to_numpy().copy()
+    found[np.searchsorted(ends, _odd(data), side="right")] = True
+    found[filled] |= (data[starts[filled]] == _SPACE) | (data[ends[filled] - 1] == _SPACE)
+    return pl.Series(found).arg_true()
+
+
+def _odd(data: np.ndarray) -> np.ndarray:
+    """Where control characters stand, and each space that follows another."""
+    found = [np.empty(0, np.int64)]
+    for at in range(0, len(data), _NEAR):
+        some = data[max(at - 1, 0) : at + _NEAR]  # with the byte before
+        odd = (some < _SPACE) | (some == _DELETE)
+        spaces = some == _SPACE
+        odd[1:] |= spaces[1:] & spaces[:-1]
+        found.append(np.flatnonzero(odd) + max(at - 1, 0))
+    return np.concatenate(found)
 
 
 def _composed(texts: pl.Series) -> pl.Series:
@@ -88,12 +126,13 @@ def with_texts(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
 
 def _cut(rows: pl.DataFrame, texts: list[str]) -> pl.DataFrame:
     longest = {name: LONGEST.get(name, LONGEST_ATTRIBUTE) for name in texts}
-    flags = [_where(pl.col(name).str.len_chars() > most, f"{name}_cut") for name, most in longest.items()]
+    long = {name: most for name, most in longest.items() if (rows[name].str.len_bytes() > most).any()}
+    flags = [_where(pl.col(name).str.len_chars() > most, f"{name}_cut") for name, most in long.items()]
     # Where the reader, or the vendor before it, put a sign for what could not be read.
-    lost = [pl.col(name).str.contains("\ufffd", literal=True) for name in texts]
-    flags.append(_where(pl.any_horizontal(lost), "lost_characters"))
+    lost = [pl.col(name).str.contains("\ufffd", literal=True) for name in texts if beyond_ascii(rows[name]).any()]
+    flags.append(_where(pl.any_horizontal(lost or [pl.lit(False)]), "lost_characters"))
     rows = flagged(rows, *flags)
-    return rows.with_columns(*(pl.col(name).str.slice(0, most) for name, most in longest.items()))
+    return rows.with_columns(*(pl.col(name).str.slice(0, most) for name, most in long.items()))
 
 
 def _where(condition: pl.Expr, flag: str) -> pl.Expr:
@@ -135,9 +174,10 @@ def _as_json(columns: list[pl.Series]) -> pl.Series:
 
 
 def replaced(column: pl.Series, suspect: str, better: Callable[[str], str]) -> pl.Series:
-    """The column with `better` applied to the distinct texts that hold `suspect`; the very column when none does."""
-    marked = column.str.contains(suspect).fill_null(False)
-    if not marked.any():
+    """The column with `better` applied to the distinct texts that hold `suspect`, which begins with a character beyond
+    ASCII; the very column when none does."""
+    found = column.filter(beyond_ascii(column)).unique()
+    found = found.filter(found.str.contains(suspect))
+    if not found.len():
         return column
-    found = column.filter(marked).unique()
     return column.replace(found, pl.Series([better(text) for text in found], dtype=pl.String))
