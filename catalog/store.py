@@ -143,8 +143,10 @@ class Store:
         with self._turn:
             self.connection.execute(sql, _bound(params))
 
-    def query(self, sql: str, params: Params = ()) -> pl.DataFrame:
-        """The whole result as a frame; for results that fit in memory."""
+    def query(self, sql: str, params: Params = (), *, given: pl.DataFrame | None = None) -> pl.DataFrame:
+        """The whole result as a frame; for results that fit in memory. given: rows the statement reads by this name."""
+        if given is not None:
+            given = given.to_arrow()  # found by its name like the rows of `append`, for the same reason
         with self._turn:
             result = self.connection.sql(sql, params=_bound(params)).to_arrow_table()
         frame = pl.from_arrow(result)

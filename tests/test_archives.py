@@ -6,6 +6,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -137,7 +138,14 @@ def test_a_file_beside_the_feed_goes_before_the_archive_and_bytes_are_kept(tmp_p
     (feed / "a.jpg").write_bytes(JPEG)
     archive = Archive(packed(feed / "images.zip", ("a.jpg", PNG), ("b.png", PNG), ("c.jpg", b"x")), max_bytes=LARGE)
     files = PictureFiles(kept)
-    look = Pictures(feed, Beyond(files, known=lambda _urls: {}, archive=archive))
+    look = Pictures(
+        feed,
+        Beyond(
+            files,
+            known=lambda _urls: pl.DataFrame(schema=dict.fromkeys(("url", "sha256", "reason"), pl.String)),
+            archive=archive,
+        ),
+    )
     own, other, text, none = look.find_all(["a.jpg", "b.png", "c.jpg", "d.jpg"])
     archive.close()
     assert own.image == str(feed / "a.jpg")

@@ -7,12 +7,12 @@ import polars as pl
 import polars_hash as plh
 
 from catalog.errors import CatalogError
-from catalog.pictures.finding import Picture, Pictures
+from catalog.pictures.finding import Pictures
 from catalog.reading.feeds import RawBatch
 from catalog.reading.mapping import Mapping
 from catalog.values.availability import read_availability
 from catalog.values.gtin import gtin_columns
-from catalog.values.image_references import references, usable
+from catalog.values.image_references import references, used
 from catalog.values.price_columns import with_prices
 from catalog.values.texts import flagged, plain_text, with_texts
 from schemas.items import IMAGE_STATUSES, RULE_NAMES, Item, Reject
@@ -167,24 +167,9 @@ def _with_availability(rows: pl.DataFrame) -> pl.DataFrame:
 def _with_pictures(rows: pl.DataFrame, pictures: Pictures) -> pl.DataFrame:
     """`images`, all that were delivered, and of them the one to use: the first that can be read, else be fetched."""
     rows = rows.with_columns(images=references(rows)).drop("image")
-    named = rows["images"].explode().drop_nulls().unique().to_list()
-    none = pictures.find(None)
-    if not named:
-        columns = [column.new_from_index(0, rows.height) for column in _picture_columns([none])]
-        return rows.with_columns(*columns, image_text=pl.lit(""))
-    known: dict[str | None, Picture] = dict(zip(named, pictures.find_all(named), strict=True))
-    found = [usable([known[name] for name in several]) or none for several in rows["images"].to_list()]
-    return rows.with_columns(*_picture_columns(found), image_text=pl.col("images").list.join("\0"))
-
-
-def _picture_columns(found: list[Picture]) -> list[pl.Series]:
-    return [
-        pl.Series("image", [picture.image for picture in found], dtype=pl.String),
-        pl.Series("image_hash", [picture.sha256 for picture in found], dtype=pl.String),
-        pl.Series("image_status", [picture.status for picture in found], dtype=pl.Enum(IMAGE_STATUSES)),
-        pl.Series("image_url", [picture.url for picture in found], dtype=pl.String),
-        pl.Series("image_reason", [picture.reason for picture in found], dtype=pl.String),
-    ]
+    found = used(rows["images"], pictures.table(rows["images"].explode()))
+    status = pl.col("image_status").fill_null("missing").cast(pl.Enum(IMAGE_STATUSES))
+    return rows.hstack(found).with_columns(status, image_text=pl.col("images").list.join("\0"))
 
 
 def _with_hashes(rows: pl.DataFrame) -> pl.DataFrame:

@@ -18,7 +18,7 @@ _PLACEHOLDERS = """
     HAVING products >= $least AND count(DISTINCT coalesce(i.product_id, i.item_id)) >= $least"""
 
 # One row per live item whose picture is not what is known of it now, with what it should be. Of several URLs the one to
-# use is chosen as when a row is read (image_references.usable); files beside the feed are looked at only then. An item
+# use is chosen as when a row is read (image_references.used); files beside the feed are looked at only then. An item
 # whose row was read before pictures had versions of their own waits for its next delivery.
 _OUTDATED = """CREATE OR REPLACE TEMP TABLE outdated AS
 WITH told AS (

@@ -9,17 +9,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
+import polars as pl
+
 from catalog.jobs import Job
 from catalog.pictures import picture_cache
 from catalog.pictures.archives import DEFAULT, Archive, MemberRefused
 from catalog.pictures.picture_cache import PictureFiles
 from catalog.pictures.picture_content import fault
-from catalog.pictures.picture_urls import CLOUD, WEB, full, scheme
+from catalog.pictures.picture_urls import URL, full_url, scheme
 
 MAX_BYTES = 20 * 1024 * 1024
 PLACEHOLDER = "placeholder"
-# URL -> (content, None) where it is known, (None, reason) where it fails; the others were never asked for.
-Known = Callable[[list[str]], dict[str, tuple[str | None, str | None]]]
+# Of these URLs: url, sha256 where its content is known, else the reason why it fails; absent are those never asked for.
+Known = Callable[[pl.Series], pl.DataFrame]
+COLUMNS = {name: pl.String for name in ("image", "image_hash", "image_status", "image_reason", "image_url")}
 
 
 @dataclass(frozen=True)
@@ -79,46 +82,72 @@ class Pictures:
         self._members: dict[str, Picture] = {}
         self._turn = Lock()  # an archive is read at one place at a time
 
-    def find(self, named: str | None) -> Picture:
-        """What a cell of the image column leads to; see `find_all`."""
+    def find(self, named: str) -> Picture:
+        """What a cell of the image column leads to; see `table`."""
         return self.find_all([named])[0]
 
-    def find_all(self, named: Iterable[str | None]) -> list[Picture]:
-        """What each cell of the image column leads to.
+    def find_all(self, named: Iterable[str]) -> list[Picture]:
+        """What each cell of the image column leads to; see `table`."""
+        cells = pl.DataFrame({"named": list(named)}, schema={"named": pl.String})
+        rows = cells.join(self.table(cells["named"]), on="named", how="left", maintain_order="left")
+        return [Picture(*row) for row in rows.select(*COLUMNS).iter_rows()]
 
-        status: ok; missing (no such file, nothing named, or a placeholder); remote (a URL not asked for yet);
-        fetch_failed (a URL that gives no picture); refused (absolute, outside the folder, no regular file, a scheme
-        that is none of ours); unreadable (too large, or what `picture_content.fault` says).
+    def table(self, named: pl.Series) -> pl.DataFrame:
+        """One row per distinct text of image cells: `named`, and what it leads to as COLUMNS, the fields of `Picture`.
+
+        status: ok; missing (no such file, or a placeholder); remote (a URL not asked for yet); fetch_failed (a URL that
+        gives no picture); refused (absolute, outside the folder, no regular file, a scheme that is none of ours);
+        unreadable (too large, or what `picture_content.fault` says).
         """
-        cells = list(named)
-        urls = {full(cell) for cell in cells if cell and scheme(cell) in (*WEB, *CLOUD)}
+        cells = named.drop_nulls().unique().alias("named").to_frame()
+        urls = cells.filter(pl.col("named").str.contains(URL))
+        others = cells.filter(~pl.col("named").str.contains(URL))
         with self._turn:
-            known = self._beyond.known(sorted(urls)) if self._beyond else {}
-            return [self._no_placeholder(cell, self._found(cell, known)) for cell in cells]
+            found = [_fields(self._elsewhere(cell)) for cell in others["named"]]
+            here = others.hstack(pl.DataFrame(found, schema=COLUMNS, orient="row"))
+            return self._no_placeholders(pl.concat([self._behind(urls), here]))
 
-    def _found(self, named: str | None, known: dict[str, tuple[str | None, str | None]]) -> Picture:
-        if not named:
-            return Picture(None, None, "missing")
-        kind = scheme(named)
-        if kind is None:
-            return self._local(named)
-        if kind not in (*WEB, *CLOUD):
-            return Picture(named, None, "refused", "scheme")
-        return self._remote(named, known.get(full(named)))
+    def _behind(self, cells: pl.DataFrame) -> pl.DataFrame:
+        """What URLs lead to, as far as it is known."""
+        cells = cells.with_columns(image_url=full_url("named"))
+        if self._beyond is None or not cells.height:
+            said = pl.DataFrame(schema={"url": pl.String, "sha256": pl.String, "reason": pl.String})
+        else:
+            said = self._beyond.known(cells["image_url"].unique())
+        contents = said["sha256"].drop_nulls().unique()
+        paths = [str(self._beyond.files.path(sha256)) for sha256 in contents] if self._beyond else []
+        path = pl.col("sha256").replace_strict(contents, pl.Series(paths, dtype=pl.String), default=None)
+        cells = cells.join(said.with_columns(asked=True), left_on="image_url", right_on="url", how="left")
+        failed = pl.col("sha256").is_null() & pl.col("asked")
+        return cells.select(
+            "named",
+            image=pl.coalesce(path, "named") if contents.len() else pl.col("named"),
+            image_hash="sha256",
+            image_status=pl.when(failed)
+            .then(pl.lit("fetch_failed"))
+            .when("asked")
+            .then(pl.lit("ok"))
+            .otherwise(pl.lit("remote")),
+            image_reason=pl.when(failed).then("reason"),
+            image_url="image_url",
+        )
 
-    def _remote(self, named: str, known: tuple[str | None, str | None] | None) -> Picture:
-        url = full(named)
-        if known is None or self._beyond is None:
-            return Picture(named, None, "remote", url=url)
-        sha256, reason = known
-        if sha256 is None:
-            return Picture(named, None, "fetch_failed", reason, url)
-        return Picture(str(self._beyond.files.path(sha256)), sha256, "ok", url=url)
-
-    def _no_placeholder(self, named: str | None, found: Picture) -> Picture:
-        if self._beyond is None or found.sha256 not in self._beyond.placeholders:
+    def _no_placeholders(self, found: pl.DataFrame) -> pl.DataFrame:
+        if self._beyond is None or not self._beyond.placeholders:
             return found
-        return replace(found, image=named, sha256=None, status="missing", reason=PLACEHOLDER)
+        shown = pl.col("image_hash").is_in(list(self._beyond.placeholders))
+        return found.with_columns(
+            image=pl.when(shown).then("named").otherwise("image"),
+            image_hash=pl.when(~shown).then("image_hash"),
+            image_status=pl.when(shown).then(pl.lit("missing")).otherwise("image_status"),
+            image_reason=pl.when(shown).then(pl.lit(PLACEHOLDER)).otherwise("image_reason"),
+        )
+
+    def _elsewhere(self, named: str) -> Picture:
+        """What a cell leads to that is no URL we could ask for."""
+        if scheme(named) is not None:
+            return Picture(named, None, "refused", "scheme")
+        return self._local(named)
 
     def _local(self, named: str) -> Picture:
         refusal = _leads_elsewhere(named)
@@ -151,6 +180,10 @@ class Pictures:
         if named not in self._members:
             self._members[named] = _member(named, self._beyond.archive, self._beyond.files)
         return self._members[named]
+
+
+def _fields(found: Picture) -> tuple[str | None, ...]:
+    return found.image, found.sha256, found.status, found.reason, found.url
 
 
 def _leads_elsewhere(named: str) -> str | None:

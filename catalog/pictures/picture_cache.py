@@ -64,8 +64,8 @@ _MARKED_EVERY = 7 * _DAY
 
 # Facts are narrowed to the URLs asked about before they are summed up: there may be millions of others.
 _KNOWN = """
-    WITH asked AS (SELECT url, sha256(url) AS url_key FROM asked_urls)
-    SELECT a.url, p.sha256, p.failures, p.reason
+    WITH asked AS (SELECT url, sha256(url) AS url_key FROM given)
+    SELECT a.url, CASE WHEN p.failures < $patience THEN p.sha256 END AS sha256, CASE WHEN sha256 IS NULL THEN p.reason END AS reason
     FROM asked a JOIN pictures_current p USING (url_key)
     WHERE p.url_key IN (SELECT url_key FROM asked)"""
 
@@ -169,16 +169,10 @@ def asked_in(store: Store, run_id: str) -> int:
     return store.one("SELECT count(*) FROM pictures WHERE run_id = ?", [run_id])
 
 
-def known(store: Store, urls: list[str]) -> dict[str, tuple[str | None, str | None]]:
-    """(sha256, None) of URLs whose content is known, (None, reason) of those that fail; the others are absent."""
-    if not urls:
-        return {}
-    with store.frame("asked_urls", pl.DataFrame({"url": urls}, schema={"url": pl.String})):
-        found = store.query(_KNOWN)
-    return {
-        url: (sha256, None) if sha256 and failures < PATIENCE else (None, reason)
-        for url, sha256, failures, reason in found.iter_rows()
-    }
+def known(store: Store, urls: pl.Series) -> pl.DataFrame:
+    """url, sha256 where its content is known, else the reason why it fails; the others are absent."""
+    found = store.query(_KNOWN, {"patience": PATIENCE}, given=urls.alias("url").to_frame())
+    return found.select(pl.all().cast(pl.String))
 
 
 def remove_unused(store: Store, files: PictureFiles, days: int) -> int:

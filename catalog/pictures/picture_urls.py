@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import httpx
+import polars as pl
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):|^//")
 _DRIVE = re.compile(r"^[A-Za-z]:")
@@ -12,6 +13,7 @@ _LONGEST = 4096
 _OBJECT = re.compile(r"^(s3|gs)://([a-z0-9][a-z0-9._-]{1,221}[a-z0-9])/(.+)$")
 WEB = ("http", "https")
 CLOUD = ("s3", "gs")
+URL = rf"^(?i:{'|'.join((*WEB, *CLOUD))}):|^//"  # what may be asked for; `scheme` says the same of one text
 
 
 class UrlRefused(Exception):
@@ -42,6 +44,12 @@ def scheme(named: str) -> str | None:
 def full(named: str) -> str:
     """The URL as it is asked for: one that begins with // is asked for by https."""
     return f"https:{named}" if named.startswith("//") else named
+
+
+def full_url(column: str) -> pl.Expr:
+    """`full` of a column."""
+    named = pl.col(column)
+    return pl.when(named.str.starts_with("//")).then(pl.concat_str(pl.lit("https:"), named)).otherwise(named)
 
 
 def web_url(text: str, *, ports: tuple[int, ...], base: httpx.URL | None = None) -> httpx.URL:

@@ -2,6 +2,7 @@
 walk over the children finds; the others follow their paths."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from lxml import etree
@@ -136,19 +137,25 @@ class _Paired:
     """Named texts out of repeated elements."""
 
     def __init__(self, part: Pairs) -> None:
-        self._name, self._value = parse_path(part.name), parse_path(part.value)
-        self._unit = parse_path(part.unit) if part.unit else None
+        self._read_name = _reader(parse_path(part.name))
+        self._read_value = _reader(parse_path(part.value), all_of_them=True)
+        self._read_unit = _reader(parse_path(part.unit)) if part.unit else None
         self._without = part.without
 
     def pairs(self, found: list[etree._Element]) -> dict[str, str]:
         """Name -> value with its unit; several values of one name are joined."""
         pairs: dict[str, str] = {}
-        value = self._value
         for element in found:
-            key = self._name.first(element)
-            text = ", ".join(value.below(element)) if value.steps else value.value(element)
+            key, text = self._read_name(element), self._read_value(element)
             if key and text and text not in self._without:
-                measure = self._unit.first(element) if self._unit else None
+                measure = self._read_unit(element) if self._read_unit else None
                 shown = f"{text} {measure}" if measure else text
                 pairs[key] = f"{pairs[key]}, {shown}" if key in pairs else shown
         return pairs
+
+
+def _reader(path: XmlPath, *, all_of_them: bool = False) -> Callable[[etree._Element], str | None]:
+    """What a path says about an element. Most are its own text or attribute, which need no steps."""
+    if not path.steps:
+        return partial(attribute, name=path.attribute) if path.attribute else content
+    return (lambda element: ", ".join(path.below(element))) if all_of_them else path.first

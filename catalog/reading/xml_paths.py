@@ -135,11 +135,12 @@ def local(element: etree._Element) -> str:
 def attribute(element: etree._Element, name: str) -> str | None:
     """An attribute by its name without namespace."""
     value = element.get(name)
-    if value is None:
-        for key in element.keys():  # noqa: SIM118 - an element iterates over its children
-            if key[0] == "{" and _local(key) == name:
-                return element.get(key).strip()
-    return value.strip() if value else value
+    if value is not None:
+        return value.strip()
+    for key in element.keys():  # noqa: SIM118 - an element iterates over its children
+        if key[0] == "{" and _local(key) == name:
+            return element.get(key).strip()
+    return None
 
 
 def content(element: etree._Element) -> str | None:

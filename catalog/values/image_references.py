@@ -1,10 +1,7 @@
 """The pictures a row names: all of them in order, and which one is used."""
 
-from collections.abc import Sequence
-
 import polars as pl
 
-from catalog.pictures.finding import Picture
 from catalog.values.texts import plain_text
 
 MOST = 50  # of an item; more are an export gone wrong, and each is looked for on the disk
@@ -14,6 +11,7 @@ _BEFORE_ADDRESS = r"(?i)(?:\s*[,;|]\s*|\s+)((?:https?:|s3:|gs:)?//)"
 _AFTER_NAME = r"(?i)(\.(?:jpe?g|png|webp|gif|bmp|avif))\s*[,;|]\s*"
 # Then a URL that failed: it is asked again, what is not in the folder waits for the vendor.
 PREFERRED = ("ok", "remote", "fetch_failed")
+_RANKS = {status: rank for rank, status in enumerate(PREFERRED)}
 
 
 def references(rows: pl.DataFrame) -> pl.Series:
@@ -39,12 +37,14 @@ def references(rows: pl.DataFrame) -> pl.Series:
     return found.fill_null([])
 
 
-def usable(pictures: Sequence[Picture]) -> Picture | None:
-    """The first that can be read, else may be fetched, else failed to be fetched, else the first; None of none."""
-    if len(pictures) < 2:
-        return pictures[0] if pictures else None
-    for status in PREFERRED:
-        for picture in pictures:
-            if picture.status == status:
-                return picture
-    return pictures[0]
+def used(images: pl.Series, found: pl.DataFrame) -> pl.DataFrame:
+    """One row per list of references: of what they lead to (`Pictures.table`), the first that can be read, else may be
+    fetched, else failed to be fetched, else the first; nulls for none.
+    """
+    ranked = found.with_columns(rank=pl.col("image_status").replace_strict(_RANKS, default=len(_RANKS)))
+    each = pl.DataFrame({"row": pl.arange(len(images), eager=True), "named": images}).explode("named", empty_as_null=True)
+    each = each.join(ranked, on="named", how="left", maintain_order="left")
+    if each.height > len(images):
+        each = each.filter(pl.col("rank").is_null() | (pl.col("rank") == pl.col("rank").min().over("row")))
+        each = each.unique("row", keep="first", maintain_order=True)
+    return each.drop("row", "named", "rank")
