@@ -2,7 +2,7 @@
 
     python -m benchmarks.ingest [--rows 1000000] [--only NAME ...] [--append benchmarks/RESULTS.md]
 
-Products are drawn with a fixed seed: some 400 characters a row, a GTIN, a price, two attributes, a category. Every
+Products are drawn with a fixed seed: some 400 characters a row, a GTIN, a price, the URL of a picture, two attributes, a category. Every
 measurement runs in a process of its own, the first of them once before to fill the page cache; peak memory is that of
 the process. `--rows 5000000` makes the table of the 2 GB file.
 
@@ -44,7 +44,7 @@ from catalog.settings import Feeds
 from catalog.store import Store
 from catalog.values.gtin import with_check_digit
 
-HEADER = ("sku", "name", "text", "brand", "price", "currency", "ean", "category", "stock", "colour", "size")
+HEADER = ("sku", "name", "text", "brand", "price", "currency", "ean", "category", "stock", "picture", "colour", "size")
 COLUMNS = {
     "item_id": "sku",
     "title": "name",
@@ -55,6 +55,7 @@ COLUMNS = {
     "gtin": "ean",
     "vendor_category": "category",
     "availability": "stock",
+    "images": ["picture"],
     "attributes": ["colour", "size"],
 }
 WORDS = [
@@ -134,6 +135,7 @@ def products(rows: int, *, html: float, changed: float = 0.0, fresh: float = 0.0
         category = f"Home > {WORDS[number % 40].title()} > {WORDS[number % 23].title()}"
         yield (
             *(name, title, text, BRANDS[number % 6], f"{price / 100:.2f}", "EUR", gtin, category, "in stock"),
+            f"https://pictures.example/{number // 1000}/{number}.jpg",
             *(WORDS[number % 31], str(number % 60)),
         )
 

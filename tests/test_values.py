@@ -24,6 +24,7 @@ from catalog.values.attributes import as_json, named
 from catalog.values.availability import STATES, read_availability
 from catalog.values.currencies import read_currency
 from catalog.values.gtin import gtins, read_gtin
+from catalog.values.image_references import references
 from catalog.values.languages import languages
 from catalog.values.markup import html_text
 from catalog.values.mojibake import SUSPECT, badness, mended
@@ -242,6 +243,20 @@ def test_no_text_reads_like_two(cells: list[str]) -> None:
     said = found.select("item_id", "title", "description", "brand")
     assert said.unique().height == found["row_hash"].n_unique()
     assert not any("\0" in text or "\x1f" in text for row in said.rows() for text in row if text)
+
+
+_NAMED = st.sampled_from(["a.jpg", "https://x.example/1.jpg", "//x.example/2.png", " b.png", "", "caf\u0065\u0301.jpg"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.lists(st.one_of(st.none(), _NAMED), max_size=4)), min_size=1, max_size=5))
+def test_pictures_read_alike_whether_or_not_another_row_has_to_be_parted(rows: list) -> None:
+    parted = [*rows, ["c.jpg|d.jpg"]]
+    firsts = [next((name for name in named or [] if name), None) for named in parted]
+    frame = pl.DataFrame({"images": parted, "image": firsts}, schema={"images": pl.List(pl.String), "image": pl.String})
+    together = references(frame).to_list()
+    assert together[-1] == ["c.jpg", "d.jpg"]
+    assert [references(frame[at : at + 1]).to_list()[0] for at in range(len(parted))] == together
 
 
 def test_characters_already_lost_are_flagged() -> None:

@@ -2,11 +2,12 @@
 
 import polars as pl
 
-from catalog.values.texts import plain_text
+from catalog.values.texts import plain, plain_text
 
 MOST = 50  # of an item; more are an export gone wrong, and each is looked for on the disk
 _BETWEEN = "\x1f"
 # Where a cell holds several: before an address, or after the ending of a picture's name, never inside a name.
+_PARTING = r"[\s,;|]"
 _BEFORE_ADDRESS = r"(?i)(?:\s*[,;|]\s*|\s+)((?:https?:|s3:|gs:)?//)"
 _AFTER_NAME = r"(?i)(\.(?:jpe?g|png|webp|gif|bmp|avif))\s*[,;|]\s*"
 # Then a URL that failed: it is asked again, what is not in the folder waits for the vendor.
@@ -18,6 +19,9 @@ def references(rows: pl.DataFrame) -> pl.Series:
     """list[str] per row: the readers' column `images`, else what the cell `image` holds, each once; never null."""
     cells = rows["image"]
     if "images" in rows.columns:
+        filled = rows["images"].list.len().fill_null(0) > 0
+        if not cells.filter(~filled).count() and _stand_alone(rows["images"].filter(filled)):
+            return rows["images"].fill_null([]).list.unique(maintain_order=True).list.head(MOST)
         listed = rows["images"].list.drop_nulls().list.join(_BETWEEN).replace("", None)
         cells = pl.select(pl.coalesce(listed, cells)).to_series()
     if cells.null_count() == len(cells):
@@ -37,12 +41,22 @@ def references(rows: pl.DataFrame) -> pl.Series:
     return found.fill_null([])
 
 
+def _stand_alone(images: pl.Series) -> bool:
+    """True when each picture is named by a text of its own in its one form: then there is nothing to part."""
+    texts = images.explode()
+    if texts.null_count() or (texts == "").any() or texts.str.contains(_PARTING).any():
+        return False
+    return plain(texts).equals(texts)
+
+
 def used(images: pl.Series, found: pl.DataFrame) -> pl.DataFrame:
     """One row per list of references: of what they lead to (`Pictures.table`), the first that can be read, else may be
     fetched, else failed to be fetched, else the first; nulls for none.
     """
     ranked = found.with_columns(rank=pl.col("image_status").replace_strict(_RANKS, default=len(_RANKS)))
-    each = pl.DataFrame({"row": pl.arange(len(images), eager=True), "named": images}).explode("named", empty_as_null=True)
+    each = pl.DataFrame({"row": pl.arange(len(images), eager=True), "named": images}).explode(
+        "named", empty_as_null=True
+    )
     each = each.join(ranked, on="named", how="left", maintain_order="left")
     if each.height > len(images):
         each = each.filter(pl.col("rank").is_null() | (pl.col("rank") == pl.col("rank").min().over("row")))

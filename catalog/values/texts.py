@@ -46,7 +46,7 @@ def plain(column: pl.Series) -> pl.Series:
         return column
     texts = _composed(column.gather(unsettled)).str.replace_all(_INVISIBLE, "")
     texts = texts.str.replace_all(r"\s{2,}|[^\S ]", " ").str.strip_chars().replace("", None)
-    return column.scatter(unsettled, texts)
+    return column.clone().scatter(unsettled, texts)  # which writes where it is called
 
 
 def beyond_ascii(column: pl.Series) -> pl.Series:
@@ -88,7 +88,7 @@ def _odd(data: np.ndarray) -> np.ndarray:
 def _composed(texts: pl.Series) -> pl.Series:
     """In NFC."""
     unsure = texts.str.contains(_NOT_SURELY_NFC).arg_true()
-    return texts.scatter(unsure, texts.gather(unsure).str.normalize("NFC")) if unsure.len() else texts
+    return texts.clone().scatter(unsure, texts.gather(unsure).str.normalize("NFC")) if unsure.len() else texts
 
 
 def flagged(rows: pl.DataFrame, *flags: pl.Expr) -> pl.DataFrame:
