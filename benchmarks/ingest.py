@@ -2,16 +2,17 @@
 
     python -m benchmarks.ingest [--rows 1000000] [--only NAME ...] [--append benchmarks/RESULTS.md]
 
-Products are drawn with a fixed seed: some 400 characters a row, a GTIN, a price, the URL of a picture, two attributes, a category. Every
-measurement runs in a process of its own, the first of them once before to fill the page cache; peak memory is that of
-the process. `--rows 5000000` makes the table of the 2 GB file.
+Products are drawn with a fixed seed: some 400 characters a row, a GTIN, a price, the URL of a picture, two attributes, a
+category. Every measurement runs in a process of its own, the first of them once before to fill the page cache; peak memory
+is that of the process. `--rows 5000000` makes the table of the 2 GB file.
 
 - duckdb: `CREATE TABLE AS read_csv` with the same dialect, all columns as text, into a new database file.
 - staged: the same file up to the judgement of every row: raw text, contract, hashes, duplicates (`arrivals.judge`).
 - first / again: `catalog ingest` of a file with HTML in 20% of its descriptions, as a vendor's first delivery, where every
   item is new and its language is looked for, and as the next one with 10% of the prices changed and 2% new items.
 - drawn.*, odd.csv: such a file only read into its columns (`feeds.read_rows`), and taken as far as staged, with HTML in 20%
-  of its descriptions. odd.csv has a quote inside a cell of every row and has to be read row by row.
+  of its descriptions. odd.csv has a quote inside a cell of every row and has to be read row by row; offers.xml is read by
+  the preset `yml`, with a category tree, two pictures and three parameters an offer.
 """
 
 import argparse
@@ -173,6 +174,29 @@ def write_xml(path: Path, rows: Iterator[tuple[str, ...]]) -> None:
         file.write("</catalog>\n")
 
 
+def write_yml(path: Path, rows: Iterator[tuple[str, ...]]) -> None:
+    """The rows as offers of Yandex' language: a category tree, two pictures and three parameters each."""
+    tree = "".join(
+        f'<category id="{number}"'
+        + (f' parentId="{number // 10}"' if number > 9 else "")
+        + f">{WORDS[number % 40]}</category>"
+        for number in range(1, 400)
+    )
+    with path.open("w") as file:
+        file.write(f"<yml_catalog><shop><categories>{tree}</categories><offers>\n")
+        for number, row in enumerate(rows):
+            cells = dict(zip(HEADER, map(escape, row), strict=True))
+            file.write(
+                f'<offer id="{cells["sku"]}" available="true"><url>https://shop.example/{number}</url>'
+                f"<price>{cells['price']}</price><currencyId>EUR</currencyId><categoryId>{number % 399 + 1}</categoryId>"
+                f"<picture>{cells['picture']}</picture><picture>{cells['picture']}?back</picture><name>{cells['name']}</name>"
+                f"<vendor>{cells['brand']}</vendor><barcode>{cells['ean']}</barcode>"
+                f'<description>{cells["text"]}</description><param name="Colour">{cells["colour"]}</param>'
+                f'<param name="Size">{cells["size"]}</param><param name="Weight" unit="kg">{number % 17}</param></offer>\n'
+            )
+        file.write("</offers></shop></yml_catalog>\n")
+
+
 def write_xlsx(path: Path, rows: Iterator[tuple[str, ...]]) -> None:
     """The rows as a sheet, all cells text."""
     from xlsxwriter import Workbook  # noqa: PLC0415 - only here
@@ -196,6 +220,7 @@ WRITERS: dict[str, Writer] = {
     "drawn.jsonl": write_jsonl,
     "drawn.json": write_json,
     "drawn.xml": write_xml,
+    "offers.xml": write_yml,
     "drawn.xlsx": write_xlsx,
     "odd.csv": write_odd_csv,
 }
@@ -203,6 +228,8 @@ WRITERS: dict[str, Writer] = {
 
 def form(path: Path) -> Mapping:
     """The mapping of a drawn file."""
+    if path.name == "offers.xml":
+        return Mapping.model_validate({"format": "xml", "preset": "yml"})
     more = {"drawn.xml": {"record": "item"}, "odd.csv": {"delimiter": "|"}}.get(path.name, {})
     return Mapping.model_validate({"format": path.suffix[1:], "columns": COLUMNS, **more})
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.deliveries.canonical import Canonical, bisected, canonicalize
+from catalog.deliveries.canonical import MOST_UNEXPECTED, Canonical, bisected, canonicalize
 from catalog.errors import CatalogError
 from catalog.pictures.finding import Pictures
 from catalog.reading.feeds import RAW_REJECTS, RawBatch, read_rows
@@ -313,6 +313,20 @@ def test_what_a_person_must_fix_is_no_poison() -> None:
 
     with pytest.raises(CatalogError, match="disk full"):
         bisected(batch({}, {}).rows, work)
+
+
+def test_a_fault_in_every_row_costs_no_more_than_some_rows() -> None:
+    frame = batch(*({"item_id": str(number)} for number in range(5_000))).rows.with_columns(vendor=pl.lit("acme"))
+    tried: list[int] = []
+
+    def work(rows: pl.DataFrame) -> Canonical:
+        tried.append(rows.height)
+        raise RuntimeError("boom")
+
+    good, bad = bisected(frame, work)
+    assert good == []
+    assert sorted(pl.concat(bad)["line"]) == frame["line"].to_list()
+    assert len(tried) < 10 * MOST_UNEXPECTED
 
 
 def test_rejects_of_the_reader_come_through(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ _DELIVERED = (
 # What its picture turned out to be makes another version of a row, also when that shows only after the delivery. So does
 # another URL out of several: with the row of the one before it would never be asked for.
 _ROW = ("delivered_hash", "image_hash", "image_status", "image_reason", "image_url")
+MOST_UNEXPECTED = 100  # rows of a batch that are looked for one by one when the program fails on them
 _BETWEEN, _NULL = "\x1f", "\0"
 IMAGE_FLAG = "image_"  # how a flag begins that says why a picture is none
 _WRAPPED = r'^="(.*)"$'  # how a spreadsheet is told to keep the zeros of an id
@@ -90,25 +91,31 @@ def bisected(
 ) -> tuple[list[Canonical], list[pl.DataFrame]]:
     """Does the work, halving the rows when it fails, until the row that makes it fail stands alone.
 
-    Returns the results of the parts that went well and one reject per row that did not. CatalogError goes through.
+    Returns the results of the parts that went well and one reject per row that did not. After MOST_UNEXPECTED such rows
+    the fault is not theirs: parts that fail then are refused whole, or a large file would take days. CatalogError goes
+    through.
     """
-    if not rows.height:
-        return [], []
-    try:
-        return [work(rows)], []
-    except CatalogError:
-        raise
-    except Exception as error:
-        if rows.height == 1:
-            return [], [_unexpected(rows, error)]
-    half = rows.height // 2
-    left, right = bisected(rows[:half], work), bisected(rows[half:], work)
-    return left[0] + right[0], left[1] + right[1]
+    done: list[Canonical] = []
+    failed: list[pl.DataFrame] = []
+    waiting = [rows] if rows.height else []
+    while waiting:
+        part = waiting.pop()
+        try:
+            done.append(work(part))
+        except CatalogError:
+            raise
+        except Exception as error:
+            if part.height == 1 or len(failed) >= MOST_UNEXPECTED:
+                failed.append(_unexpected(part, error))
+            else:
+                half = part.height // 2
+                waiting += [part[half:], part[:half]]
+    return done, failed
 
 
-def _unexpected(row: pl.DataFrame, error: Exception) -> pl.DataFrame:
+def _unexpected(rows: pl.DataFrame, error: Exception) -> pl.DataFrame:
     said = f"{type(error).__name__}: {error}"[:500]
-    told = row.with_columns(item_id=item_ids(), rule=pl.lit("unexpected_error"), detail=pl.lit(said))
+    told = rows.with_columns(item_id=item_ids(), rule=pl.lit("unexpected_error"), detail=pl.lit(said))
     return told.select(_reject_columns())
 
 
