@@ -80,12 +80,18 @@ def demo(
 
 
 @app.command()
-def doctor(workspace: Here = CURRENT) -> None:
+def doctor(
+    workspace: Here = CURRENT,
+    measure: Annotated[
+        bool, typer.Option("--bench", help="Also measure what this machine does an hour; takes about 20 seconds.")
+    ] = False,
+) -> None:
     """Checks settings, tables, disk and model of a workspace; exit status 1 when something needs a person."""
+    from pipelines import bench
     from pipelines import workspace as job
 
     report, healthy = job.doctor(workspace)
-    typer.echo(report)
+    typer.echo(f"{report}\n{bench.run(workspace)}" if measure else report)
     raise typer.Exit(0 if healthy else 1)
 
 
