@@ -61,7 +61,9 @@ class Scale(_Section):
     """Which engine classifies: this process, or workers of a Ray cluster (docs/scaling.md)."""
 
     engine: Literal["local", "ray"] = "local"
-    address: str = Field("", description="Of a running cluster (auto, or host:port); empty starts one on this machine.")
+    address: str = Field(
+        "", description="auto or host:port of a cluster; empty: RAY_ADDRESS, else one is started here."
+    )
     concurrency: int = Field(0, ge=0, description="Most workers; 0: as many as the cluster has processors, or GPUs.")
     batch_rows: int = Field(8192, ge=1, description="Rows of a shard: what a worker takes, and what its death costs.")
     device: Literal["cpu", "cuda"] = Field("cpu", description="cpu: a processor a worker. cuda: a GPU a worker.")

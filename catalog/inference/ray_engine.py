@@ -7,6 +7,7 @@ therefore has to be storage that every machine sees under the same path.
 import contextlib
 import json
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from types import ModuleType
@@ -78,17 +79,18 @@ def _cluster(ray: ModuleType, scale: Scale) -> Iterator[None]:
         yield
         return
     _quiet(ray)
+    address = scale.address or os.environ.get("RAY_ADDRESS", "")  # a job of a cluster is told so by its environment
     own = {"num_cpus": scale.concurrency or None, "include_dashboard": False, "object_store_memory": _OBJECT_STORE}
     try:
         ray.init(
-            address=scale.address or "local",
+            address=address or "local",
             log_to_driver=False,
             logging_level=logging.ERROR,
-            **({} if scale.address else own),
+            **({} if address else own),
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise CatalogError(
-            f"There is no Ray cluster at {scale.address or 'this machine'}: {str(error).strip().splitlines()[0]}",
+            f"There is no Ray cluster at {address or 'this machine'}: {str(error).strip().splitlines()[0]}",
             remedy="Start one with `ray start --head`, correct scale.address, or leave it empty: then one is started here.",
         ) from error
     try:
