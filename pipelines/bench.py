@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from structlog import ReturnLogger
 from catalog.errors import CatalogError
 from catalog.inference.classifier import Classifier
 from catalog.inference.inputs import INPUT_COLUMNS
-from catalog.inference.speed import SECONDS, limit, measure
+from catalog.inference.speed import SECONDS, Rate, limit, measure
 from catalog.placement import ledger
 from catalog.sample.deliveries import labelled_offers
 from catalog.sample.pictures import draw_picture
@@ -63,11 +64,24 @@ def _classify(session: Session, folder: Path, rows: float, seconds: float) -> li
     whose = "this workspace's items" if own.height == ITEMS else f"drawn items, pictures of {SIDE} pixels"
     return [
         f"measured on       {whose}, none seen before; {classifier.provider}, {serving.threads} threads",
-        _line("texts alone", speed.texts, "items"),
-        _line("pictures alone", speed.pictures, "items"),
-        _line("text and picture", speed.both, "items"),
+        *[
+            f"{_line(what, rate.per_second, 'items')}, {1000 * rate.cost:.1f} ms of a processor each"
+            for what, rate in (
+                ("texts alone", speed.texts),
+                ("pictures alone", speed.pictures),
+                ("text and picture", speed.both),
+            )
+        ],
+        *_busy(speed.both, serving.threads, classifier.provider),
         limit(speed, rows, classifier.provider),
     ]
+
+
+def _busy(found: Rate, threads: int, provider: str) -> list[str]:
+    """Says so when other work took the processors away: the figures are then too low."""
+    if provider != "CPUExecutionProvider" or found.processors > 0.75 * min(threads, os.cpu_count() or 1):
+        return []
+    return [f"This machine was busy: the classifier got {found.processors:.1f} of {threads} processors. Measure again."]
 
 
 def _line(what: str, per_second: float, unit: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from catalog.inference.speed import Speed, limit
+from catalog.inference.speed import Rate, Speed, limit
 from pipelines import bench, workspace
 from pipelines.cli import app
 
@@ -17,6 +17,7 @@ def test_the_serving_bundle_is_measured_on_drawn_items(workspace_copy: Path) -> 
     figures = dict(re.findall(r"^(.+?)  +([\d,]+) (?:items|rows) a second", text, flags=re.MULTILINE))
     assert set(figures) == {"texts alone", "pictures alone", "text and picture", "deliveries"}
     assert all(int(figure.replace(",", "")) > 0 for figure in figures.values())
+    assert text.count("ms of a processor each") == 3
     assert "drawn items" in text
     assert "CPUExecutionProvider" in text or "CUDAExecutionProvider" in text
     assert text.splitlines()[-1].startswith("The limit is ")
@@ -42,11 +43,12 @@ def test_without_a_bundle_it_says_what_is_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("speed", "rows", "said"),
     [
-        (Speed(200, 300, 120), 9_000, "encoding texts"),
-        (Speed(2_000, 300, 260), 9_000, "encoding pictures"),
-        (Speed(9_000, 8_000, 8_500), 3_000, "taking deliveries"),
+        ((200, 300, 120), 9_000, "encoding texts"),
+        ((2_000, 300, 260), 9_000, "encoding pictures"),
+        ((9_000, 8_000, 8_500), 3_000, "taking deliveries"),
     ],
 )
-def test_one_sentence_names_what_an_item_costs_most(speed: Speed, rows: float, said: str) -> None:
-    assert f"The limit is {said}" in limit(speed, rows, "CPUExecutionProvider")
-    assert "on CUDA" in limit(speed, rows, "CUDAExecutionProvider")
+def test_one_sentence_names_what_an_item_costs_most(speed: tuple[float, ...], rows: float, said: str) -> None:
+    found = Speed(*(Rate(each, 0.01, 1.0) for each in speed))
+    assert f"The limit is {said}" in limit(found, rows, "CPUExecutionProvider")
+    assert "on CUDA" in limit(found, rows, "CUDAExecutionProvider")
