@@ -29,15 +29,15 @@ def run(job: Job, *, limit: int | None = None) -> str | None:
 def _here(job: Job, model_id: str, path: Path, limit: int | None) -> str | None:
     """In this process, batch by batch, each in its own transaction: a killed run loses at most one batch."""
     ShardFolder(job.workspace.shards).clear()  # what a killed run cut for Ray is predicted here now
-    todo = job.store.query(unseen.query(limit), [model_id])
-    if not todo.height:
+    total = unseen.count(job, model_id, limit=limit)
+    if not total:
         return None
-    serving = job.settings.serving
+    serving, done = job.settings.serving, 0
     classifier = Classifier.open(path, device=serving.device, threads=serving.threads)
     cache = CountedEmbeddings(ParquetEmbeddings(job.workspace.embeddings))
-    pace = Pace(job, todo.height, cache=cache)
-    for start in range(0, todo.height, serving.batch_rows):
-        batch = todo.slice(start, serving.batch_rows)
+    pace = Pace(job, total, cache=cache)
+    for batch in unseen.batches(job, model_id, rows=serving.batch_rows, limit=limit):
         unseen.keep(job, classifier.predict(batch, embeddings=cache), model_id, classifier.provider)
-        pace.show(start + batch.height)
+        done += batch.height
+        pace.show(done)
     return classifier.provider

@@ -24,8 +24,8 @@ def run(job: Job, model_id: str, bundle: Path, *, limit: int | None = None) -> s
     folder, provider = ShardFolder(job.workspace.shards), None
     if left := folder.left(model_id):
         provider = _settle(job, folder, left, bundle, resumed=True)
-    todo = job.store.batches(unseen.query(limit), [model_id], rows=job.settings.scale.batch_rows)
-    if plan := folder.stage(todo, model_id, rows=job.settings.scale.batch_rows):
+    todo = unseen.batches(job, model_id, rows=job.settings.scale.batch_rows, limit=limit)
+    if plan := folder.stage(todo, model_id):
         provider = _settle(job, folder, plan, bundle)
     return provider
 

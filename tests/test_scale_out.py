@@ -185,10 +185,12 @@ def test_a_killed_driver_is_carried_on_and_an_altered_shard_computed_anew(
 def answered(place: Path) -> tuple[Path, ShardFolder, Plan]:
     """The workspace, and a job in it whose five shards a worker in this process has answered."""
     folder = folder_of(place)
-    with Store.open(place / "state" / "work.duckdb") as store:
-        model_id = ledger.current_model(store)
+    with opened(place) as session:
+        model_id = ledger.current_model(session.store)
         assert model_id
-        plan = folder.stage([store.query(unseen.query(), [model_id])], model_id, rows=25)
+        job = session.job("000002-test")
+        assert unseen.count(job, model_id) == 120
+        plan = folder.stage(unseen.batches(job, model_id, rows=25), model_id)
     assert plan
     assert [shard.rows for shard in plan.shards] == [25, 25, 25, 25, 20]
     worker = ShardWorker(work_of(place, plan))
@@ -250,7 +252,7 @@ def test_a_job_of_another_model_or_with_altered_inputs_is_not_carried_on(
     assert folder.left(plan.model_id) == plan
     truncated(folder.inputs / plan.shards[0].name)
     assert folder.left(plan.model_id) is None
-    assert folder.stage([pl.DataFrame({"input_hash": ["a"]})], "another", rows=25)
+    assert folder.stage([pl.DataFrame({"input_hash": ["a"]})], "another")
     assert folder.left(plan.model_id) is None
     assert not folder.root.exists()
 

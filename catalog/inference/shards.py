@@ -67,13 +67,12 @@ class ShardFolder:
         self.inputs, self.answers, self.attempts = root / "inputs", root / "answers", root / "attempts"
         self._plan, self.manifest = root / "plan.json", root / "answers.jsonl"
 
-    def stage(self, frames: Iterable[pl.DataFrame], model_id: str, *, rows: int) -> Plan | None:
-        """Writes the inputs as shards of at most `rows` rows and then their plan; None when there are no inputs."""
+    def stage(self, frames: Iterable[pl.DataFrame], model_id: str) -> Plan | None:
+        """Writes each frame of inputs as a shard and then their plan; None when there are no inputs."""
         self.clear()
         for folder in (self.inputs, self.answers, self.attempts):
             folder.mkdir(parents=True)
-        pieces = (piece for frame in frames for piece in frame.iter_slices(rows))
-        shards = tuple(write(self.inputs / f"{n:06d}.parquet", piece) for n, piece in enumerate(pieces))
+        shards = tuple(write(self.inputs / f"{n:06d}.parquet", frame) for n, frame in enumerate(frames))
         if not shards:
             self.clear()
             return None

@@ -1,5 +1,7 @@
 """The inputs a model has not predicted yet, and the keeping of what it says of them: the same for every engine."""
 
+from collections.abc import Iterator
+
 import polars as pl
 
 from catalog.jobs import Job, now
@@ -18,8 +20,18 @@ _UNSEEN = """
 """
 
 
-def query(limit: int | None = None) -> str:
-    """The statement that answers them, columns of INPUT_COLUMNS; its one parameter is the model's id."""
+def batches(job: Job, model_id: str, *, rows: int, limit: int | None = None) -> Iterator[pl.DataFrame]:
+    """The inputs in frames of at most `rows` rows, columns of INPUT_COLUMNS; answers may be kept while they are read."""
+    for frame in job.store.batches(_limited(limit), [model_id], rows=rows):
+        yield from frame.iter_slices(rows)
+
+
+def count(job: Job, model_id: str, *, limit: int | None = None) -> int:
+    """How many inputs `batches` gives."""
+    return job.store.one(f"SELECT count(*) FROM ({_limited(limit)})", [model_id])
+
+
+def _limited(limit: int | None) -> str:
     return _UNSEEN + (f" LIMIT {int(limit)}" if limit is not None else "")
 
 
