@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 from PIL import Image
@@ -21,10 +22,12 @@ from catalog.inference import unseen
 from catalog.inference.shard_worker import MOST_ATTEMPTS, ShardWorker, Work
 from catalog.inference.shards import Answer, Plan, ShardFolder
 from catalog.placement import ledger
+from catalog.publishing import views
 from catalog.settings import Workspace
 from catalog.store import Store
 from pipelines import nightly, scale_out
 from pipelines.session import opened
+from tests.hand_made import hand_made
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
 
@@ -297,3 +300,32 @@ def test_help_does_not_import_ray() -> None:
         [sys.executable, "-c", loaded], env=os.environ | ENVIRONMENT, capture_output=True, check=True
     )
     assert answer.stdout.strip() == b"False"
+
+
+# ---------------------------------------------------------------- beyond one database file
+
+
+def test_the_views_answer_the_same_over_parquet_files(tmp_path: Path) -> None:
+    """Every view over the facts as Parquet files: what docs/scaling.md says of the time after one DuckDB file."""
+    _, work = hand_made(tmp_path / "ws")
+    views.create(work)
+    named = [view.name for view in views.standing() + views.questions()]
+    assert len(named) > 30
+    tables = work.query("SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE'").to_series()
+    migrated = work.query("SELECT view_name, sql FROM duckdb_views() WHERE NOT internal ORDER BY view_name").rows()
+    with duckdb.connect() as connection:
+        lake = Store(connection, tmp_path / "none")
+        lake.execute("SET TimeZone = 'UTC'")
+        for name in tables:
+            file = tmp_path / f"{name}.parquet"
+            work.query(f'SELECT * FROM "{name}"').write_parquet(file)
+            lake.execute(f"CREATE VIEW \"{name}\" AS SELECT * FROM read_parquet('{file}')")
+        for name, sql in migrated:
+            if name not in named:
+                lake.execute(sql)
+        views.create(lake)
+        for name in named:
+            question = f'SELECT * FROM "{name}"'
+            answers = [sorted(map(repr, store.connection.execute(question).fetchall())) for store in (lake, work)]
+            assert answers[0] == answers[1], name
+    work.close()
