@@ -105,12 +105,12 @@ def classify(place: Path, engine: str) -> None:
         nightly.step(session.on(engine), "classify", "000002-test", [])
 
 
-def command(place: Path, address: str = "", **environment: str) -> subprocess.CompletedProcess:
-    """`catalog classify --engine ray` in a process of its own, on the cluster at that address or on one it starts."""
+def command(place: Path, verb: str, address: str = "", **environment: str) -> subprocess.CompletedProcess:
+    """`catalog VERB --engine ray` in a process of its own, on the cluster at that address or on one it starts."""
     settings = place / "catalog.toml"
     settings.write_text(settings.read_text() + (f'address = "{address}"\n' if address else ""))
     return subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", "classify", "--engine", "ray", "-w", str(place)],
+        [sys.executable, "-m", "pipelines.cli", verb, "--engine", "ray", "-w", str(place)],
         env=os.environ | ENVIRONMENT | environment,
         check=False,
         capture_output=True,
@@ -145,8 +145,9 @@ def counts(result: subprocess.CompletedProcess, event: str) -> list[str]:
 
 
 def test_a_cluster_answers_like_one_process(place: Path, local: pl.DataFrame, cluster: str) -> None:
-    result = command(place, cluster)
+    result = command(place, "nightly", cluster)
     assert result.returncode == 0, result.stderr
+    assert "120" in result.stdout, "the night went on to its end"
     assert set(local["image_status"]) == {"used", "missing", "unreadable"}
     assert_equal(predictions(place), local)
     assert not folder_of(place).root.exists()
@@ -158,7 +159,7 @@ def test_a_killed_worker_changes_nothing(place: Path, local: pl.DataFrame) -> No
     """Every worker is killed (SIGKILL) in its second shard, after predicting and before writing."""
     needs_ray()
     log = place / "points.log"
-    result = command(place, FEEDSHELF_FAILPOINT="worker.:2", FEEDSHELF_FAILPOINT_LOG=str(log))
+    result = command(place, "classify", FEEDSHELF_FAILPOINT="worker.:2", FEEDSHELF_FAILPOINT_LOG=str(log))
     assert result.returncode == 0, result.stderr
     assert log.read_text().split().count("worker.predicted") > 5, "no worker died"
     assert_equal(predictions(place), local)
@@ -167,7 +168,7 @@ def test_a_killed_worker_changes_nothing(place: Path, local: pl.DataFrame) -> No
 def test_a_killed_driver_is_carried_on_and_an_altered_shard_computed_anew(
     place: Path, local: pl.DataFrame, cluster: str
 ) -> None:
-    killed = command(place, cluster, FEEDSHELF_FAILPOINT="classify.shard:4")
+    killed = command(place, "classify", cluster, FEEDSHELF_FAILPOINT="classify.shard:4")
     assert killed.returncode == -signal.SIGKILL
     assert predictions(place).height == 0
     folder = folder_of(place)
@@ -175,7 +176,7 @@ def test_a_killed_driver_is_carried_on_and_an_altered_shard_computed_anew(
     content = bytearray((folder.answers / first).read_bytes())
     content[len(content) // 2] ^= 1
     (folder.answers / first).write_bytes(content)
-    again = command(place)
+    again = command(place, "classify")
     assert again.returncode == 0, again.stderr
     assert counts(again, "shards") == ["shards=5 finished=2 rows=120"]
     assert_equal(predictions(place), local)
