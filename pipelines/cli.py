@@ -87,11 +87,14 @@ def doctor(
     ] = False,
 ) -> None:
     """Checks settings, tables, disk and model of a workspace; exit status 1 when something needs a person."""
-    from pipelines import bench
     from pipelines import workspace as job
 
     report, healthy = job.doctor(workspace)
-    typer.echo(f"{report}\n{bench.run(workspace)}" if measure else report)
+    typer.echo(report)
+    if measure:
+        from pipelines import bench
+
+        typer.echo(bench.run(workspace))
     raise typer.Exit(0 if healthy else 1)
 
 

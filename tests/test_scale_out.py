@@ -83,7 +83,7 @@ def cluster() -> Iterator[str]:
     needs_ray()
     start = """
 import sys, ray
-ray.init("local", num_cpus=2, include_dashboard=False, object_store_memory=80 * 2**20)
+ray.init("local", num_cpus=2, num_gpus=0, include_dashboard=False, object_store_memory=80 * 2**20)
 print(ray.get_runtime_context().gcs_address, flush=True)
 sys.stdin.read()
 ray.shutdown()
@@ -182,6 +182,14 @@ def test_a_killed_driver_is_carried_on_and_an_altered_shard_computed_anew(
     assert_equal(predictions(place), local)
 
 
+def test_a_cluster_without_a_gpu_is_an_error_where_one_was_asked_for(place: Path, cluster: str) -> None:
+    settings = place / "catalog.toml"
+    settings.write_text(settings.read_text().replace("concurrency = 2", 'device = "cuda"'))
+    result = command(place, "classify", cluster)
+    assert result.returncode == 1
+    assert "no GPU for a worker. Where machines come on demand set scale.concurrency" in result.stderr
+
+
 # ---------------------------------------------------------------- the folder and a worker, without a cluster
 
 
@@ -227,6 +235,8 @@ def test_a_shard_that_is_not_what_a_worker_finished_is_refused(
     _, folder, plan = answered
     assert len(folder.accept(plan)) == 5
     spoil(folder.answers / plan.shards[1].name)
+    with folder.manifest.open("a") as file:
+        file.write('{"name": "0000')  # and the last line was cut short
     with pytest.raises(CatalogError, match=r"0000(01|99)\.parquet.*Start again"):
         folder.accept(plan)
     left = folder.finished(plan)

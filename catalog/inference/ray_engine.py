@@ -55,7 +55,7 @@ def answers(shards: Sequence[Shard], work: Work, scale: Scale) -> Iterator[Answe
 def _dataset(ray: ModuleType, shards: Sequence[Shard], work: Work, scale: Scale) -> Any:
     """A block a shard, so that each is given out, and tried again, alone."""
     on_gpu = scale.device == "cuda"
-    most = scale.concurrency or max(1, int(ray.cluster_resources().get("GPU" if on_gpu else "CPU", 1)))
+    most = scale.concurrency or _there(ray, "GPU" if on_gpu else "CPU")
     rows = [{"shard": json.dumps(asdict(shard))} for shard in shards]
     return ray.data.from_items(rows, override_num_blocks=len(rows)).map(
         ShardWorker,
@@ -64,6 +64,17 @@ def _dataset(ray: ModuleType, shards: Sequence[Shard], work: Work, scale: Scale)
         num_cpus=1,
         num_gpus=1 if on_gpu else None,
     )
+
+
+def _there(ray: ModuleType, kind: str) -> int:
+    """How many processors or GPUs the cluster has. Raises CatalogError when it has none: Ray would wait for ever."""
+    found = int(ray.cluster_resources().get(kind, 0))
+    if not found:
+        raise CatalogError(
+            f"The Ray cluster has no {kind} for a worker.",
+            remedy="Where machines come on demand set scale.concurrency to how many there may be; else see scale.device.",
+        )
+    return found
 
 
 def _answer(facts: dict) -> Answer:

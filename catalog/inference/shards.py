@@ -97,7 +97,10 @@ class ShardFolder:
         return None
 
     def finished(self, plan: Plan) -> dict[str, Answer]:
-        """The answers that are there and intact, by name. Everything else in the folder of answers is removed."""
+        """The answers that are there and intact, by name. What else is in manifest and folder is removed.
+
+        The manifest is written anew, so that the next line does not join one that a kill cut short.
+        """
         shutil.rmtree(self.attempts, ignore_errors=True)
         self.attempts.mkdir()
         rows = {shard.name: shard.rows for shard in plan.shards}
@@ -109,13 +112,14 @@ class ShardFolder:
         for file in self.answers.iterdir():
             if file.name not in found:
                 file.unlink()
+        durable.write(self.manifest, "".join(map(_line, found.values())).encode())
         return found
 
     def record(self, answer: Answer) -> None:
         """Adds a finished shard to the manifest; a shard answered twice stands as it was answered last."""
         reached("classify.shard")
         with self.manifest.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(answer)) + "\n")
+            file.write(_line(answer))
             file.flush()
             os.fsync(file.fileno())
 
@@ -165,6 +169,10 @@ class ShardFolder:
 def answer_of(facts: dict) -> Answer:
     """An answer from its JSON form. Raises TypeError when it says too little or too much."""
     return Answer(**{**facts, "unseen": tuple(facts.get("unseen", ()))})
+
+
+def _line(answer: Answer) -> str:
+    return json.dumps(asdict(answer)) + "\n"
 
 
 def write(target: Path, frame: pl.DataFrame) -> Shard:
