@@ -28,7 +28,8 @@ def batches(job: Job, model_id: str, *, rows: int, limit: int | None = None) -> 
 
 def count(job: Job, model_id: str, *, limit: int | None = None) -> int:
     """How many inputs `batches` gives."""
-    return job.store.one(f"SELECT count(*) FROM ({_limited(limit)})", [model_id])
+    statement = _limited(limit)
+    return job.store.one(f"SELECT count(*) FROM ({statement})", [model_id])
 
 
 def _limited(limit: int | None) -> str:
