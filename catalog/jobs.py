@@ -4,23 +4,30 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from catalog.settings import Settings, Workspace
 from catalog.store import Store
 
-Progress = Callable[[str, int, int], None]
 Counts = dict[str, int]
 
 
-def quiet(_what: str, _done: int, _total: int) -> None:
+class Progress(Protocol):
+    """How work is shown while it goes on: what is done, of how much, and how it goes in a few words."""
+
+    def __call__(self, what: str, done: int, total: int, note: str = "", /) -> None:
+        """Shows a step."""
+        ...
+
+
+def quiet(_what: str, _done: int, _total: int, _note: str = "", /) -> None:
     """A progress callback that shows nothing."""
 
 

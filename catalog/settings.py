@@ -57,6 +57,18 @@ class Serving(_Section):
     batch_rows: int = Field(2048, ge=1, description="Rows classified and stored per step; bounds memory and rework.")
 
 
+class Scale(_Section):
+    """Which engine classifies: this process, or workers of a Ray cluster (docs/scaling.md)."""
+
+    engine: Literal["local", "ray"] = "local"
+    address: str = Field(
+        "", description="auto or host:port of a cluster; empty: RAY_ADDRESS, else one is started here."
+    )
+    concurrency: int = Field(0, ge=0, description="Most workers; 0: as many as the cluster has processors, or GPUs.")
+    batch_rows: int = Field(8192, ge=1, description="Rows of a shard: what a worker takes, and what its death costs.")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="cpu: a processor a worker. cuda: a GPU a worker.")
+
+
 class Feeds(_Section):
     """What a delivery may do before a person has to look."""
 
@@ -149,6 +161,7 @@ class Settings(_Section):
     training: Training = Training()
     labels: Labels = Labels()
     serving: Serving = Serving()
+    scale: Scale = Scale()
     feeds: Feeds = Feeds()
     images: Images = Images()
     review: Review = Review()
@@ -178,6 +191,7 @@ class Workspace:
         self.staged = self.state / "staged"
         self.embeddings = self.state / "embeddings"
         self.pictures = self.state / "pictures"
+        self.shards = self.state / "shards"
         self.published = self.root / "published"
         self.published_db = self.published / "catalog.duckdb"
         self.changes = self.published / "changes"

@@ -10,7 +10,7 @@ import typer
 from pipelines import cli_feeds, cli_vendor
 from pipelines.cli_taxonomy import taxonomy_app
 from pipelines.cli_vendor_categories import vendor_categories
-from pipelines.command import CURRENT, Here
+from pipelines.command import CURRENT, Engine, Here
 from pipelines.command import session as _session
 
 app = typer.Typer(
@@ -80,12 +80,21 @@ def demo(
 
 
 @app.command()
-def doctor(workspace: Here = CURRENT) -> None:
+def doctor(
+    workspace: Here = CURRENT,
+    measure: Annotated[
+        bool, typer.Option("--bench", help="Also measure what this machine does an hour; takes about 20 seconds.")
+    ] = False,
+) -> None:
     """Checks settings, tables, disk and model of a workspace; exit status 1 when something needs a person."""
     from pipelines import workspace as job
 
     report, healthy = job.doctor(workspace)
     typer.echo(report)
+    if measure:
+        from pipelines import bench
+
+        typer.echo(bench.run(workspace))
     raise typer.Exit(0 if healthy else 1)
 
 
@@ -225,10 +234,10 @@ def predictions_import(
     typer.echo(f"Compare it: catalog models compare {found.model_id} OTHER; serve it: catalog promote {found.model_id}")
 
 
-def _step(workspace: Path, name: str) -> None:
+def _step(workspace: Path, name: str, *, engine: Engine = None) -> None:
     from pipelines import nightly
 
-    with _session(workspace) as session:
+    with _session(workspace, engine=engine) as session:
         found = nightly.to_take(session)
         run_id, _ = nightly.begin(session, found)
         if run_id is None:
@@ -253,9 +262,9 @@ def fetch(workspace: Here = CURRENT) -> None:
 
 
 @app.command()
-def classify(workspace: Here = CURRENT) -> None:
+def classify(workspace: Here = CURRENT, engine: Engine = None) -> None:
     """Predicts for inputs the serving model has not seen."""
-    _step(workspace, "classify")
+    _step(workspace, "classify", engine=engine)
 
 
 @app.command()
@@ -275,12 +284,13 @@ def publish(workspace: Here = CURRENT) -> None:
 def nightly_command(
     workspace: Here = CURRENT,
     vendor: Annotated[str | None, typer.Option(help="Only this vendor's deliveries.")] = None,
+    engine: Engine = None,
 ) -> None:
     """Everything since last time: ingest, classify, route, publish, review sheets, report. Repeating it changes nothing."""
     from catalog.publishing import summary
     from pipelines import nightly
 
-    with _session(workspace) as session:
+    with _session(workspace, engine=engine) as session:
         night = nightly.run(session, vendor=vendor)
         nothing = "Nothing to do: no new delivery, decision, model or setting since the last run."
         typer.echo(summary.run_table(session.store, night.run_id) if night.run_id else nothing)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from catalog.jobs import Job, Progress, end_run, quiet, start_run
 from catalog.lock import RunLock, hold
@@ -27,6 +28,11 @@ class Session:
     def job(self, run_id: str) -> Job:
         """Work under an existing run."""
         return Job(self.workspace, self.settings, self.store, run_id, self.progress)
+
+    def on(self, engine: Literal["local", "ray"]) -> "Session":
+        """The same with another engine for this command."""
+        scale = self.settings.scale.model_copy(update={"engine": engine})
+        return replace(self, settings=self.settings.model_copy(update={"scale": scale}))
 
     @contextmanager
     def single(self, name: str, *facts: object) -> Iterator[Job]:

@@ -9,7 +9,7 @@ from catalog.jobs import Progress, quiet
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A callback (what, done, total) that draws one bar per kind of work while standard error is a terminal."""
+    """A callback (what, done, total, note) that draws one bar per kind of work while standard error is a terminal."""
     if not sys.stderr.isatty():
         yield quiet
         return
@@ -17,13 +17,14 @@ def progress() -> Iterator[Progress]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
     from rich.progress import Progress as Bars  # noqa: PLC0415
 
-    columns = (TextColumn("{task.description:>24}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    words = (TextColumn("{task.description:>24}"), TextColumn("{task.fields[note]}"))
+    columns = (words[0], BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), words[1])
     with Bars(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[str, int] = {}
 
-        def show(what: str, done: int, total: int) -> None:
+        def show(what: str, done: int, total: int, note: str = "", /) -> None:
             if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
+                tasks[what] = bars.add_task(what, total=total, note=note)
+            bars.update(tasks[what], completed=done, total=total, note=note)  # type: ignore[arg-type]
 
         yield show

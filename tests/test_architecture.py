@@ -82,6 +82,7 @@ DOORS = {
     ),
     "httpcore": frozenset({"catalog/pictures/address_guard.py", "catalog/pictures/fetching.py"}),
     "polars_hash": frozenset({"catalog/deliveries/canonical.py"}),
+    "ray": frozenset({"catalog/inference/ray_engine.py"}),
     "obstore": frozenset({"catalog/pictures/cloud.py"}),
     "typer": frozenset(
         {

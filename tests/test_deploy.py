@@ -1,6 +1,7 @@
 """Deploy files: parsed by what reads them, and in step with the settings, the command and the exit statuses."""
 
 import configparser
+import importlib.util
 import json
 import re
 import shlex
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 from pydantic import BaseModel
 
 from catalog.settings import Settings
@@ -163,8 +165,8 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- Kubernetes
 
 
-def manifests() -> dict[str, dict]:
-    with (DEPLOY / "kubernetes" / "cronjob.yaml").open(encoding="utf-8") as file:
+def manifests(name: str = "cronjob.yaml") -> dict[str, dict]:
+    with (DEPLOY / "kubernetes" / name).open(encoding="utf-8") as file:
         return {document["kind"]: document for document in yaml.safe_load_all(file)}
 
 
@@ -203,6 +205,92 @@ def test_the_image_tag_is_this_version() -> None:
     assert pod["containers"][0]["image"] == f"{project['name']}:{project['version']}"
 
 
+# ---------------------------------------------------------------- Ray
+
+
+ON_RAY = ["--log-format", "json", "nightly", "--engine", "ray", "--workspace"]
+RAY_IMAGE = DEPLOY / "Dockerfile.ray"
+
+
+def pinned(text: str) -> set[str]:
+    """The versions of Ray that a text names."""
+    return set(re.findall(r"ray\[data,default\]==([\d.]+)", text))
+
+
+def test_the_ray_image_adds_ray_alone_to_the_serving_image() -> None:
+    text, project = (
+        RAY_IMAGE.read_text(encoding="utf-8"),
+        tomllib.loads((ROOT / "pyproject.toml").read_text())["project"],
+    )
+    found = instructions(text)
+    assert [word for word, _ in found] == ["ARG", "FROM", "USER", "RUN", "USER"]
+    assert found[0][1] == f"BASE={project['name']}:{project['version']}"
+    assert found[1][1] == "${BASE}"
+    assert found[-1][1] == dict(last_stage(instructions(IMAGES[0].read_text())))["USER"]
+    (version,) = pinned(text)
+    (extra,) = project["optional-dependencies"]["ray"]
+    assert Requirement(extra).specifier.contains(version)
+
+
+def test_the_rayjob_calls_the_command_in_a_volume_that_all_pods_share() -> None:
+    documents = manifests("rayjob.yaml")
+    spec = documents["RayJob"]["spec"]
+    assert shlex.split(spec["entrypoint"]) == ["catalog", *ON_RAY, "/workspace"]
+    cluster = spec["rayClusterSpec"]
+    assert {cluster["rayVersion"]} == pinned(RAY_IMAGE.read_text(encoding="utf-8"))
+    groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for group in groups:
+        pod = group["template"]["spec"]
+        (container,) = pod["containers"]
+        assert container["image"] == f"{project['name']}-ray:{project['version']}"
+        assert not {"command", "args"} & container.keys()  # Ray's own start
+        assert container["volumeMounts"] == [{"name": "workspace", "mountPath": "/workspace"}]
+        (volume,) = pod["volumes"]
+        claim = volume["persistentVolumeClaim"]["claimName"]
+        assert claim == documents["PersistentVolumeClaim"]["metadata"]["name"]
+        assert str(pod["securityContext"]["runAsUser"]) == instructions(RAY_IMAGE.read_text())[-1][1]
+        assert {"requests", "limits"} <= container["resources"].keys()
+    assert documents["PersistentVolumeClaim"]["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+def test_the_rayjob_keeps_the_head_for_the_command_and_knows_its_workers_when_it_starts() -> None:
+    cluster = manifests("rayjob.yaml")["RayJob"]["spec"]["rayClusterSpec"]
+    assert cluster["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    for group in cluster["workerGroupSpecs"]:
+        (container,) = group["template"]["spec"]["containers"]
+        assert group["replicas"] == group["minReplicas"] == group["maxReplicas"]  # scale.concurrency = 0 counts them
+        assert group["rayStartParams"]["num-cpus"] == container["resources"]["requests"]["cpu"]
+
+
+def test_the_ray_cluster_installs_this_version_and_starts_nothing_of_its_own() -> None:
+    text = (DEPLOY / "ray" / "cluster.yaml").read_text(encoding="utf-8")
+    cluster = yaml.safe_load(text)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f"{project['name']}-{project['version']}-py3-none-any.whl[ray]" in " ".join(cluster["setup_commands"])
+    assert pinned(text) == pinned(RAY_IMAGE.read_text(encoding="utf-8"))
+    started = [*cluster["head_start_ray_commands"], *cluster["worker_start_ray_commands"]]
+    assert {shlex.split(line)[0] for line in started} == {"/opt/feedshelf/bin/ray"}
+    (called,) = re.findall(r"ray exec \S+ '(.+)'", text)
+    assert shlex.split(called) == ["/opt/feedshelf/bin/catalog", *ON_RAY, "/srv/shop"]
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="Ray is not installed: pip install 'feedshelf[ray]'")
+def test_ray_accepts_its_cluster_file(tmp_path: Path) -> None:
+    text = (DEPLOY / "ray" / "cluster.yaml").read_text(encoding="utf-8")
+    check = """
+import sys, yaml
+from ray.autoscaler._private.util import prepare_config, validate_config
+validate_config(prepare_config(yaml.safe_load(open(sys.argv[1]))))
+"""
+    for content, accepted in ((text, True), (text.replace("idle_timeout_minutes", "idle_minutes"), False)):
+        (tmp_path / "cluster.yaml").write_text(content, encoding="utf-8")
+        checked = subprocess.run(
+            [sys.executable, "-c", check, tmp_path / "cluster.yaml"], capture_output=True, check=False
+        )
+        assert (checked.returncode == 0) is accepted, checked.stderr
+
+
 # ---------------------------------------------------------------- the command they all call
 
 
@@ -215,4 +303,4 @@ def test_the_command_knows_every_option_the_deploy_files_use() -> None:
     for arguments in (["nightly", "--help"], ["--log-format", "json", "nightly", "--help"]):
         answer = runner.invoke(app, arguments, env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
         assert answer.exit_code == 0
-        assert "--workspace" in answer.stdout
+        assert {"--workspace", "--engine"} <= set(re.findall(r"--[a-z]+", answer.stdout))

@@ -19,7 +19,19 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES = ("catalog", "pipelines", "schemas", "sql")
 # Heavy, and of no use to `catalog --help`: imported there, every command would start slowly.
-HEAVY = {"torch", "onnxruntime", "duckdb", "polars", "pyarrow", "numpy", "altair", "PIL", "vl_convert", "dataframely"}
+HEAVY = {
+    "torch",
+    "onnxruntime",
+    "duckdb",
+    "polars",
+    "pyarrow",
+    "numpy",
+    "altair",
+    "PIL",
+    "vl_convert",
+    "dataframely",
+    "ray",
+}
 TRAINING = ("torch", "torchvision", "transformers", "open_clip", "timm", "onnx")
 
 
