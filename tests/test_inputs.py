@@ -246,15 +246,14 @@ def test_resize_modes(mode: str, white: bool) -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_a_large_picture_is_reduced_while_it_is_read_and_looks_the_same(kind: str) -> None:
-    rules = ImageRules(size=32, mode="longest")
+    rules = ImageRules(size=160, mode="longest")
     tones = np.random.default_rng(2).integers(0, 256, (10, 8, 3), np.uint8)
-    image = Image.fromarray(tones).resize((400, 480), Image.Resampling.BICUBIC)
-    data = encoded(image, kind)
+    data = encoded(Image.fromarray(tones).resize((800, 1000), Image.Resampling.BICUBIC), kind)
     read = upright_rgb(data, rules)
     assert read is not None
-    assert 40 < read.width < 400  # no less than 1.5 times the 27 by 32 it is fitted to
+    assert 192 <= read.width < 800  # no less than 1.5 times the 128 by 160 it is fitted to
     whole = fit(Image.open(io.BytesIO(data)).convert("RGB"), rules).astype(int)
-    assert np.abs(fit(read, rules) - whole).mean() < 3
+    assert np.abs(fit(read, rules) - whole).mean() < 2
 
 
 def test_a_bundle_of_before_reads_its_pictures_as_before() -> None:
