@@ -234,7 +234,7 @@ def int8(bench: Bench) -> Iterator[Row]:
     texts, pixels = batches(bench)
     with tempfile.TemporaryDirectory() as place, quiet_exporters():
         file = Path(place) / "image.onnx"
-        quantize_image(bench.bundle / "image.onnx", file, torch.from_numpy(np.concatenate(pixels[:16])))
+        quantize_image(bench.bundle / "image.onnx", file, np.concatenate(pixels[:16]))
         towers, multiply = {"fp32": session(bench.bundle / "image.onnx"), "int8": session(file)}, product(int8=True)
     found = bench.rounds(
         {"product": lambda: everywhere(bench, lambda _: multiply(), [None] * 16)}
