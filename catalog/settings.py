@@ -37,7 +37,7 @@ class Training(_Section):
     encoder_image: str = "efficientnet-lite0"
     image_size: int = Field(160, ge=32, le=512)
     image_precision: Literal["fp32", "int8"] = Field(
-        "fp32", description="int8: the image tower in 2/3 of the time, of up to 64 of the labels' pictures its ranges."
+        "fp32", description="What the image tower serves in, after training; int8 takes two thirds of the time."
     )
     text_tokens: int = Field(64, ge=8, le=512)
     finetune_epochs: int = Field(4, ge=0, description="Of the text tower; the image tower gets twice as many.")
