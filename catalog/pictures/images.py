@@ -5,7 +5,6 @@ A bad picture is data, never an exception: it counts as missing and says so.
 
 import hashlib
 import io
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -31,7 +30,6 @@ _TURNS = {
 }
 _INTERPOLATION = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 _WHITE = (255, 255, 255)
-_LEAST_SCALE = 1.5
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,8 @@ class ImageRules:
     """How a decoded picture becomes a tensor; part of the bundle (preprocess.json).
 
     `mode`: squash (ignore the aspect), shortest (centre crop) or longest (pad with white), as open_clip names them.
-    `reduction`: how far a large picture is reduced while it is decoded: "fitted" to no less than 1.5 times what it is
-    fitted to, "square" (JPEG only, bundles of before) to no less than twice the square.
+    `reduction`: how far a large picture is reduced while it is decoded: "fitted" to no less than what it is fitted to,
+    "square" (JPEG only, bundles of before) to no less than twice the square.
     """
 
     size: int
@@ -124,11 +122,10 @@ def upright_rgb(data: bytes, rules: ImageRules) -> Image.Image | None:
 
 
 def _least_size(image: Image.Image, rules: ImageRules) -> tuple[int, int]:
-    """Width and height below which nothing is reduced: the last step is ours, a coarser one would blur small goods."""
+    """Width and height below which nothing is reduced while it is decoded: the last step is `fit`."""
     if rules.reduction == "square":
         return 2 * rules.size, 2 * rules.size
-    width, height = _fitted(image.width, image.height, rules)
-    return math.ceil(_LEAST_SCALE * width), math.ceil(_LEAST_SCALE * height)
+    return _fitted(image.width, image.height, rules)
 
 
 def _reduced(rgb: Image.Image, rules: ImageRules) -> Image.Image:
