@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -121,3 +122,41 @@ def test_cuda_that_is_not_there_is_an_error(model: Path) -> None:
         pytest.skip("this machine has a GPU")
     with pytest.raises(CatalogError, match="CUDA"):
         Classifier.open(model, device="cuda")
+
+
+@pytest.fixture(scope="module")
+def in_int8(model: Path, items: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle with its image tower in int8, not yet named by its content."""
+    export = pytest.importorskip("catalog.learning.export", reason="needs the extra `train`")
+    place = Path(shutil.copytree(model, tmp_path_factory.mktemp("int8") / "bundle"))
+    rules = Classifier.open(model).rules.image
+    found = export.image_in_int8(place, rules, export.pictures_of(items.slice(1)))
+    assert found["image_int8_cosine"] > 0.9
+    return place
+
+
+def test_int8_answers_for_the_item_alone_too(in_int8: Path, items: pl.DataFrame) -> None:
+    classifier = Classifier.open(in_int8, verify=False)
+    shown = items.filter(pl.col("image").is_not_null())
+    straight = classifier.predict(shown)
+    mixed = shown.sample(fraction=1.0, shuffle=True, seed=2)
+    parts = [classifier.predict(mixed.slice(start, 7)) for start in range(0, mixed.height, 7)]
+    other = shown.select("input_hash").join(pl.concat(parts), on="input_hash", how="left", maintain_order="left")
+    assert other["leaf_id"].to_list() == straight["leaf_id"].to_list()
+    assert np.abs((other["probability"] - straight["probability"]).to_numpy()).max() < 1e-5
+
+
+def test_vectors_of_int8_do_not_depend_on_the_batch_by_a_bit(in_int8: Path, items: pl.DataFrame) -> None:
+    classifier = Classifier.open(in_int8, verify=False)
+    shown = items.filter(pl.col("image").is_not_null()).slice(1, 12)
+    width = classifier.embed(shown).shape[1] - 32  # behind the text vector
+    alone = np.concatenate([classifier.embed(shown.slice(row, 1)) for row in range(shown.height)])
+    assert (classifier.embed(shown)[:, -width:] == alone[:, -width:]).all()
+
+
+def test_int8_weights_keep_to_what_every_processor_adds_without_overflow(in_int8: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="needs the extra `train`")
+    held = [onnx.numpy_helper.to_array(one) for one in onnx.load(in_int8 / "image.onnx").graph.initializer]
+    weights = [one for one in held if one.dtype == np.int8 and one.ndim == 4]
+    assert weights
+    assert max(int(np.abs(one.astype(int)).max()) for one in weights) <= 64

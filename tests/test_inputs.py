@@ -26,7 +26,7 @@ from catalog.inference.inputs import (
     tower_texts,
 )
 from catalog.inference.lexical import BUCKETS, ngrams
-from catalog.pictures.images import ImageRules, decode, fit, read_picture, to_tensor
+from catalog.pictures.images import ImageRules, decode, fit, read_picture, to_tensor, upright_rgb
 
 RULES = ImageRules(size=32, mode="squash")
 INPUTS = InputRules(RULES, text_tokens=16, pad_id=0)
@@ -242,6 +242,26 @@ def test_resize_modes(mode: str, white: bool) -> None:
     pixels = fit(Image.new("RGB", (20, 80), "black"), ImageRules(size=32, mode=mode))
     assert bool((pixels[16, 0] == 255).all()) is white
     assert (pixels[16, 16] == 0).all()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_large_picture_is_reduced_while_it_is_read_and_looks_the_same(kind: str) -> None:
+    rules = ImageRules(size=160, mode="longest")
+    tones = np.random.default_rng(2).integers(0, 256, (10, 8, 3), np.uint8)
+    data = encoded(Image.fromarray(tones).resize((800, 1000), Image.Resampling.BICUBIC), kind)
+    read = upright_rgb(data, rules)
+    assert read is not None
+    assert 128 <= read.width < 256
+    assert 160 <= read.height < 320
+    whole = fit(Image.open(io.BytesIO(data)).convert("RGB"), rules).astype(int)
+    assert np.abs(fit(read, rules) - whole).mean() < 2
+
+
+def test_a_bundle_of_before_reads_its_pictures_as_before() -> None:
+    values = ImageRules(size=32).to_dict()
+    del values["reduction"]
+    assert ImageRules.from_dict(values).reduction == "square"
+    assert ImageRules.from_dict(ImageRules(size=32).to_dict()) == ImageRules(size=32)
 
 
 def test_tensors_are_normalized_channels_first() -> None:

@@ -19,7 +19,7 @@ from catalog.inference.lexical import Ngrams
 from catalog.inference.weighting import lexicon
 from catalog.learning import doubts, ridge
 from catalog.learning.encoding import Data, Lexicon, class_list, embed, encode, targets
-from catalog.learning.export import export, quiet_exporters
+from catalog.learning.export import export, image_in_int8, pictures_of, quiet_exporters
 from catalog.learning.head import Fusion, LexicalBranch, LinearBranch
 from catalog.learning.mixing import set_mix
 from catalog.learning.network import Encoder, encoder_for
@@ -100,6 +100,8 @@ def train(
     )
     encoder, fusion, fitted = fit(work, encoder, (clusters_of(learn), clusters_of(stop)))
     parity = write(encoder, fusion, learn, words, folder, show)
+    if settings.image_precision == "int8":
+        parity |= image_in_int8(folder, encoder.rules.image, pictures_of(learn))
     write_labels(folder, classes, taxonomy)
     return TrainingReport(
         classes,

@@ -10,6 +10,7 @@ class TrainingSettings:
 
     `encoder` is "embedded" (towers named by encoder_text and encoder_image, weights from installed packages) or any
     name open_clip knows, "architecture/pretrained_tag", "hf-hub:..." or "local-dir:...".
+    `image_precision` is what the image tower serves in; temperatures and certificate are earned in it.
     """
 
     encoder: str = "embedded"
@@ -17,6 +18,7 @@ class TrainingSettings:
     encoder_image: str = "efficientnet-lite0"
     image_size: int = 160
     image_mode: str = "longest"
+    image_precision: Literal["fp32", "int8"] = "fp32"
     text_tokens: int = 64
     finetune_epochs: int = 4
     unfreeze_blocks: int = 12

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 Status = Literal["used", "missing", "unreadable"]
+Reduction = Literal["square", "fitted"]
 # What product pictures come in. Others stay closed: Pillow starts Ghostscript for EPS.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
 MAX_PIXELS = 50_000_000
@@ -36,6 +37,8 @@ class ImageRules:
     """How a decoded picture becomes a tensor; part of the bundle (preprocess.json).
 
     `mode`: squash (ignore the aspect), shortest (centre crop) or longest (pad with white), as open_clip names them.
+    `reduction`: how far a large picture is reduced while it is decoded: "fitted" to no less than what it is fitted to,
+    "square" (JPEG only, bundles of before) to no less than twice the square.
     """
 
     size: int
@@ -43,6 +46,7 @@ class ImageRules:
     interpolation: str = "bicubic"
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    reduction: Reduction = "fitted"
 
     def to_dict(self) -> dict:
         """Plain values for JSON."""
@@ -50,8 +54,9 @@ class ImageRules:
 
     @classmethod
     def from_dict(cls, values: dict) -> "ImageRules":
-        """The rules written by `to_dict`."""
-        return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
+        """The rules written by `to_dict`; those of before name no reduction."""
+        both = {"mean": tuple(values["mean"]), "std": tuple(values["std"])}
+        return cls(**{"reduction": "square", **values, **both})
 
 
 @dataclass(frozen=True)
@@ -105,15 +110,29 @@ def upright_rgb(data: bytes, rules: ImageRules) -> Image.Image | None:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 return None
-            # Twice the target keeps the resampling ours: libjpeg's reduction alone would blur small goods.
-            image.draft(None, (2 * rules.size, 2 * rules.size))
+            least = _least_size(image, rules)
+            image.draft(None, least)
             rgb = _on_white(_upright(image))
             rgb.load()  # an RGB picture is read lazily, and its bytes are closed here
-            return rgb
+            return rgb if rules.reduction == "square" else _reduced(rgb, rules)
     except (
         Exception
     ):  # decoders raise anything on broken bytes (struct, zlib, SyntaxError, MemoryError): data, not a bug
         return None
+
+
+def _least_size(image: Image.Image, rules: ImageRules) -> tuple[int, int]:
+    """Width and height below which nothing is reduced while it is decoded: the last step is `fit`."""
+    if rules.reduction == "square":
+        return 2 * rules.size, 2 * rules.size
+    return _fitted(image.width, image.height, rules)
+
+
+def _reduced(rgb: Image.Image, rules: ImageRules) -> Image.Image:
+    """Averaged over squares of whole pixels: fitting a picture costs as much as reading it, and grows with its size."""
+    width, height = _least_size(rgb, rules)
+    times = min(rgb.width // width, rgb.height // height)
+    return rgb.reduce(times) if times > 1 else rgb
 
 
 def fit(rgb: Image.Image, rules: ImageRules) -> np.ndarray:
@@ -148,8 +167,11 @@ def _offset(size: int, length: int) -> int:
 def to_tensor(pixels: np.ndarray, rules: ImageRules) -> np.ndarray:
     """float32 (n, 3, size, size), normalized, of uint8 (n, size, size, 3)."""
     mean, std = np.array(rules.mean, np.float32) * 255, np.array(rules.std, np.float32) * 255
-    scaled = (pixels.astype(np.float32) - mean) / std
-    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+    tensor = np.empty((len(pixels), 3, *pixels.shape[1:3]), np.float32)
+    tensor[:] = pixels.transpose(0, 3, 1, 2)
+    tensor -= mean[:, None, None]
+    tensor /= std[:, None, None]
+    return tensor
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -82,10 +82,11 @@ def _ordered(statements: list[Statement]) -> list[Statement]:
 def create(store: Store) -> None:
     """Creates or replaces every macro and view in the work database; call it again after a taxonomy import."""
     depth = taxonomy_depth(store)
-    for macro in macros():
-        store.execute(macro.text)
-    for view in standing() + questions():
-        store.execute(with_levels(view, depth).text)
+    with store.transaction():  # forty commits would wait for the disk forty times, in every command
+        for macro in macros():
+            store.execute(macro.text)
+        for view in standing() + questions():
+            store.execute(with_levels(view, depth).text)
 
 
 def taxonomy_depth(store: Store) -> int:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 _ROUNDS = 3  # text may have been spoilt more than once
 _LEADS = ((0xC2, 0xDF, 1), (0xE0, 0xEF, 2), (0xF0, 0xF4, 3))  # first byte from, to, bytes that follow
@@ -78,7 +78,6 @@ READINGS = (
     Reading("mac_roman", ((0xC2, 1), (0xC3, 1), (0xC4, 1), (0xC5, 1), (0xD0, 2), (0xD1, 2), (0xE2, 1)), whole=True),
 )
 SUSPECT = "|".join(reading.suspect for reading in READINGS)
-_SUSPECT = re.compile(_python(SUSPECT))
 _HIGH = re.compile(r"[^\x00-\x7f]{2,}")
 # What may follow a capital in sound text, and with it makes the bytes of another letter.
 _CLOSING = "\u00a0\u00ab\u00ae\u00b0\u00b2\u00b3\u00bb\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u2122\u203a"
@@ -86,7 +85,13 @@ _CLOSING = "\u00a0\u00ab\u00ae\u00b0\u00b2\u00b3\u00bb\u2013\u2014\u2018\u2019\u
 
 def badness(text: str) -> int:
     """How many places of a text look like UTF-8 read as something else."""
-    return sum(len(_SUSPECT.findall(stretch)) for stretch in _HIGH.findall(text))
+    return sum(len(_suspect().findall(stretch)) for stretch in _HIGH.findall(text))
+
+
+@cache
+def _suspect() -> re.Pattern[str]:
+    """Compiled when it is first asked for: that takes longer than all else a command imports of ours."""
+    return re.compile(_python(SUSPECT))
 
 
 def mended(text: str) -> str:
