@@ -1,7 +1,9 @@
 """Asks people and takes their answers.  `catalog review export | import FILE`"""
 
+import hashlib
 import itertools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +13,7 @@ from catalog.jobs import Counts, Job, digest, now
 from catalog.review import review_ledger, review_queue
 from catalog.review.decisions import Decision, Problem, Reader, Standing, outcome, settle
 from catalog.review.review_ledger import Import
+from catalog.sheets import Answer
 from catalog.taxonomies.versions import latest_taxonomy
 
 Pages = dict[Path, list[review_queue.Waiting]]
@@ -19,11 +22,12 @@ Pages = dict[Path, list[review_queue.Waiting]]
 @dataclass(frozen=True)
 class ImportReport:
     """What became of a sheet. `counts`: rows, applied, through_group, conflicts, repeated, stale, undecided, problems;
-    a file imported before has the single count `already_imported`."""
+    what was imported before has the single count `already_imported`. `import_id` is None when nothing was recorded."""
 
     counts: Counts
     problems: tuple[Problem, ...] = ()
     problem_sheet: Path | None = None
+    import_id: str | None = None
 
 
 def export(job: Job, *, limit: int | None = None, vendor: str | None = None) -> list[Path]:
@@ -76,21 +80,42 @@ def import_sheet(job: Job, file: Path, *, partial: bool = False, reviewer: str |
     returned = sheets.read(file)
     if review_ledger.imported_before(job.store, returned.sha256):
         return ImportReport({"already_imported": len(returned.answers)})
-    taxonomy = latest_taxonomy(job.store)
-    known = review_ledger.offered(job.store, [answer.token for answer in returned.answers])
-    decisions, problems = settle(returned.answers, known, Reader(taxonomy), reviewer=reviewer)
-    sheet = _problem_sheet(job, file, problems)
-    counts = {"rows": len(returned.answers), "applied": 0, "problems": len(problems)}
-    if problems and not partial:
-        return ImportReport(counts, tuple(problems), sheet)
-    judged = _judge(job, decisions)
-    counts |= _counts(judged, undecided=len(returned.answers) - len(decisions) - len(problems))
     source = Import(digest("import", returned.sha256), returned.sha256, file.name)
+    with job.store.exclusive():
+        report = _record_answers(job, source, returned.answers, partial=partial, reviewer=reviewer)
+    return replace(report, problem_sheet=_problem_sheet(job, file, report.problems))
+
+
+def answer(job: Job, answers: Sequence[Answer], *, submission: str, reviewer: str) -> ImportReport:
+    """Takes answers that come without a file, such as a page's: all of them or, with problems, none.
+
+    Give every row of a group, the empty ones too: the first filled one settles them. `submission` is a name the page
+    made up for this very answer: sent twice it is taken once. Undoing it is `catalog review undo` of its import id.
+    """
+    sha256 = hashlib.sha256(f"submission:{submission}".encode()).hexdigest()
+    with job.store.exclusive():
+        if review_ledger.imported_before(job.store, sha256):
+            return ImportReport({"already_imported": len(answers)})
+        source = Import(digest("import", sha256), sha256, None)
+        return _record_answers(job, source, answers, partial=False, reviewer=reviewer)
+
+
+def _record_answers(
+    job: Job, source: Import, answers: Sequence[Answer], *, partial: bool, reviewer: str | None
+) -> ImportReport:
+    taxonomy = latest_taxonomy(job.store)
+    known = review_ledger.offered(job.store, [answer.token for answer in answers])
+    decisions, problems = settle(answers, known, Reader(taxonomy), reviewer=reviewer)
+    counts = {"rows": len(answers), "applied": 0, "problems": len(problems)}
+    if problems and not partial:
+        return ImportReport(counts, tuple(problems))
+    judged = _judge(job, decisions)
+    counts |= _counts(judged, undecided=len(answers) - len(decisions) - len(problems))
     with job.store.transaction():
         taken = [(decision, how) for decision, how in judged if how in ("applied", "conflict")]
         review_ledger.append_decisions(job, source, taken, taxonomy_version=taxonomy.version)
         review_ledger.append_import(job, source, counts)
-    return ImportReport(counts, tuple(problems), sheet)
+    return ImportReport(counts, tuple(problems), import_id=source.import_id)
 
 
 def _judge(job: Job, decisions: list[Decision]) -> list[tuple[Decision, str]]:
@@ -118,7 +143,7 @@ def _counts(judged: list[tuple[Decision, str]], *, undecided: int) -> Counts:
     }
 
 
-def _problem_sheet(job: Job, file: Path, problems: list[Problem]) -> Path | None:
+def _problem_sheet(job: Job, file: Path, problems: Sequence[Problem]) -> Path | None:
     path = job.workspace.inbox / f"{file.stem}.problems.csv"
     if not problems:
         path.unlink(missing_ok=True)  # an old list of problems beside a clean sheet would mislead

@@ -238,6 +238,11 @@ def _decisions(store: Store) -> None:
         rows(store, "export_rows", {
             "export_id": sheet, "token": token, "vendor": "acme", "item_id": "a5", "input_hash": "in-a5",
         })  # fmt: skip
+    for seq, word, until in ((1, "taken", hour(46)), (2, "renewed", hour(10_000_000))):
+        rows(store, "leases", {
+            "seq": seq, "export_id": "e2", "place": 1, "vendor": "acme", "item_id": "a4", "input_hash": "in-a4",
+            "reviewer": "anna", "word": word, "until": until, "taken_at": hour(45), "run_id": RUN[4], "said_at": hour(45),
+        })  # fmt: skip
 
 
 def _routes(store: Store) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 
 from catalog.jobs import Job, digest, now
 from catalog.review.decisions import ADJUDICATION, Decision, Offered, Standing
+from catalog.review.review_queue import RECORD_SCHEMA, Waiting, record
 from catalog.store import Store
 from catalog.taxonomies.category_moves import Translation, translation_from
 
@@ -35,11 +36,11 @@ Item = tuple[str, str]
 
 @dataclass(frozen=True)
 class Import:
-    """One sheet taken in: its id and where it came from."""
+    """One sheet taken in: its id and where it came from. `file_name` is None for the answers of a page."""
 
     import_id: str
     sha256: str
-    file_name: str
+    file_name: str | None
 
 
 def workspace_id(store: Store) -> str:
@@ -87,6 +88,16 @@ def history(store: Store, items: Iterable[Item]) -> defaultdict[Item, list[Stand
 def imported_before(store: Store, sha256: str) -> bool:
     """True when this very file was taken in already."""
     return bool(store.one("SELECT count(*) FROM imports WHERE sha256 = ?", [sha256]))
+
+
+def append_export(
+    job: Job, export_id: str, rows: list[Waiting], *, file_name: str | None = None, reviewer: str | None = None
+) -> None:
+    """Appends a sheet and its rows; call it in a transaction. `file_name` is None for rows that a page shows."""
+    facts = {"run_id": job.run_id, "file_name": file_name, "rows": len(rows), "reviewer": reviewer}
+    job.store.append_row("exports", export_id=export_id, exported_at=now(), **facts)
+    kept = pl.DataFrame(record(rows, export_id), schema=RECORD_SCHEMA)
+    job.store.append("export_rows", kept)
 
 
 def append_decisions(job: Job, source: Import, taken: list[tuple[Decision, str]], *, taxonomy_version: str) -> None:

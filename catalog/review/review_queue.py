@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from catalog import sheets, tokens
+from catalog.errors import CatalogError
 from catalog.store import Store
 from catalog.taxonomies.taxonomy import Taxonomy
 
@@ -38,7 +39,7 @@ NEUTRAL = "In which category does this product belong?"
 
 # One row per live item whose standing route waits for a person, and per audit or control item nobody answered yet.
 # What a reviewer settled since the item was last routed, or found unfit as it is, is not asked again. `unsure` is, so is what stood
-# at a retired category, and `none` once there is another taxonomy.
+# at a retired category, and `none` once there is another taxonomy. What somebody holds is not asked a second time.
 WAITING = """
     SELECT r.vendor, r.item_id, r.input_hash, i.title, coalesce(i.image_url, i.image) AS image, r.reason,
            r.sentence, r.parent_id, r.group_id,
@@ -56,6 +57,9 @@ WAITING = """
            OR (d.verdict = 'none' AND d.taxonomy_version <> r.taxonomy_version)
            OR (d.verdict = 'category' AND awaits_person(r.outcome) AND d.decided_at < r.routed_at))
       AND (? IS NULL OR r.vendor = ?)
+      AND NOT EXISTS (
+          FROM live_leases h WHERE h.vendor = r.vendor AND h.item_id = r.item_id AND h.input_hash = r.input_hash
+      )
     ORDER BY r.vendor, r.item_id
 """
 
@@ -81,10 +85,69 @@ class Waiting:
     group_token: str = ""
 
 
+@dataclass(frozen=True)
+class Narrowing:
+    """A part of the queue. department: id, path or name of a top category, under which the likeliest one must lie."""
+
+    vendor: str | None = None
+    department: str | None = None
+    reason: str | None = None
+
+
+EVERYTHING = Narrowing()
+
+
 def waiting(store: Store, *, vendor: str | None = None) -> list[Waiting]:
     """Everything the sheets could ask now, of one vendor or of all, in no order that means anything."""
     rows = store.query(WAITING, [vendor, vendor]).iter_rows(named=True)
     return [Waiting(**{**row, "candidates": tuple(row["candidates"])}) for row in rows]
+
+
+def narrowed(rows: list[Waiting], taxonomy: Taxonomy, part: Narrowing) -> list[Waiting]:
+    """The rows of a part of the queue, before anything is hidden.
+
+    Each hidden row falls to one reason by a hash, in proportion to the ordinary rows that wait for it: a team that works
+    reason by reason answers all of them, and no part tells what they are. Raises CatalogError when there is no such
+    department.
+    """
+    if part.vendor is not None:
+        rows = [row for row in rows if row.vendor == part.vendor]
+    if part.department is not None:
+        wanted = _department(taxonomy, part.department)
+        rows = [row for row in rows if _proposed_department(row, taxonomy) == wanted]
+    if part.reason is not None:
+        start, end = _stretch(Counter(row.reason or "" for row in rows if not row.blind), part.reason)
+        rows = [
+            row
+            for row in rows
+            if (
+                start <= _share(f"{row.vendor}\x1f{row.item_id}\x1f{row.input_hash}") < end
+                if row.blind
+                else row.reason == part.reason
+            )
+        ]
+    return rows
+
+
+def _department(taxonomy: Taxonomy, text: str) -> str:
+    tops = taxonomy.nodes.filter(pl.col("level") == 1)
+    said = text.strip().casefold()
+    for category_id, path in tops.select("category_id", "path").iter_rows():
+        if said in (category_id.casefold(), path.casefold()):
+            return category_id
+    raise CatalogError(f"There is no department {text!r}.", remedy=f"Name one of: {', '.join(tops['path'].head(40))}.")
+
+
+def _proposed_department(row: Waiting, taxonomy: Taxonomy) -> str | None:
+    likeliest = next((c for c in row.candidates if c in taxonomy), None)
+    return None if likeliest is None else taxonomy.ancestors(likeliest)[0]
+
+
+def _stretch(sizes: Counter[str], reason: str) -> tuple[float, float]:
+    """The part of [0, 1) that belongs to a reason, in proportion to its rows."""
+    total = sum(sizes.values())
+    before = sum(size for name, size in sizes.items() if name < reason)
+    return (before / total, (before + sizes[reason]) / total) if total else (0.0, 0.0)
 
 
 def arrange(rows: list[Waiting], taxonomy: Taxonomy, *, workspace_id: str, run_id: str) -> list[Waiting]:
@@ -160,6 +223,19 @@ def _in_turns(groups: list[str], rows: list[Waiting]) -> list[str]:
 def _share(token: str) -> float:
     """A number in [0, 1) fixed by the token."""
     return int.from_bytes(hashlib.sha256(token.encode()).digest()[:6], "big") / 2**48
+
+
+def first_groups(queue: Iterable[Waiting], *, groups: int | None, items: int | None) -> list[Waiting]:
+    """Whole groups from the front of an arranged queue, as many as fit. A first group that is too large alone is cut."""
+    found: list[Waiting] = []
+    by_group = itertools.groupby(queue, key=lambda row: row.group_token)
+    for _, members in itertools.islice(by_group, groups):
+        group = list(members)
+        room = len(group) if items is None else items - len(found)
+        if found and room < len(group):
+            break
+        found += group[:room]
+    return found
 
 
 def paged(queue: Iterable[Waiting], rows_per_sheet: int) -> list[list[Waiting]]:
