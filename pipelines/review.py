@@ -1,18 +1,17 @@
 """Asks people and takes their answers.  `catalog review export | import FILE`"""
 
 import hashlib
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
-
-import polars as pl
 
 from catalog import sheets
 from catalog.jobs import Counts, Job, digest, now
-from catalog.review import review_ledger, review_queue
+from catalog.review import leases, review_ledger, review_queue, sheet_files
 from catalog.review.decisions import Decision, Problem, Reader, Standing, outcome, settle
 from catalog.review.review_ledger import Import
+from catalog.review.review_queue import EVERYTHING, Narrowing
 from catalog.sheets import Answer
 from catalog.taxonomies.versions import latest_taxonomy
 
@@ -30,45 +29,62 @@ class ImportReport:
     import_id: str | None = None
 
 
-def export(job: Job, *, limit: int | None = None, vendor: str | None = None) -> list[Path]:
-    """Writes everything that waits for a person to review/outbox and returns the sheets, possibly none.
+@dataclass(frozen=True)
+class Assignment:
+    """Whose sheet it is and how long its rows are lent."""
 
-    Files come first, the rows in the database after them in one transaction; the same run again writes the same bytes
-    and records nothing twice. `limit` counts items.
+    reviewer: str
+    length: timedelta
+
+
+def export(
+    job: Job,
+    *,
+    limit: int | None = None,
+    part: Narrowing = EVERYTHING,
+    to: Assignment | None = None,
+    form: str | None = None,
+) -> list[Path]:
+    """Writes what waits for a person and nobody holds to review/outbox and returns the sheets, possibly none.
+
+    With `to` the rows are lent to one reviewer. Files come first, the rows in the database after them in one
+    transaction; the same run again writes the same bytes and records nothing twice. `limit` counts items. Raises
+    CatalogError for a form or department that is none.
     """
     store, taxonomy = job.store, latest_taxonomy(job.store)
-    name = review_ledger.workspace_id(store)
-    waiting = review_queue.waiting(store, vendor=vendor)
-    queue = review_queue.arrange(waiting, taxonomy, workspace_id=name, run_id=job.run_id)[:limit]
-    pages: Pages = {
-        job.workspace.outbox / f"{job.run_id}-{number}.csv": page
-        for number, page in enumerate(review_queue.paged(queue, job.settings.review.rows_per_sheet), start=1)
-    }
-    exported = store.query(
+    who = leases.reviewer_name(to.reviewer) if to else None
+    with store.exclusive():
+        queue = leases.free(job, taxonomy, export=job.run_id, part=part, items=limit)
+        if _exported_otherwise(job, queue):
+            return sorted(job.workspace.outbox.glob(f"{job.run_id}-*"))  # answers came in since: leave the sheets alone
+        files = sheet_files.SheetFiles(form or job.settings.review.format, taxonomy, job.settings.review.delimiter)
+        pages: Pages = {
+            job.workspace.outbox / f"{job.run_id}-{number}{files.suffix}": page
+            for number, page in enumerate(review_queue.paged(queue, job.settings.review.rows_per_sheet), start=1)
+        }
+        sheets.write(
+            {path: files.content(page, who or "") for path, page in pages.items()}, point=f"{store.stage}.sheet"
+        )
+        _record(job, pages, who, now() + to.length if to else None)
+    return list(pages)
+
+
+def _exported_otherwise(job: Job, queue: list[review_queue.Waiting]) -> bool:
+    """Whether this run has written sheets of other rows."""
+    exported = job.store.query(
         "SELECT token FROM export_rows JOIN exports USING (export_id) WHERE run_id = ?", [job.run_id]
     )
-    if exported.height and set(exported["token"]) != {row.token for row in queue}:
-        return sorted(job.workspace.outbox.glob(f"{job.run_id}-*.csv"))  # answers came in since: leave the sheets alone
-    delimiter = job.settings.review.delimiter
-    files = {path: review_queue.page_bytes(page, taxonomy, delimiter=delimiter) for path, page in pages.items()}
-    sheets.write(files, point=f"{store.stage}.sheet")
-    if not exported.height:
-        _record(job, pages)
-    return list(files)
+    return bool(exported.height) and set(exported["token"]) != {row.token for row in queue}
 
 
-def _record(job: Job, pages: Pages) -> None:
-    rows = [review_queue.record(page, path.stem) for path, page in pages.items()]
-    if not rows:
+def _record(job: Job, pages: Pages, reviewer: str | None, until: datetime | None) -> None:
+    if job.store.one("SELECT count(*) FROM exports WHERE run_id = ?", [job.run_id]):
         return
-    exports = [
-        {"export_id": path.stem, "run_id": job.run_id, "file_name": path.name, "rows": len(page), "exported_at": now()}
-        for path, page in pages.items()
-    ]
     with job.store.transaction():
-        job.store.append("exports", pl.DataFrame(exports))
-        kept = pl.DataFrame(list(itertools.chain(*rows)), schema=review_queue.RECORD_SCHEMA)
-        job.store.append("export_rows", kept)
+        for path, page in pages.items():
+            review_ledger.append_export(job, path.stem, page, file_name=path.name, reviewer=reviewer)
+            if reviewer is not None and until is not None:
+                leases.lend(job, path.stem, page, reviewer, until)
 
 
 def import_sheet(job: Job, file: Path, *, partial: bool = False, reviewer: str | None = None) -> ImportReport:
@@ -77,7 +93,7 @@ def import_sheet(job: Job, file: Path, *, partial: bool = False, reviewer: str |
     `reviewer` is who decided where the sheet does not say. Problems are also written to review/inbox as a sheet.
     Raises CatalogError when the file is no review sheet.
     """
-    returned = sheets.read(file)
+    returned = sheet_files.read(file)
     if review_ledger.imported_before(job.store, returned.sha256):
         return ImportReport({"already_imported": len(returned.answers)})
     source = Import(digest("import", returned.sha256), returned.sha256, file.name)

@@ -24,6 +24,7 @@ Everything a row may show is in `Waiting`: a hidden row (`blind`) already carrie
 show `blind`, `reason` or `low`. Work that writes decisions in the same process also belongs into `store.exclusive()`.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,7 +51,7 @@ HOLDERS = """
 # What one reviewer holds, sheet by sheet in the order shown; with what a page shows beside what was offered.
 HELD = """
     SELECT e.token, l.export_id, l.place, l.vendor, l.item_id, l.input_hash, l.until, l.taken_at, i.title,
-           coalesce(i.image_url, i.image) AS image, r.reason, r.sentence, r.group_id
+           coalesce(i.image_url, i.image) AS image, i.image AS picture, r.reason, r.sentence, r.group_id
     FROM live_leases l
     JOIN export_rows e
         ON e.export_id = l.export_id AND e.vendor = l.vendor AND e.item_id = l.item_id AND e.input_hash = l.input_hash
@@ -84,17 +85,24 @@ class Lease:
     rows: tuple[Waiting, ...] = ()
 
 
-def free(job: Job, wanted: Wanted, taxonomy: Taxonomy, *, export: str) -> list[Waiting]:
+def free(
+    job: Job,
+    taxonomy: Taxonomy,
+    *,
+    export: str,
+    part: Narrowing = EVERYTHING,
+    groups: int | None = None,
+    items: int | None = None,
+) -> list[Waiting]:
     """The next rows nobody holds, arranged, with tokens under the name `export`. Lends nothing.
 
     Groups come whole; one larger than `items` is cut there, and its other rows stay free. Raises CatalogError when the
     department is none.
     """
-    rows = review_queue.waiting(job.store, vendor=wanted.part.vendor)
-    part = review_queue.narrowed(rows, taxonomy, wanted.part)
+    rows = review_queue.narrowed(review_queue.waiting(job.store, vendor=part.vendor), taxonomy, part)
     name = review_ledger.workspace_id(job.store)
-    queue = review_queue.arrange(part, taxonomy, workspace_id=name, run_id=export)
-    return review_queue.first_groups(queue, groups=wanted.groups, items=wanted.items)
+    queue = review_queue.arrange(rows, taxonomy, workspace_id=name, run_id=export)
+    return review_queue.first_groups(queue, groups=groups, items=items)
 
 
 def take(job: Job, wanted: Wanted) -> Lease:
@@ -106,7 +114,14 @@ def take(job: Job, wanted: Wanted) -> Lease:
     with job.store.exclusive():
         number = job.store.one("SELECT count(*) FROM exports WHERE run_id = ?", [job.run_id])
         export_id = f"{job.run_id}-{number + 1}"
-        rows = free(job, wanted, latest_taxonomy(job.store), export=export_id)
+        rows = free(
+            job,
+            latest_taxonomy(job.store),
+            export=export_id,
+            part=wanted.part,
+            groups=wanted.groups,
+            items=wanted.items,
+        )
         until = now() + wanted.length
         if rows:
             with job.store.transaction():
@@ -176,9 +191,20 @@ def _as_shown(row: dict, shown: review_ledger.Offered) -> Waiting:
         low=False,
         queued_at=row["taken_at"],
         blind=shown.blind,
+        picture=row["picture"],
         token=row["token"],
         group_token=shown.group_token,
     )
+
+
+def duration(text: str) -> timedelta:
+    """How long a lease lasts, from such as 30m, 4h or 2d. Raises CatalogError for anything else."""
+    found = re.fullmatch(r"([1-9]\d{0,3})([mhd])", text.strip())
+    if not found:
+        raise CatalogError(
+            f"{text!r} is no length of time.", remedy="Write a number and a unit: 30m, 4h or 2d (--lease 2d)."
+        )
+    return int(found[1]) * {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[found[2]]
 
 
 def reviewer_name(text: str) -> str:

@@ -41,8 +41,8 @@ NEUTRAL = "In which category does this product belong?"
 # What a reviewer settled since the item was last routed, or found unfit as it is, is not asked again. `unsure` is, so is what stood
 # at a retired category, and `none` once there is another taxonomy. What somebody holds is not asked a second time.
 WAITING = """
-    SELECT r.vendor, r.item_id, r.input_hash, i.title, coalesce(i.image_url, i.image) AS image, r.reason,
-           r.sentence, r.parent_id, r.group_id,
+    SELECT r.vendor, r.item_id, r.input_hash, i.title, coalesce(i.image_url, i.image) AS image,
+           i.image AS picture, r.reason, r.sentence, r.parent_id, r.group_id,
            coalesce(categories_now(p.top_ids, m.now), []) AS candidates, r.outcome = 'placed_at_parent' AS low, coalesce(r.queued_at, r.routed_at) AS queued_at,
            coalesce(r.control, false) OR (coalesce(r.audit, false) AND r.outcome = 'placed') AS blind
     FROM standing_routes r
@@ -66,7 +66,10 @@ WAITING = """
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An item that waits for a person. `low`: it already stands at a parent; `candidates`: category ids, best first."""
+    """An item that waits for a person. `low`: it already stands at a parent; `candidates`: category ids, best first.
+
+    `image` is what a reviewer can follow; `picture` the file to look at, where it is one.
+    """
 
     vendor: str
     item_id: str
@@ -81,6 +84,7 @@ class Waiting:
     low: bool
     queued_at: datetime
     blind: bool
+    picture: str | None = None
     token: str = ""
     group_token: str = ""
 
@@ -252,22 +256,21 @@ def paged(queue: Iterable[Waiting], rows_per_sheet: int) -> list[list[Waiting]]:
     return pages
 
 
-def page_bytes(page: list[Waiting], taxonomy: Taxonomy, *, delimiter: str) -> bytes:
-    """One sheet as a file. `group_size` counts the rows of this sheet that one decision settles."""
+def page_cells(page: list[Waiting], taxonomy: Taxonomy, reviewer: str = "") -> list[list[object]]:
+    """The cells of one sheet, in the order of `sheets.COLUMNS`. `group_size` counts the rows of this sheet that one
+    decision settles."""
     size = Counter(row.group_token for row in page)
-    return sheets.render(
-        sheets.COLUMNS, [_cells(row, size[row.group_token], taxonomy) for row in page], delimiter=delimiter
-    )
+    return [_cells(row, size[row.group_token], taxonomy, reviewer) for row in page]
 
 
-def _cells(row: Waiting, group_size: int, taxonomy: Taxonomy) -> list[object]:
+def _cells(row: Waiting, group_size: int, taxonomy: Taxonomy, reviewer: str) -> list[object]:
     sentence = row.sentence or ""
     if row.parent_id in taxonomy and not row.blind:
         sentence = f"{sentence} (parent: {taxonomy.path(str(row.parent_id))})".strip()
     paths = [taxonomy.path(candidate) for candidate in row.candidates]
     paths += [""] * (sheets.CANDIDATES - len(paths))
     head = [row.token, row.group_token, group_size, row.vendor, row.item_id, row.title, row.image, sentence]
-    return [*head, *paths, "", "", "", ""]
+    return [*head, *paths, "", "", "", reviewer]
 
 
 def record(page: list[Waiting], export_id: str) -> list[dict[str, Any]]:
