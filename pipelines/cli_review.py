@@ -85,3 +85,31 @@ def give_back(reviewer: str, workspace: Here = CURRENT) -> None:
 
     with session(workspace) as place, place.single("review give-back", reviewer) as job:
         typer.echo(f"{leases.give_back(job, reviewer)} rows are free again.")
+
+
+@app.command()
+def imports(
+    workspace: Here = CURRENT,
+    limit: Annotated[int, typer.Option(help="At most this many.", min=1)] = 30,
+) -> None:
+    """The last sheets that were taken in, with the ids `undo` asks for."""
+    from catalog.review import undo as undoing
+
+    with session(workspace) as place:
+        typer.echo("\n".join(undoing.imports(place.store, limit)))
+
+
+@app.command()
+def undo(
+    import_id: Annotated[str, typer.Argument(metavar="IMPORT", help="The id that import printed.")],
+    workspace: Here = CURRENT,
+    by: Annotated[str | None, typer.Option(help="Your name: it is kept with what you say.")] = None,
+    note: Annotated[str | None, typer.Option(help="Why, in a few words.")] = None,
+) -> None:
+    """Takes an import back: its decisions no longer stand, earlier ones stand again, later ones of others stay."""
+    from catalog.review import undo as undoing
+
+    with session(workspace) as place, place.single("review undo", import_id) as job:
+        counts = undoing.undo(job, import_id, undoing.By(by, note))
+    typer.echo(", ".join(f"{name} {number}" for name, number in counts.items()))
+    typer.echo("The next night files these items anew; what waits again can be exported at once.")

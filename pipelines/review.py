@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from catalog import sheets
-from catalog.jobs import Counts, Job, digest, now
+from catalog.jobs import Counts, Job, now
 from catalog.review import leases, review_ledger, review_queue, sheet_files
 from catalog.review.decisions import Decision, Problem, Reader, Standing, outcome, settle
 from catalog.review.review_ledger import Import
@@ -94,10 +94,10 @@ def import_sheet(job: Job, file: Path, *, partial: bool = False, reviewer: str |
     Raises CatalogError when the file is no review sheet.
     """
     returned = sheet_files.read(file)
-    if review_ledger.imported_before(job.store, returned.sha256):
-        return ImportReport({"already_imported": len(returned.answers)})
-    source = Import(digest("import", returned.sha256), returned.sha256, file.name)
     with job.store.exclusive():
+        source = review_ledger.new_import(job.store, returned.sha256, file.name)
+        if source is None:
+            return ImportReport({"already_imported": len(returned.answers)})
         report = _record_answers(job, source, returned.answers, partial=partial, reviewer=reviewer)
     return replace(report, problem_sheet=_problem_sheet(job, file, report.problems))
 
@@ -110,9 +110,9 @@ def answer(job: Job, answers: Sequence[Answer], *, submission: str, reviewer: st
     """
     sha256 = hashlib.sha256(f"submission:{submission}".encode()).hexdigest()
     with job.store.exclusive():
-        if review_ledger.imported_before(job.store, sha256):
+        source = review_ledger.new_import(job.store, sha256, None)
+        if source is None:
             return ImportReport({"already_imported": len(answers)})
-        source = Import(digest("import", sha256), sha256, None)
         return _record_answers(job, source, answers, partial=False, reviewer=reviewer)
 
 

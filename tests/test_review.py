@@ -309,6 +309,8 @@ def test_a_category_may_be_named_by_id_path_or_unique_leaf(desk: Desk, category:
         ({"category": "pans"}, "category", "Home > Garden > Pans | Home > Kitchen > Pans"),
         ({"category": "21"}, "category", "0021"),  # a spreadsheet dropped the zeros
         ({"category": "zzzzzz"}, "category", ""),
+        # the words of a path in another order
+        ({"category": "Mugs (Kitchen, Home)"}, "category", "Home > Kitchen > Mugs | Home > Kitchen"),
         ({"decision": "acept"}, "decision", "accept"),
         ({"decision": "4"}, "decision", "Fill the column category with an id, a path or a leaf name."),
         ({"decision": "none", "category": MUGS}, "decision", "Fill one of the two columns."),

@@ -114,3 +114,29 @@ def test_the_status_names_what_waits_who_holds_it_and_how_fast_it_goes(shop: Sho
     assert f"{sheet.name}" in text and "3 of 3 rows answered" in text
     assert "anna                      2 answers, 3 items settled, on 1 days" in text
     assert "Nobody holds a row" in text
+
+
+def test_an_import_is_listed_taken_back_and_refused_a_second_time(shop: Shop) -> None:
+    assert "No sheet has been imported" in shop.ran("imports")
+    shop.stock(some(2))
+    (sheet,) = map(Path, shop.ran("export").split())
+    said = shop.ran("import", shop.filled(sheet, {"a0": "accept", "a1": "none"}), "--reviewer", "anna")
+    done = said.split("catalog review undo ")[1].strip()
+    assert done in shop.ran("imports")
+    assert "taken_back 2" in shop.ran("undo", done, "--by", "dora")
+    assert "taken back" in shop.ran("imports")
+    assert "taken back already" in shop.fails("undo", done)
+    assert "catalog review imports" in shop.fails("undo", "unknown")
+    assert len(cells(Path(shop.ran("export").strip()))) == 2
+
+
+def test_problems_name_the_row_the_suggestion_and_the_list_of_them(shop: Shop) -> None:
+    shop.stock(some(2))
+    (sheet,) = map(Path, shop.ran("export").split())
+    file = shop.filled(sheet, {"a0": "acept", "a1": "none"})
+    said = shop.fails("import", file)
+    assert "row 2, decision: 'acept' is no decision (accept)" in said
+    (listed,) = cells(shop.place.inbox / "back.problems.csv")
+    assert (listed["line"], listed["column"], listed["suggestion"]) == ("2", "decision", "accept")
+    assert str(shop.place.inbox / "back.problems.csv") in said
+    assert "applied 1" in shop.ran("import", file, "--partial")
