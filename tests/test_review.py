@@ -1,7 +1,6 @@
 """Sheets out and answers back, through real sheets and a real work database."""
 
 import shutil
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -162,21 +161,20 @@ def test_a_group_stays_on_one_sheet_unless_it_is_larger_than_one(
     assert [row for page in paged for row in page] == rows
 
 
-def test_while_nothing_is_certified_the_proposed_categories_take_turns() -> None:
-    tree = from_paths(["Mugs", "Plates"])
-    sizes = {"Mugs": (4, 3, 2), "Plates": (1,)}
-    rows = [
-        waiting(f"{path}{n}{m}", group_id=f"{path}{n}", candidates=(path,), reason="no_certificate")
-        for path, groups in sizes.items()
-        for n, size in enumerate(groups)
-        for m in range(size)
-    ]
-    queue = review_queue.arrange(rows, tree, workspace_id="w", run_id="r")
-    order = list(dict.fromkeys(row.group_id for row in queue))
-    assert order == ["Mugs0", "Plates0", "Mugs1", "Mugs2"]
-    certified = [replace(row, reason="below_threshold") for row in rows]
-    queue = review_queue.arrange(certified, tree, workspace_id="w", run_id="r")
-    assert list(dict.fromkeys(row.group_id for row in queue))[-1] == "Plates0"
+def test_while_nothing_is_certified_the_proposed_categories_take_turns(desk: Desk) -> None:
+    sizes = {MUGS: (4, 3, 2), PANS: (1,)}
+    for category, groups in sizes.items():
+        for n, size in enumerate(groups):
+            for m in range(size):
+                desk.item(f"{category}{n}{m}", group_id=f"{category}{n}", top=(category,), reason="no_certificate")
+    assert order(desk) == [f"{MUGS}0", f"{PANS}0", f"{MUGS}1", f"{MUGS}2"]
+    desk.store.execute("UPDATE routes SET reason = 'below_threshold'")
+    assert order(desk)[-1] == f"{PANS}0"
+
+
+def order(desk: Desk) -> list[str]:
+    """The groups of the queue, each named by its items without their last digit."""
+    return list(dict.fromkeys(row["item_id"][:-1] for row in desk.sheet()))
 
 
 def waiting(item_id: str, **facts: object) -> review_queue.Waiting:

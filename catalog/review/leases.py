@@ -33,8 +33,8 @@ import polars as pl
 
 from catalog.errors import CatalogError
 from catalog.jobs import Job, now
-from catalog.review import review_ledger, review_queue
-from catalog.review.review_queue import EVERYTHING, Narrowing, Waiting
+from catalog.review import queue_order, review_ledger, review_queue
+from catalog.review.review_queue import EVERYTHING, Naming, Narrowing, Waiting
 from catalog.store import Store
 from catalog.taxonomies.taxonomy import Taxonomy
 from catalog.taxonomies.versions import latest_taxonomy
@@ -99,10 +99,11 @@ def free(
     Groups come whole; one larger than `items` is cut there, and its other rows stay free. Raises CatalogError when the
     department is none.
     """
-    rows = review_queue.narrowed(review_queue.waiting(job.store, vendor=part.vendor), taxonomy, part)
-    name = review_ledger.workspace_id(job.store)
-    queue = review_queue.arrange(rows, taxonomy, workspace_id=name, run_id=export)
-    return review_queue.first_groups(queue, groups=groups, items=items)
+    naming = Naming(review_ledger.workspace_id(job.store), export)
+    rows = review_queue.waiting(job.store, taxonomy, naming, part)
+    as_of = job.store.one("SELECT started_at FROM runs WHERE run_id = ?", [job.run_id]) or now()
+    queue = queue_order.first_groups(queue_order.ordered(rows, as_of), groups=groups, items=items)
+    return review_queue.named(queue, taxonomy, naming)
 
 
 def take(job: Job, wanted: Wanted) -> Lease:
