@@ -45,6 +45,20 @@ def export(  # noqa: PLR0913, PLR0917 - each is an option of the command
         typer.echo("Nothing is free to be asked. See: catalog review status")
 
 
+@app.command()
+def dump(
+    file: Annotated[Path, typer.Argument(help="Ending in .csv or .parquet.")],
+    workspace: Here = CURRENT,
+    vendor: Vendor = None,
+) -> None:
+    """Writes the whole queue to one file, to plan with: in order, held rows too, without tokens; lends nothing."""
+    from catalog.review.review_queue import Narrowing
+    from pipelines import review
+
+    with session(workspace) as place, place.single("review dump", str(file)) as job:
+        typer.echo(f"{review.dump(job, file, Narrowing(vendor)):,} rows in {file}")
+
+
 @app.command("import")
 def import_(
     file: Path,
@@ -113,3 +127,13 @@ def undo(
         counts = undoing.undo(job, import_id, undoing.By(by, note))
     typer.echo(", ".join(f"{name} {number}" for name, number in counts.items()))
     typer.echo("The next night files these items anew; what waits again can be exported at once.")
+
+
+@app.command("labelling-config")
+def labelling_config(workspace: Here = CURRENT) -> None:
+    """Prints the labelling config that a project of Label Studio needs for our tasks."""
+    from catalog.review import label_studio
+    from catalog.taxonomies.versions import latest_taxonomy
+
+    with session(workspace) as place:
+        typer.echo(label_studio.labelling_config(latest_taxonomy(place.store)), nl=False)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from catalog import sheets
 from catalog.jobs import Counts, Job, now
-from catalog.review import leases, review_ledger, review_queue, sheet_files
+from catalog.review import leases, queue_dump, queue_order, review_ledger, review_queue, sheet_files
 from catalog.review.decisions import Decision, Problem, Reader, Standing, outcome, settle
 from catalog.review.review_ledger import Import
-from catalog.review.review_queue import EVERYTHING, Narrowing
+from catalog.review.review_queue import EVERYTHING, Naming, Narrowing
 from catalog.sheets import Answer
 from catalog.taxonomies.versions import latest_taxonomy
 
@@ -67,6 +67,14 @@ def export(
         )
         _record(job, pages, who, now() + to.length if to else None)
     return list(pages)
+
+
+def dump(job: Job, file: Path, part: Narrowing = EVERYTHING) -> int:
+    """Writes the whole queue, what is held included, to a CSV or Parquet file; records nothing. Returns the rows."""
+    taxonomy = latest_taxonomy(job.store)
+    naming = Naming(review_ledger.workspace_id(job.store), job.run_id)
+    rows = review_queue.waiting(job.store, taxonomy, naming, part, held=True)
+    return queue_dump.dump(queue_order.ordered(rows, now()), taxonomy, file)
 
 
 def _exported_otherwise(job: Job, queue: list[review_queue.Waiting]) -> bool:

@@ -21,8 +21,9 @@ _ITEM = pl.concat_str("vendor", "item_id", separator="\x1f")
 
 def likeliest(rows: pl.DataFrame, taxonomy: Taxonomy, most: int) -> pl.DataFrame:
     """The rows with at most so many `candidates`, all of them categories of today, and the first one as `likeliest`."""
-    known = taxonomy.nodes["category_id"].implode()
-    rows = rows.with_columns(pl.col("candidates").list.filter(pl.element().is_in(known)).list.head(most))
+    ids = taxonomy.nodes["category_id"]
+    known = pl.element().replace_strict(ids, ids, default=None, return_dtype=pl.String)
+    rows = rows.with_columns(pl.col("candidates").list.eval(known).list.drop_nulls().list.head(most))
     return rows.with_columns(likeliest=pl.col("candidates").list.first())
 
 

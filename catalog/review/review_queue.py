@@ -37,7 +37,8 @@ NEUTRAL = "In which category does this product belong?"
 WAITING = """
     SELECT r.vendor, r.item_id, r.input_hash, i.title, coalesce(i.image_url, i.image) AS image,
            i.image AS picture, r.reason, r.sentence, r.parent_id, r.group_id,
-           coalesce(categories_now(p.top_ids, m.now), []) AS candidates, r.outcome = 'placed_at_parent' AS low,
+           coalesce(CASE WHEN m.now IS NULL THEN p.top_ids ELSE categories_now(p.top_ids, m.now) END, []) AS candidates,
+           r.outcome = 'placed_at_parent' AS low,
            coalesce(r.queued_at, r.routed_at) AS queued_at,
            coalesce(r.control, false) OR (coalesce(r.audit, false) AND r.outcome = 'placed') AS blind,
            i.price::DOUBLE AS price, i.currency, p.top_log_odds[1] AS log_odds_1, p.top_log_odds[2] AS log_odds_2, p.novelty,
