@@ -74,7 +74,7 @@ def dump(job: Job, file: Path, part: Narrowing = EVERYTHING) -> int:
     taxonomy = latest_taxonomy(job.store)
     naming = Naming(review_ledger.workspace_id(job.store), job.run_id)
     rows = review_queue.waiting(job.store, taxonomy, naming, part, held=True)
-    return queue_dump.dump(queue_order.ordered(rows, now()), taxonomy, file)
+    return queue_dump.dump(job.store, queue_order.ordered(rows, now()), taxonomy, file)
 
 
 def _exported_otherwise(job: Job, queue: list[review_queue.Waiting]) -> bool:

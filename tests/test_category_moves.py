@@ -252,7 +252,8 @@ def test_a_split_suspends_its_department_and_its_class_is_nobody_s_leaf(serving:
     retired = latest_taxonomy(serving.store)
     placed = serving.store.query("SELECT category_id FROM placements")["category_id"]
     assert all(category in retired for category in placed)
-    waiting = dict(review_queue.waiting(serving.store, retired, Naming("w")).select("item_id", "candidates").rows())
+    rows = review_queue.waiting(serving.store, retired, Naming("w"))
+    waiting = dict(review_queue.detailed(serving.store, rows, retired).select("item_id", "candidates").rows())
     assert {"a1", "a2", "a5"} <= waiting.keys()
     assert waiting["a5"] == ["k9"]
 

@@ -103,7 +103,7 @@ def free(
     rows = review_queue.waiting(job.store, taxonomy, naming, part)
     as_of = job.store.one("SELECT started_at FROM runs WHERE run_id = ?", [job.run_id]) or now()
     queue = queue_order.first_groups(queue_order.ordered(rows, as_of), groups=groups, items=items)
-    return review_queue.named(queue, taxonomy, naming)
+    return review_queue.named(review_queue.detailed(job.store, queue, taxonomy), taxonomy, naming)
 
 
 def take(job: Job, wanted: Wanted) -> Lease:

@@ -15,7 +15,9 @@ import pyarrow.parquet
 
 from catalog import durable, sheets
 from catalog.errors import CatalogError
+from catalog.review import review_queue
 from catalog.review.review_queue import NEUTRAL
+from catalog.store import Store
 from catalog.taxonomies.taxonomy import Taxonomy
 
 CANDIDATES = [f"candidate_{n + 1}" for n in range(sheets.CANDIDATES)]
@@ -24,12 +26,12 @@ COLUMNS = (
     "sentence", "parent", *CANDIDATES, "queued_at", "held_by",
 )  # fmt: skip
 _TOLD = ("reason", "group_id", "worth", "parent")
-_SLICE = 100_000  # rows made at a time: what their paths and sentences take is bounded
+_SLICE = 250_000  # rows made at a time: what their paths and sentences take is bounded
 _ACTIVE = r"\A[=+\-@\t\r\n']"  # as `sheets.inert` has it
 Write = Callable[[pl.DataFrame], None]
 
 
-def dump(queue: pl.DataFrame, taxonomy: Taxonomy, file: Path) -> int:
+def dump(store: Store, queue: pl.DataFrame, taxonomy: Taxonomy, file: Path) -> int:
     """Writes an ordered queue to FILE, .csv or .parquet, whole or not at all; returns the rows.
 
     `worth` is what a decision is worth, in items; it and `reason` are empty for hidden rows. Raises CatalogError for
@@ -42,7 +44,8 @@ def dump(queue: pl.DataFrame, taxonomy: Taxonomy, file: Path) -> int:
     try:
         with writers[file.suffix](part) as write:
             for start in range(0, max(queue.height, 1), _SLICE):
-                write(_shown(queue.slice(start, _SLICE), start, taxonomy))
+                part_of_it = review_queue.detailed(store, queue.slice(start, _SLICE), taxonomy)
+                write(_shown(part_of_it, start, taxonomy))
         durable.sync(part)
         part.replace(file)
     except OSError as error:

@@ -19,14 +19,6 @@ STARTING = "no_certificate"  # the reason of every item while the model has earn
 _ITEM = pl.concat_str("vendor", "item_id", separator="\x1f")
 
 
-def likeliest(rows: pl.DataFrame, taxonomy: Taxonomy, most: int) -> pl.DataFrame:
-    """The rows with at most so many `candidates`, all of them categories of today, and the first one as `likeliest`."""
-    ids = taxonomy.nodes["category_id"]
-    known = pl.element().replace_strict(ids, ids, default=None, return_dtype=pl.String)
-    rows = rows.with_columns(pl.col("candidates").list.eval(known).list.drop_nulls().list.head(most))
-    return rows.with_columns(likeliest=pl.col("candidates").list.first())
-
-
 def in_department(rows: pl.DataFrame, taxonomy: Taxonomy, text: str) -> pl.DataFrame:
     """Rows whose likeliest category lies in a top category, named by id or path. Raises CatalogError when there is none."""
     tops = taxonomy.nodes.filter(pl.col("level") == 1)

@@ -35,10 +35,8 @@ NEUTRAL = "In which category does this product belong?"
 # what stood at a retired category, and `none` once there is another taxonomy.
 # draw, lot: numbers in [0, 1) fixed by the item, the first anew for each export. held_by: who works on it now.
 WAITING = """
-    SELECT r.vendor, r.item_id, r.input_hash, i.title, coalesce(i.image_url, i.image) AS image,
-           i.image AS picture, r.reason, r.sentence, r.parent_id, r.group_id,
-           coalesce(CASE WHEN m.now IS NULL THEN p.top_ids ELSE categories_now(p.top_ids, m.now) END, []) AS candidates,
-           r.outcome = 'placed_at_parent' AS low,
+    SELECT r.vendor, r.item_id, r.input_hash, l.row_hash, r.seq, r.reason, r.group_id, r.outcome = 'placed_at_parent' AS low,
+           (CASE WHEN m.now IS NULL THEN p.top_ids ELSE categories_now(p.top_ids, m.now) END)[1] AS likeliest,
            coalesce(r.queued_at, r.routed_at) AS queued_at,
            coalesce(r.control, false) OR (coalesce(r.audit, false) AND r.outcome = 'placed') AS blind,
            i.price::DOUBLE AS price, i.currency, p.top_log_odds[1] AS log_odds_1, p.top_log_odds[2] AS log_odds_2, p.novelty,
@@ -60,6 +58,17 @@ WAITING = """
            OR (d.verdict = 'category' AND awaits_person(r.outcome) AND d.decided_at < r.routed_at))
       AND ($vendor IS NULL OR r.vendor = $vendor)
       AND ($held OR h.reviewer IS NULL)
+"""
+# What is shown of rows in `shown`, in their order: apart from the above, because of a million rows it would not fit in memory.
+DETAILS = """
+    SELECT s.at, i.title, coalesce(i.image_url, i.image) AS image, i.image AS picture, r.sentence, r.parent_id,
+           coalesce(CASE WHEN m.now IS NULL THEN p.top_ids ELSE categories_now(p.top_ids, m.now) END, []) AS candidates
+    FROM shown s
+    JOIN items i ON i.vendor = s.vendor AND i.item_id = s.item_id AND i.row_hash = s.row_hash
+    JOIN routes r ON r.vendor = s.vendor AND r.item_id = s.item_id AND r.seq = s.seq
+    LEFT JOIN predictions p ON p.input_hash = s.input_hash AND p.model_id = r.model_id
+    LEFT JOIN model_categories_now m ON m.model_id = r.model_id
+    ORDER BY s.at
 """
 
 
@@ -113,17 +122,29 @@ def waiting(
 ) -> pl.DataFrame:
     """What could be asked now, or a part of it, in no order that means anything; with `held` also what somebody holds.
 
-    Raises CatalogError when there is no such department.
+    What is shown of a row is not in it: `detailed` adds that. Raises CatalogError when there is no such department.
     """
     params = {"secret": naming.workspace_id, "export": naming.export, "vendor": part.vendor, "held": held}
-    rows = queue_order.likeliest(store.query(WAITING, params), taxonomy, sheets.CANDIDATES)
+    rows = store.query(WAITING, params)
     if part.department is not None:
         rows = queue_order.in_department(rows, taxonomy, part.department)
     return rows if part.reason is None else queue_order.for_reason(rows, part.reason)
 
 
+def detailed(store: Store, queue: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+    """The rows with what is shown of them: title, image, picture, sentence, parent_id and up to five `candidates`, all
+    of them categories of today."""
+    queue = queue.with_row_index("at")
+    with store.frame("shown", queue.select("at", "vendor", "item_id", "input_hash", "row_hash", "seq")):
+        found = store.query(DETAILS)
+    ids = taxonomy.nodes["category_id"]
+    known = pl.element().replace_strict(ids, ids, default=None, return_dtype=pl.String)
+    found = found.with_columns(pl.col("candidates").list.eval(known).list.drop_nulls().list.head(sheets.CANDIDATES))
+    return queue.join(found, on="at", how="left", maintain_order="left").drop("at")
+
+
 def named(queue: pl.DataFrame, taxonomy: Taxonomy, naming: Naming) -> list[Waiting]:
-    """Rows of an ordered queue with their tokens; hidden ones without anything that tells what the system thought of
+    """Detailed rows of an ordered queue with their tokens; hidden ones without anything that tells what the system thought of
     them."""
     columns = [field.name for field in fields(Waiting) if field.name in queue.columns]
     return [_named(values, taxonomy, naming) for values in queue.select(columns).iter_rows(named=True)]
