@@ -48,18 +48,31 @@ HOLDERS = """
     JOIN export_rows e ON e.export_id = l.export_id AND e.vendor = l.vendor AND e.item_id = l.item_id
     GROUP BY ALL ORDER BY taken_at, export_id
 """
-# What one reviewer holds, sheet by sheet in the order shown; with what a page shows beside what was offered.
+# What one reviewer holds, sheet by sheet in the order shown.
 HELD = """
-    SELECT e.token, l.export_id, l.place, l.vendor, l.item_id, l.input_hash, l.until, l.taken_at, i.title,
-           coalesce(i.image_url, i.image) AS image, i.image AS picture, r.reason, r.sentence, r.group_id
+    SELECT e.token, l.export_id, l.place, l.vendor, l.item_id, l.input_hash, l.until, l.taken_at
     FROM live_leases l
     JOIN export_rows e
         ON e.export_id = l.export_id AND e.vendor = l.vendor AND e.item_id = l.item_id AND e.input_hash = l.input_hash
-    LEFT JOIN live_items n ON n.vendor = l.vendor AND n.item_id = l.item_id AND n.input_hash = l.input_hash
-    LEFT JOIN items i ON i.vendor = n.vendor AND i.item_id = n.item_id AND i.row_hash = n.row_hash
-    LEFT JOIN standing_routes r ON r.vendor = l.vendor AND r.item_id = l.item_id
     WHERE l.reviewer = ?
     ORDER BY l.taken_at, l.export_id, l.place
+"""
+# What a page shows beside what was offered, of rows in `held` alone: there may be a million others.
+SHOWN = """
+    WITH texts AS (
+        SELECT vendor, item_id, input_hash, max_by(title, coalesce(created_at, 'epoch')) AS title,
+               max_by(coalesce(image_url, image), coalesce(created_at, 'epoch')) AS image,
+               max_by(image, coalesce(created_at, 'epoch')) AS picture
+        FROM items SEMI JOIN held USING (vendor, item_id, input_hash) GROUP BY ALL
+    ),
+    reasons AS (
+        SELECT vendor, item_id, arg_max_null(reason, seq) AS reason, arg_max_null(sentence, seq) AS sentence,
+               arg_max_null(group_id, seq) AS group_id
+        FROM routes SEMI JOIN held USING (vendor, item_id) GROUP BY ALL
+    )
+    SELECT h.*, t.title, t.image, t.picture, r.reason, r.sentence, r.group_id
+    FROM held h LEFT JOIN texts t USING (vendor, item_id, input_hash) LEFT JOIN reasons r USING (vendor, item_id)
+    ORDER BY h.taken_at, h.export_id, h.place
 """
 _KEPT = ["export_id", "place", "vendor", "item_id", "input_hash", "taken_at"]
 
@@ -166,7 +179,8 @@ def resume(job: Job, reviewer: str) -> Lease:
     `until` is the earliest end; the Lease is empty, with the present time, when nothing is held.
     """
     with job.store.exclusive():
-        held = job.store.query(HELD, [reviewer_name(reviewer)])
+        with job.store.frame("held", job.store.query(HELD, [reviewer_name(reviewer)])):
+            held = job.store.query(SHOWN)
         offered = review_ledger.offered(job.store, held["token"])
     rows = []
     for row in held.iter_rows(named=True):
