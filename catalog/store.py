@@ -96,6 +96,16 @@ class Store:
                     self.execute("INSERT INTO schema_version VALUES (?, ?)", [int(file.name[:4]), file.name])
 
     @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """One thread alone from reading to writing; statements of others wait.
+
+        Two threads that both read what is free, then take it, would take the same. A transaction of a thread belongs
+        inside, when there are several.
+        """
+        with self._turn:
+            yield
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything inside becomes visible together or not at all; inner transactions join the outer one."""
         self._depth += 1
@@ -136,7 +146,7 @@ class Store:
         reached(f"{self.stage}.{table}")
         columns = ", ".join(quoted(c) for c in values)
         marks = ", ".join("?" for _ in values)
-        self.connection.execute(f"INSERT INTO {quoted(table)} ({columns}) VALUES ({marks})", list(values.values()))
+        self.execute(f"INSERT INTO {quoted(table)} ({columns}) VALUES ({marks})", list(values.values()))
 
     def execute(self, sql: str, params: Params = ()) -> None:
         """Runs a statement for its effect."""

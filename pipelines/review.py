@@ -1,16 +1,18 @@
 """Asks people and takes their answers.  `catalog review export | import FILE`"""
 
-import itertools
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
-import polars as pl
-
 from catalog import sheets
-from catalog.jobs import Counts, Job, digest, now
-from catalog.review import review_ledger, review_queue
+from catalog.jobs import Counts, Job, now
+from catalog.review import leases, queue_dump, queue_order, review_ledger, review_queue, sheet_files
 from catalog.review.decisions import Decision, Problem, Reader, Standing, outcome, settle
 from catalog.review.review_ledger import Import
+from catalog.review.review_queue import EVERYTHING, Naming, Narrowing
+from catalog.sheets import Answer
 from catalog.taxonomies.versions import latest_taxonomy
 
 Pages = dict[Path, list[review_queue.Waiting]]
@@ -19,52 +21,78 @@ Pages = dict[Path, list[review_queue.Waiting]]
 @dataclass(frozen=True)
 class ImportReport:
     """What became of a sheet. `counts`: rows, applied, through_group, conflicts, repeated, stale, undecided, problems;
-    a file imported before has the single count `already_imported`."""
+    what was imported before has the single count `already_imported`. `import_id` is None when nothing was recorded."""
 
     counts: Counts
     problems: tuple[Problem, ...] = ()
     problem_sheet: Path | None = None
+    import_id: str | None = None
 
 
-def export(job: Job, *, limit: int | None = None, vendor: str | None = None) -> list[Path]:
-    """Writes everything that waits for a person to review/outbox and returns the sheets, possibly none.
+@dataclass(frozen=True)
+class Assignment:
+    """Whose sheet it is and how long its rows are lent."""
 
-    Files come first, the rows in the database after them in one transaction; the same run again writes the same bytes
-    and records nothing twice. `limit` counts items.
+    reviewer: str
+    length: timedelta
+
+
+def export(
+    job: Job,
+    *,
+    limit: int | None = None,
+    part: Narrowing = EVERYTHING,
+    to: Assignment | None = None,
+    form: str | None = None,
+) -> list[Path]:
+    """Writes what waits for a person and nobody holds to review/outbox and returns the sheets, possibly none.
+
+    With `to` the rows are lent to one reviewer. Files come first, the rows in the database after them in one
+    transaction; the same run again writes the same bytes and records nothing twice. `limit` counts items. Raises
+    CatalogError for a form or department that is none.
     """
     store, taxonomy = job.store, latest_taxonomy(job.store)
-    name = review_ledger.workspace_id(store)
-    waiting = review_queue.waiting(store, vendor=vendor)
-    queue = review_queue.arrange(waiting, taxonomy, workspace_id=name, run_id=job.run_id)[:limit]
-    pages: Pages = {
-        job.workspace.outbox / f"{job.run_id}-{number}.csv": page
-        for number, page in enumerate(review_queue.paged(queue, job.settings.review.rows_per_sheet), start=1)
-    }
-    exported = store.query(
+    who = leases.reviewer_name(to.reviewer) if to else None
+    with store.exclusive():
+        queue = leases.free(job, taxonomy, export=job.run_id, part=part, items=limit)
+        if _exported_otherwise(job, queue):
+            return sorted(job.workspace.outbox.glob(f"{job.run_id}-*"))  # answers came in since: leave the sheets alone
+        files = sheet_files.SheetFiles(form or job.settings.review.format, taxonomy, job.settings.review.delimiter)
+        pages: Pages = {
+            job.workspace.outbox / f"{job.run_id}-{number}{files.suffix}": page
+            for number, page in enumerate(review_queue.paged(queue, job.settings.review.rows_per_sheet), start=1)
+        }
+        sheets.write(
+            {path: files.content(page, who or "") for path, page in pages.items()}, point=f"{store.stage}.sheet"
+        )
+        _record(job, pages, who, now() + to.length if to else None)
+    return list(pages)
+
+
+def dump(job: Job, file: Path, part: Narrowing = EVERYTHING) -> int:
+    """Writes the whole queue, what is held included, to a CSV or Parquet file; records nothing. Returns the rows."""
+    taxonomy = latest_taxonomy(job.store)
+    naming = Naming(review_ledger.workspace_id(job.store), job.run_id)
+    rows = review_queue.waiting(job.store, taxonomy, naming, part, held=True)
+    return queue_dump.dump(job.store, queue_order.ordered(rows, now()), taxonomy, file)
+
+
+def _exported_otherwise(job: Job, queue: list[review_queue.Waiting]) -> bool:
+    """Whether this run has written sheets of other rows."""
+    exported = job.store.query(
         "SELECT token FROM export_rows JOIN exports USING (export_id) WHERE run_id = ?", [job.run_id]
     )
-    if exported.height and set(exported["token"]) != {row.token for row in queue}:
-        return sorted(job.workspace.outbox.glob(f"{job.run_id}-*.csv"))  # answers came in since: leave the sheets alone
-    delimiter = job.settings.review.delimiter
-    files = {path: review_queue.page_bytes(page, taxonomy, delimiter=delimiter) for path, page in pages.items()}
-    sheets.write(files, point=f"{store.stage}.sheet")
-    if not exported.height:
-        _record(job, pages)
-    return list(files)
+    return bool(exported.height) and set(exported["token"]) != {row.token for row in queue}
 
 
-def _record(job: Job, pages: Pages) -> None:
-    rows = [review_queue.record(page, path.stem) for path, page in pages.items()]
-    if not rows:
+def _record(job: Job, pages: Pages, reviewer: str | None, until: datetime | None) -> None:
+    if job.store.one("SELECT count(*) FROM exports WHERE run_id = ?", [job.run_id]):
         return
-    exports = [
-        {"export_id": path.stem, "run_id": job.run_id, "file_name": path.name, "rows": len(page), "exported_at": now()}
-        for path, page in pages.items()
-    ]
     with job.store.transaction():
-        job.store.append("exports", pl.DataFrame(exports))
-        kept = pl.DataFrame(list(itertools.chain(*rows)), schema=review_queue.RECORD_SCHEMA)
-        job.store.append("export_rows", kept)
+        for path, page in pages.items():
+            review_ledger.append_export(job, path.stem, page, file_name=path.name, reviewer=reviewer)
+            if reviewer is not None and until is not None:
+                leases.lend(job, path.stem, page, reviewer, until)
 
 
 def import_sheet(job: Job, file: Path, *, partial: bool = False, reviewer: str | None = None) -> ImportReport:
@@ -73,24 +101,45 @@ def import_sheet(job: Job, file: Path, *, partial: bool = False, reviewer: str |
     `reviewer` is who decided where the sheet does not say. Problems are also written to review/inbox as a sheet.
     Raises CatalogError when the file is no review sheet.
     """
-    returned = sheets.read(file)
-    if review_ledger.imported_before(job.store, returned.sha256):
-        return ImportReport({"already_imported": len(returned.answers)})
+    returned = sheet_files.read(file)
+    with job.store.exclusive():
+        source = review_ledger.new_import(job.store, returned.sha256, file.name)
+        if source is None:
+            return ImportReport({"already_imported": len(returned.answers)})
+        report = _record_answers(job, source, returned.answers, partial=partial, reviewer=reviewer)
+    return replace(report, problem_sheet=_problem_sheet(job, file, report.problems))
+
+
+def answer(job: Job, answers: Sequence[Answer], *, submission: str, reviewer: str) -> ImportReport:
+    """Takes answers that come without a file, such as a page's: all of them or, with problems, none.
+
+    Give every row of a group, the empty ones too: the first filled one settles them. `submission` is a name the page
+    made up for this very answer: sent twice it is taken once. Undoing it is `catalog review undo` of its import id.
+    """
+    sha256 = hashlib.sha256(f"submission:{submission}".encode()).hexdigest()
+    with job.store.exclusive():
+        source = review_ledger.new_import(job.store, sha256, None)
+        if source is None:
+            return ImportReport({"already_imported": len(answers)})
+        return _record_answers(job, source, answers, partial=False, reviewer=reviewer)
+
+
+def _record_answers(
+    job: Job, source: Import, answers: Sequence[Answer], *, partial: bool, reviewer: str | None
+) -> ImportReport:
     taxonomy = latest_taxonomy(job.store)
-    known = review_ledger.offered(job.store, [answer.token for answer in returned.answers])
-    decisions, problems = settle(returned.answers, known, Reader(taxonomy), reviewer=reviewer)
-    sheet = _problem_sheet(job, file, problems)
-    counts = {"rows": len(returned.answers), "applied": 0, "problems": len(problems)}
+    known = review_ledger.offered(job.store, [answer.token for answer in answers])
+    decisions, problems = settle(answers, known, Reader(taxonomy), reviewer=reviewer)
+    counts = {"rows": len(answers), "applied": 0, "problems": len(problems)}
     if problems and not partial:
-        return ImportReport(counts, tuple(problems), sheet)
+        return ImportReport(counts, tuple(problems))
     judged = _judge(job, decisions)
-    counts |= _counts(judged, undecided=len(returned.answers) - len(decisions) - len(problems))
-    source = Import(digest("import", returned.sha256), returned.sha256, file.name)
+    counts |= _counts(judged, undecided=len(answers) - len(decisions) - len(problems))
     with job.store.transaction():
         taken = [(decision, how) for decision, how in judged if how in ("applied", "conflict")]
         review_ledger.append_decisions(job, source, taken, taxonomy_version=taxonomy.version)
         review_ledger.append_import(job, source, counts)
-    return ImportReport(counts, tuple(problems), sheet)
+    return ImportReport(counts, tuple(problems), import_id=source.import_id)
 
 
 def _judge(job: Job, decisions: list[Decision]) -> list[tuple[Decision, str]]:
@@ -118,7 +167,7 @@ def _counts(judged: list[tuple[Decision, str]], *, undecided: int) -> Counts:
     }
 
 
-def _problem_sheet(job: Job, file: Path, problems: list[Problem]) -> Path | None:
+def _problem_sheet(job: Job, file: Path, problems: Sequence[Problem]) -> Path | None:
     path = job.workspace.inbox / f"{file.stem}.problems.csv"
     if not problems:
         path.unlink(missing_ok=True)  # an old list of problems beside a clean sheet would mislead

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from review_desk import desk, prepared  # noqa: F401 - fixtures
 
 # No test is timed: a busy machine must not fail a property.
 settings.register_profile("untimed", deadline=None, derandomize=True)

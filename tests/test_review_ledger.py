@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from test_review import Desk, prepared  # noqa: F401 - the fixture is used by name
+from review_desk import Desk
 
 from catalog.store import Store
 
@@ -110,7 +110,7 @@ class Ledger(RuleBasedStateMachine):
             self.kept = now
 
 
-def test_any_order_of_deliveries_exports_and_answers_keeps_the_promise(prepared: Path) -> None:  # noqa: F811
+def test_any_order_of_deliveries_exports_and_answers_keeps_the_promise(prepared: Path) -> None:
     Ledger.source = prepared
     run_state_machine_as_test(
         Ledger,

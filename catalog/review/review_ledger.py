@@ -11,6 +11,7 @@ import polars as pl
 
 from catalog.jobs import Job, digest, now
 from catalog.review.decisions import ADJUDICATION, Decision, Offered, Standing
+from catalog.review.review_queue import RECORD_SCHEMA, Waiting, record
 from catalog.store import Store
 from catalog.taxonomies.category_moves import Translation, translation_from
 
@@ -28,18 +29,22 @@ OFFERED = """
 # One row per decision on an item of the sheet, oldest first.
 HISTORY = """
     SELECT d.vendor, d.item_id, d.verdict, d.category_id, d.who, d.decided_at
-    FROM decisions d SEMI JOIN asked USING (vendor, item_id) WHERE d.verdict <> 'skip' ORDER BY d.seq
+    FROM decisions d SEMI JOIN asked USING (vendor, item_id)
+    ANTI JOIN withdrawn_answers w
+        ON w.vendor = d.vendor AND w.item_id = d.item_id AND w.who = d.who AND w.source = d.source
+        AND w.decided_at = d.decided_at
+    WHERE d.verdict <> 'skip' ORDER BY d.seq
 """
 Item = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Import:
-    """One sheet taken in: its id and where it came from."""
+    """One sheet taken in: its id and where it came from. `file_name` is None for the answers of a page."""
 
     import_id: str
     sha256: str
-    file_name: str
+    file_name: str | None
 
 
 def workspace_id(store: Store) -> str:
@@ -84,9 +89,23 @@ def history(store: Store, items: Iterable[Item]) -> defaultdict[Item, list[Stand
     return said
 
 
-def imported_before(store: Store, sha256: str) -> bool:
-    """True when this very file was taken in already."""
-    return bool(store.one("SELECT count(*) FROM imports WHERE sha256 = ?", [sha256]))
+def new_import(store: Store, sha256: str, file_name: str | None) -> Import | None:
+    """The import a file becomes; None when this very file was taken in already and not taken back since."""
+    known = store.query("SELECT import_id FROM imports WHERE sha256 = ?", [sha256])["import_id"]
+    undone = store.query("SELECT import_id FROM import_undos")["import_id"].to_list()
+    if any(import_id not in undone for import_id in known):
+        return None
+    return Import(digest("import", sha256, *([len(known)] if len(known) else [])), sha256, file_name)
+
+
+def append_export(
+    job: Job, export_id: str, rows: list[Waiting], *, file_name: str | None = None, reviewer: str | None = None
+) -> None:
+    """Appends a sheet and its rows; call it in a transaction. `file_name` is None for rows that a page shows."""
+    facts = {"run_id": job.run_id, "file_name": file_name, "rows": len(rows), "reviewer": reviewer}
+    job.store.append_row("exports", export_id=export_id, exported_at=now(), **facts)
+    kept = pl.DataFrame(record(rows, export_id), schema=RECORD_SCHEMA)
+    job.store.append("export_rows", kept)
 
 
 def append_decisions(job: Job, source: Import, taken: list[tuple[Decision, str]], *, taxonomy_version: str) -> None:

@@ -3,6 +3,6 @@
 -- input_hash: the content that was decided about
 CREATE OR REPLACE VIEW standing_decisions AS
 SELECT *
-FROM decisions
+FROM decisions ANTI JOIN withdrawn_answers USING (vendor, item_id, who, source, decided_at)
 WHERE verdict <> 'skip'
 QUALIFY row_number() OVER (PARTITION BY vendor, item_id ORDER BY source = 'label', seq DESC) = 1;

@@ -1,0 +1,14 @@
+-- One row per item of the review queue that a reviewer holds: until it is answered, given back or the time is over.
+-- export_id: the sheet it is on, place: where on it
+-- until: when it is free again by itself
+CREATE OR REPLACE VIEW live_leases AS
+WITH last_words AS (
+    SELECT * FROM leases QUALIFY row_number() OVER (PARTITION BY vendor, item_id, input_hash ORDER BY seq DESC) = 1
+),
+held AS (SELECT * FROM last_words WHERE word <> 'returned' AND until > now()),
+answered AS (
+    SELECT DISTINCT h.vendor, h.item_id
+    FROM held h JOIN decisions d ON d.vendor = h.vendor AND d.item_id = h.item_id AND d.decided_at >= h.taken_at
+)
+SELECT vendor, item_id, input_hash, reviewer, export_id, place, until, taken_at, run_id
+FROM held ANTI JOIN answered USING (vendor, item_id);
