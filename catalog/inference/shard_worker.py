@@ -42,7 +42,7 @@ class ShardWorker:
         try:
             facts = asdict(self.answer(shard))
         except CatalogError as error:
-            facts = {"problem": f"{error.message} (worker {_me()}, shard {shard.name})", "remedy": error.remedy}
+            facts = {"problem": f"Worker {_me()}, shard {shard.name}: {error.message}", "remedy": error.remedy}
         return {"answer": json.dumps(facts)}
 
     def answer(self, shard: Shard) -> Answer:
