@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from catalog.inference import unseen
-from catalog.inference.classifier import Classifier, ParquetEmbeddings
+from catalog.inference.classifier import Classifier, KeptEmbeddings
 from catalog.inference.pace import CountedEmbeddings, Pace
 from catalog.inference.shards import ShardFolder
 from catalog.jobs import Job
@@ -34,7 +34,7 @@ def _here(job: Job, model_id: str, path: Path, limit: int | None) -> str | None:
         return None
     serving, done = job.settings.serving, 0
     classifier = Classifier.open(path, device=serving.device, threads=serving.threads)
-    cache = CountedEmbeddings(ParquetEmbeddings(job.workspace.embeddings))
+    cache = CountedEmbeddings(KeptEmbeddings(job.workspace.embeddings))
     pace = Pace(job, total, cache=cache)
     for batch in unseen.batches(job, model_id, rows=serving.batch_rows, limit=limit):
         unseen.keep(job, classifier.predict(batch, embeddings=cache), model_id, classifier.provider)

@@ -3,7 +3,7 @@
 import polars as pl
 
 from catalog.errors import CatalogError
-from catalog.inference.classifier import Classifier, ParquetEmbeddings
+from catalog.inference.classifier import Classifier, KeptEmbeddings
 from catalog.jobs import Job
 from catalog.learning import examples
 from catalog.learning.comparison import Comparison, compare, table
@@ -101,5 +101,5 @@ def _in_its_own_ids(job: Job, model_id: str, held_out: pl.DataFrame) -> pl.DataF
     serving = job.settings.serving
     path = ledger.model_path(job.workspace, model_id)
     classifier = Classifier.open(path, device=serving.device, threads=serving.threads)
-    predicted = classifier.predict(missing, embeddings=ParquetEmbeddings(job.workspace.embeddings))
+    predicted = classifier.predict(missing, embeddings=KeptEmbeddings(job.workspace.embeddings))
     return pl.concat([kept, predicted.select(ANSWER)], how="vertical_relaxed")

@@ -10,7 +10,7 @@ import polars as pl
 
 from catalog.certification.calibration import Temperatures, fit_temperatures
 from catalog.inference import bundle
-from catalog.inference.classifier import Classifier, MemoryEmbeddings, ParquetEmbeddings
+from catalog.inference.classifier import Classifier, KeptEmbeddings, MemoryEmbeddings
 from catalog.inference.inputs import TEXT_FIELDS
 from catalog.inference.novelty import Novelty
 from catalog.jobs import Job, now
@@ -106,7 +106,7 @@ def _predicted(folder: Path, held_out: pl.DataFrame, job: Job) -> pl.DataFrame:
     """What the finished networks answer for every labelled input they were not trained on."""
     inputs = held_out.unique("input_hash", maintain_order=True)
     classifier = Classifier.open(folder, device="cpu", threads=job.settings.serving.threads, verify=False)
-    found = classifier.predict(inputs, embeddings=ParquetEmbeddings(job.workspace.embeddings))
+    found = classifier.predict(inputs, embeddings=KeptEmbeddings(job.workspace.embeddings))
     return found.with_columns(provider=pl.lit(classifier.provider))
 
 

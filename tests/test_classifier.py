@@ -13,7 +13,7 @@ from PIL import Image
 
 from catalog.errors import BundleRefused, CatalogError
 from catalog.inference import bundle
-from catalog.inference.classifier import Classifier, MemoryEmbeddings, ParquetEmbeddings
+from catalog.inference.classifier import Classifier, KeptEmbeddings, MemoryEmbeddings
 from tests.conftest import product
 
 pytestmark = pytest.mark.train
@@ -56,10 +56,10 @@ def test_the_answer_depends_on_the_item_alone(model: Path, items: pl.DataFrame) 
 
 def test_a_kept_embedding_answers_like_a_new_one(model: Path, items: pl.DataFrame, tmp_path: Path) -> None:
     classifier, few = Classifier.open(model), items.head(60)
-    kept = ParquetEmbeddings(tmp_path)
+    kept = KeptEmbeddings(tmp_path)
     first, second = (classifier.predict(few, embeddings=kept) for _ in range(2))
     assert first.equals(second)
-    assert list(tmp_path.rglob("*.parquet"))
+    assert list(tmp_path.rglob("*.arrow"))
     assert first.equals(classifier.predict(few, embeddings=MemoryEmbeddings()))
 
 

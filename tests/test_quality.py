@@ -184,10 +184,10 @@ def test_methods_on_frozen_towers_keep_their_embeddings(data: Path, tmp_path: Pa
     for train in (frozen.neighbours, frozen.regression):
         trained = train(taught, "both", TINY)
         assert (trained.logits(test).argmax(1) == trained.logits(test[::-1])[::-1].argmax(1)).all()
-    kept = sum(1 for _ in (tmp_path / "cache" / "embeddings").rglob("*.parquet"))
+    kept = sum(1 for _ in (tmp_path / "cache" / "embeddings").rglob("*.arrow"))
     assert kept
     frozen.regression(taught, "image", TINY).logits(test)
-    assert sum(1 for _ in (tmp_path / "cache" / "embeddings").rglob("*.parquet")) == kept
+    assert sum(1 for _ in (tmp_path / "cache" / "embeddings").rglob("*.arrow")) == kept
 
 
 @pytest.mark.slow  # trains and exports a bundle, which tests/test_flow.py does as well

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.quality.trained import Lesson, Trained, numbered, quality
-from catalog.inference.embeddings import ParquetEmbeddings
+from catalog.inference.embeddings import KeptEmbeddings
 from catalog.inference.inputs import TextTokenizer, length_batches, pad_ids, text_key, tower_texts
 from catalog.learning.network import Encoder, encoder_for
 from catalog.learning.training_settings import TrainingSettings
@@ -31,7 +31,7 @@ class Towers:
     def __init__(self, lesson: Lesson, settings: TrainingSettings | None = None) -> None:
         torch.set_num_threads(lesson.threads)
         self._settings = settings or TrainingSettings()
-        self._cache = ParquetEmbeddings(lesson.cache / "embeddings")
+        self._cache = KeptEmbeddings(lesson.cache / "embeddings")
         self._encoder: Encoder | None = None
 
     def embed(self, frame: pl.DataFrame, modality: str) -> np.ndarray:

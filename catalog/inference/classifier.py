@@ -14,7 +14,7 @@ import polars as pl
 
 from catalog.errors import CatalogError
 from catalog.inference.bundle import LAYOUT, Bundle, open_bundle
-from catalog.inference.embeddings import EmbeddingCache, MemoryEmbeddings, ParquetEmbeddings
+from catalog.inference.embeddings import EmbeddingCache, KeptEmbeddings, MemoryEmbeddings
 from catalog.inference.inputs import (
     InputRules,
     TextTokenizer,
@@ -29,7 +29,7 @@ from catalog.inference.scores import Tree, describe
 from catalog.inference.weighting import padded, weighted
 from catalog.pictures.images import ImageRules, decode, file_bytes, to_tensor
 
-__all__ = ["Classifier", "EmbeddingCache", "MemoryEmbeddings", "ParquetEmbeddings"]
+__all__ = ["Classifier", "EmbeddingCache", "KeptEmbeddings", "MemoryEmbeddings"]
 
 Device = Literal["auto", "cpu", "cuda"]
 TEXT_BATCH = 16
