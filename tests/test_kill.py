@@ -82,10 +82,13 @@ def test_killed_five_times_in_a_stage(
     assert not list((workspace_copy / "published").glob(".*")), "a killed publish left its file behind"
 
 
-def test_killed_at_every_point_of_publish(unbroken: tuple[Path, Counter], workspace_copy: Path, shop: Path) -> None:
+@pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_killed_at_points_all_through_publish(
+    unbroken: tuple[Path, Counter], workspace_copy: Path, shop: Path, step: int
+) -> None:
     calm, points = unbroken
     deliver(workspace_copy, shop)
-    for nth in range(1, points["publish"] + 1):
+    for nth in range(1, points["publish"] + 1, step):
         assert nightly(workspace_copy, FEEDSHELF_FAILPOINT=f"publish.:{nth}") in (-signal.SIGKILL, 0)
     assert nightly(workspace_copy) == 0
     assert tables(workspace_copy / "published" / "catalog.duckdb") == tables(calm / "published" / "catalog.duckdb")

@@ -284,6 +284,6 @@ def test_any_order_of_events_leaves_live_what_the_model_says() -> None:
     run_state_machine_as_test(
         Shelf,
         settings=settings(
-            max_examples=10, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=6, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
