@@ -1,10 +1,13 @@
 """Asks people and takes their answers.  `catalog review export | import FILE`"""
 
 import hashlib
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+
+import polars as pl
 
 from catalog import sheets
 from catalog.jobs import Counts, Job, now
@@ -16,6 +19,7 @@ from catalog.sheets import Answer
 from catalog.taxonomies.versions import latest_taxonomy
 
 Pages = dict[Path, list[review_queue.Waiting]]
+BATCH_ROWS = 100_000  # rows of sheets made at a time
 
 
 @dataclass(frozen=True)
@@ -53,20 +57,52 @@ def export(
     """
     store, taxonomy = job.store, latest_taxonomy(job.store)
     who = leases.reviewer_name(to.reviewer) if to else None
+    naming = Naming(review_ledger.workspace_id(store), job.run_id)
+    files = sheet_files.SheetFiles(form or job.settings.review.format, taxonomy, job.settings.review.delimiter)
     with store.exclusive():
-        queue = leases.free(job, taxonomy, export=job.run_id, part=part, items=limit)
-        if _exported_otherwise(job, queue):
+        queue = leases.free(job, taxonomy, naming, part=part, items=limit)
+        before = review_ledger.exported(store, job.run_id)
+        if before.height and not _same(before, queue):
             return sorted(job.workspace.outbox.glob(f"{job.run_id}-*"))  # answers came in since: leave the sheets alone
-        files = sheet_files.SheetFiles(form or job.settings.review.format, taxonomy, job.settings.review.delimiter)
-        pages: Pages = {
-            job.workspace.outbox / f"{job.run_id}-{number}{files.suffix}": page
-            for number, page in enumerate(review_queue.paged(queue, job.settings.review.rows_per_sheet), start=1)
-        }
-        sheets.write(
-            {path: files.content(page, who or "") for path, page in pages.items()}, point=f"{store.stage}.sheet"
-        )
-        _record(job, pages, who, now() + to.length if to else None)
-    return list(pages)
+        written: list[Path] = []
+        with store.transaction():
+            for rows in _batches(queue, job.settings.review.rows_per_sheet):
+                found = review_queue.named(review_queue.detailed(store, pl.concat(rows), taxonomy), taxonomy, naming)
+                pages = _pages(job, found, [len(page) for page in rows], start=len(written) + 1, suffix=files.suffix)
+                sheets.write(
+                    {path: files.content(page, who or "") for path, page in pages.items()}, point=f"{store.stage}.sheet"
+                )
+                if not before.height:
+                    _record(job, pages, who, now() + to.length if to else None)
+                written += pages
+    return written
+
+
+def _same(before: pl.DataFrame, queue: pl.DataFrame) -> bool:
+    return before.height == queue.height == before.join(queue, on=before.columns, how="semi").height
+
+
+def _batches(queue: pl.DataFrame, rows_per_sheet: int) -> Iterator[list[pl.DataFrame]]:
+    """The pages of an ordered queue, some at a time: memory does not grow with the queue."""
+    sizes = queue.select(pl.col("group").rle()).unnest("group")["len"]
+    start, pages = 0, list[pl.DataFrame]()
+    for length in review_queue.page_lengths(sizes, rows_per_sheet):
+        pages.append(queue.slice(start, length))
+        start += length
+        if sum(map(len, pages)) >= BATCH_ROWS:
+            yield pages
+            pages = []
+    if pages:
+        yield pages
+
+
+def _pages(job: Job, rows: list[review_queue.Waiting], lengths: list[int], *, start: int, suffix: str) -> Pages:
+    """Each page under the path of its sheet, counted from `start`."""
+    every = iter(rows)
+    return {
+        job.workspace.outbox / f"{job.run_id}-{number}{suffix}": list(itertools.islice(every, length))
+        for number, length in enumerate(lengths, start=start)
+    }
 
 
 def dump(job: Job, file: Path, part: Narrowing = EVERYTHING) -> int:
@@ -77,22 +113,11 @@ def dump(job: Job, file: Path, part: Narrowing = EVERYTHING) -> int:
     return queue_dump.dump(job.store, queue_order.ordered(rows, now()), taxonomy, file)
 
 
-def _exported_otherwise(job: Job, queue: list[review_queue.Waiting]) -> bool:
-    """Whether this run has written sheets of other rows."""
-    exported = job.store.query(
-        "SELECT token FROM export_rows JOIN exports USING (export_id) WHERE run_id = ?", [job.run_id]
-    )
-    return bool(exported.height) and set(exported["token"]) != {row.token for row in queue}
-
-
 def _record(job: Job, pages: Pages, reviewer: str | None, until: datetime | None) -> None:
-    if job.store.one("SELECT count(*) FROM exports WHERE run_id = ?", [job.run_id]):
-        return
-    with job.store.transaction():
-        for path, page in pages.items():
-            review_ledger.append_export(job, path.stem, page, file_name=path.name, reviewer=reviewer)
-            if reviewer is not None and until is not None:
-                leases.lend(job, path.stem, page, reviewer, until)
+    for path, page in pages.items():
+        review_ledger.append_export(job, path.stem, page, file_name=path.name, reviewer=reviewer)
+        if reviewer is not None and until is not None:
+            leases.lend(job, path.stem, page, reviewer, until)
 
 
 def import_sheet(job: Job, file: Path, *, partial: bool = False, reviewer: str | None = None) -> ImportReport:

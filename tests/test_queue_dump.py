@@ -20,19 +20,18 @@ def stocked(desk: Desk) -> Desk:
         desk.item(f"plain{n}", title="=1+1", reason="close_call", price=n + 1, currency="EUR")
     desk.item("pair0", group_id="g")
     desk.item("pair1", group_id="g", outcome="placed_at_parent", category_id=KITCHEN)
-    desk.item("audit", outcome="placed", category_id=MUGS, audit=True, top=(PUZZLES, MUGS), reason="certified")
     leases.take(desk.job(), Wanted("anna", timedelta(hours=1), groups=1))
     return desk
 
 
 def test_both_forms_hold_every_waiting_row_in_order(stocked: Desk, tmp_path: Path) -> None:
     for name in ("queue.csv", "queue.parquet"):
-        assert review.dump(stocked.job(), tmp_path / name) == 7
+        assert review.dump(stocked.job(), tmp_path / name) == 6
     parquet, text = pl.read_parquet(tmp_path / "queue.parquet"), pl.read_csv(tmp_path / "queue.csv")
     assert tuple(parquet.columns) == tuple(text.columns) == queue_dump.COLUMNS
     for rows in (parquet, text):
-        assert rows["place"].to_list() == list(range(1, 8))
-        assert set(rows["item_id"]) == {"plain0", "plain1", "plain2", "plain3", "pair0", "pair1", "audit"}
+        assert rows["place"].to_list() == list(range(1, 7))
+        assert set(rows["item_id"]) == {"plain0", "plain1", "plain2", "plain3", "pair0", "pair1"}
     assert dict(parquet.filter(item_id="pair0").select("group_size", "parent").rows()) == {2: "Home > Kitchen"}
     assert set(parquet["title"]) >= {"=1+1"} and set(text["title"]) >= {"'=1+1"}
     assert set(parquet["held_by"]) == {None, "anna"}
@@ -41,6 +40,7 @@ def test_both_forms_hold_every_waiting_row_in_order(stocked: Desk, tmp_path: Pat
 
 
 def test_hidden_rows_are_hidden_here_too(stocked: Desk, tmp_path: Path) -> None:
+    stocked.item("audit", outcome="placed", category_id=MUGS, audit=True, top=(PUZZLES, MUGS), reason="certified")
     review.dump(stocked.job(), tmp_path / "queue.parquet")
     rows = pl.read_parquet(tmp_path / "queue.parquet")
     hidden = rows.filter(pl.col("sentence") == NEUTRAL)
@@ -66,7 +66,7 @@ def test_more_rows_than_are_made_at_a_time(stocked: Desk, tmp_path: Path, monkey
     monkeypatch.setattr(queue_dump, "_SLICE", 2)
     for name in ("queue.csv", "queue.parquet"):
         review.dump(stocked.job(), tmp_path / name)
-    assert pl.read_csv(tmp_path / "queue.csv").height == pl.read_parquet(tmp_path / "queue.parquet").height == 7
+    assert pl.read_csv(tmp_path / "queue.csv").height == pl.read_parquet(tmp_path / "queue.parquet").height == 6
     assert set(pl.read_csv(tmp_path / "queue.csv")["item_id"]) == set(pl.read_csv(tmp_path / "whole.csv")["item_id"])
 
 

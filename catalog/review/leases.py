@@ -12,7 +12,7 @@ within one process every function here holds `store.exclusive()` from reading wh
 How a review page uses it, with one open session for all of its reviewers:
 
     held = leases.resume(job, "anna")                      # after a reload: what she holds, as it was shown to her
-    lent = leases.take(job, Wanted("anna", timedelta(minutes=30), groups=10, department="Home"))
+    lent = leases.take(job, Wanted("anna", timedelta(minutes=30), groups=10, part=Narrowing(department="Home")))
     for group, rows in itertools.groupby(lent.rows, lambda row: row.group_token): ...
     leases.renew(job, "anna", timedelta(minutes=30))       # from time to time while she works, not at every click
     pipelines.review.answer(job, answers, submission=..., reviewer="anna")    # one `sheets.Answer` per row of the group
@@ -101,22 +101,20 @@ class Lease:
 def free(
     job: Job,
     taxonomy: Taxonomy,
+    naming: Naming,
     *,
-    export: str,
     part: Narrowing = EVERYTHING,
     groups: int | None = None,
     items: int | None = None,
-) -> list[Waiting]:
-    """The next rows nobody holds, arranged, with tokens under the name `export`. Lends nothing.
+) -> pl.DataFrame:
+    """The next rows nobody holds, in order, as `queue_order.ordered` gives them. Lends nothing.
 
     Groups come whole; one larger than `items` is cut there, and its other rows stay free. Raises CatalogError when the
     department is none.
     """
-    naming = Naming(review_ledger.workspace_id(job.store), export)
     rows = review_queue.waiting(job.store, taxonomy, naming, part)
     as_of = job.store.one("SELECT started_at FROM runs WHERE run_id = ?", [job.run_id]) or now()
-    queue = queue_order.first_groups(queue_order.ordered(rows, as_of), groups=groups, items=items)
-    return review_queue.named(review_queue.detailed(job.store, queue, taxonomy), taxonomy, naming)
+    return queue_order.first_groups(queue_order.ordered(rows, as_of), groups=groups, items=items)
 
 
 def take(job: Job, wanted: Wanted) -> Lease:
@@ -128,14 +126,10 @@ def take(job: Job, wanted: Wanted) -> Lease:
     with job.store.exclusive():
         number = job.store.one("SELECT count(*) FROM exports WHERE run_id = ?", [job.run_id])
         export_id = f"{job.run_id}-{number + 1}"
-        rows = free(
-            job,
-            latest_taxonomy(job.store),
-            export=export_id,
-            part=wanted.part,
-            groups=wanted.groups,
-            items=wanted.items,
-        )
+        taxonomy = latest_taxonomy(job.store)
+        naming = Naming(review_ledger.workspace_id(job.store), export_id)
+        queue = free(job, taxonomy, naming, part=wanted.part, groups=wanted.groups, items=wanted.items)
+        rows = review_queue.named(review_queue.detailed(job.store, queue, taxonomy), taxonomy, naming)
         until = now() + wanted.length
         if rows:
             with job.store.transaction():

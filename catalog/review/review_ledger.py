@@ -98,6 +98,14 @@ def new_import(store: Store, sha256: str, file_name: str | None) -> Import | Non
     return Import(digest("import", sha256, *([len(known)] if len(known) else [])), sha256, file_name)
 
 
+def exported(store: Store, run_id: str) -> pl.DataFrame:
+    """vendor, item_id and input_hash of every row on the sheets of a run."""
+    return store.query(
+        "SELECT r.vendor, r.item_id, r.input_hash FROM export_rows r JOIN exports USING (export_id) WHERE run_id = ?",
+        [run_id],
+    )
+
+
 def append_export(
     job: Job, export_id: str, rows: list[Waiting], *, file_name: str | None = None, reviewer: str | None = None
 ) -> None:

@@ -1,6 +1,5 @@
 """Who waits for a person, and how that becomes rows of review sheets. In which order: catalog.review.queue_order."""
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
@@ -164,17 +163,19 @@ def _hide(row: Waiting, taxonomy: Taxonomy) -> Waiting:
     return replace(row, low=False, candidates=neutral, group_id=None, parent_id=None, reason=None, sentence=NEUTRAL)
 
 
-def paged(queue: Iterable[Waiting], rows_per_sheet: int) -> list[list[Waiting]]:
-    """Sheets of at most `rows_per_sheet` rows; a group is split only when it alone is larger than a sheet."""
-    pages: list[list[Waiting]] = []
-    for _, members in itertools.groupby(queue, key=lambda row: row.group_token):
-        group = list(members)
-        if not pages or len(pages[-1]) + len(group) > rows_per_sheet:
-            pages.append([])
-        for row in group:
-            if len(pages[-1]) == rows_per_sheet:
-                pages.append([])
-            pages[-1].append(row)
+def page_lengths(group_sizes: Iterable[int], rows_per_sheet: int) -> list[int]:
+    """Rows of each sheet, of groups in their order; a group is split only when it alone is larger than a sheet."""
+    pages: list[int] = []
+    for size in group_sizes:
+        if not pages or pages[-1] + size > rows_per_sheet:
+            pages.append(0)
+        left = size
+        while left:
+            if pages[-1] == rows_per_sheet:
+                pages.append(0)
+            taken = min(left, rows_per_sheet - pages[-1])
+            pages[-1] += taken
+            left -= taken
     return pages
 
 
