@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from catalog.deliveries.canonical import Canonical
+from catalog.deliveries.inbox import NOT_READ_AGAIN
 from catalog.errors import FeedRefused
 from catalog.jobs import digest, now
 from catalog.store import Store
@@ -77,9 +78,6 @@ SELECT item_id, min(line) AS line, any_value(row_hash) AS row_hash, any_value(in
 FROM quarantined JOIN live_before USING (item_id)
 WHERE item_id NOT IN (SELECT item_id FROM arrived JOIN judged USING (line) WHERE verdict <> 'differing')
 GROUP BY item_id"""
-
-# Refused for what they are, not for how they were read: only other files help.
-NOT_READ_AGAIN = frozenset({"symlink", "bad_vendor_name", "bad_manifest", "manifest_mismatch"})
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from catalog.deliveries.arrivals import NOT_READ_AGAIN
-from catalog.deliveries.inbox import VENDOR, Part, Pending, inbox, set_sha256
+from catalog.deliveries.inbox import NOT_READ_AGAIN, VENDOR, Part, Pending, inbox, set_sha256
 from catalog.deliveries.manifest import Manifest
 from catalog.deliveries.staging import kept, put_away
 from catalog.errors import CatalogError

@@ -19,6 +19,8 @@ from catalog.reading.mapping import EXTENSIONS, FORMATS, PACKED, feed_suffix
 from catalog.settings import Feeds, Workspace
 
 VENDOR = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+# Refused for what they are, not for how they were read: only other files help.
+NOT_READ_AGAIN = frozenset({"symlink", "bad_vendor_name", "bad_manifest", "manifest_mismatch"})
 # Feeds by their names, which this version does not read: they are refused aloud, other files are none of ours.
 _FOREIGN = {".7z", ".rar", ".bz2", ".xz", ".ods", ".xlsb", *PACKED}
 _UNFINISHED = {".part", ".tmp", ".filepart", ".crdownload"}
