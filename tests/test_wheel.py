@@ -19,7 +19,20 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES = ("catalog", "pipelines", "schemas", "sql")
 # Heavy, and of no use to `catalog --help`: imported there, every command would start slowly.
-HEAVY = {"torch", "onnxruntime", "duckdb", "polars", "pyarrow", "numpy", "altair", "PIL", "vl_convert", "dataframely"}
+HEAVY = {
+    "torch",
+    "onnxruntime",
+    "duckdb",
+    "polars",
+    "pyarrow",
+    "numpy",
+    "altair",
+    "PIL",
+    "vl_convert",
+    "dataframely",
+    "fastapi",
+    "uvicorn",
+}
 TRAINING = ("torch", "torchvision", "transformers", "open_clip", "timm", "onnx")
 
 
@@ -80,7 +93,7 @@ def test_the_wheel_holds_every_module_and_all_its_data(wheel: Path) -> None:
         inside = set(archive.namelist())
     wanted = set().union(*(files(package, "*.py") for package in PACKAGES))
     wanted |= files("sql", "*.sql") | files("schemas", "*.sql")
-    wanted |= set().union(*(files("catalog", pattern) for pattern in ("*.toml", "*.html", "*.css", "*.json")))
+    wanted |= set().union(*(files("catalog", pattern) for pattern in ("*.toml", "*.html", "*.css", "*.js", "*.json")))
     assert len(wanted) > 40
     assert not wanted - inside
     assert {name.partition("/")[0] for name in inside if ".dist-info" not in name} == set(PACKAGES)

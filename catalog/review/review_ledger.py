@@ -26,10 +26,13 @@ OFFERED = """
     LEFT JOIN live_items l ON l.vendor = e.vendor AND l.item_id = e.item_id
     LEFT JOIN standing_routes r ON r.vendor = e.vendor AND r.item_id = e.item_id
 """
-# One row per decision on an item of the sheet, oldest first.
+# One row per decision on an item of the sheet, oldest first; an answer that was taken back is none.
 HISTORY = """
     SELECT d.vendor, d.item_id, d.verdict, d.category_id, d.who, d.decided_at
-    FROM decisions d SEMI JOIN asked USING (vendor, item_id) WHERE d.verdict <> 'skip' ORDER BY d.seq
+    FROM decisions d SEMI JOIN asked USING (vendor, item_id)
+    WHERE d.verdict NOT IN ('skip', 'withdrawn')
+      AND (d.import_id IS NULL OR d.import_id NOT IN (SELECT w.import_id FROM decisions w WHERE w.verdict = 'withdrawn'))
+    ORDER BY d.seq
 """
 Item = tuple[str, str]
 

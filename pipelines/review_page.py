@@ -1,0 +1,254 @@
+"""What the review page does for its reviewers: lend, show, take answers, take them back.  `catalog review serve`
+
+Each request opens the work database for its own moments, under the run lock, and lets go: the page may stay up for
+weeks and a night that begins meanwhile waits for one request at most. While a night works here every request but the
+search and the pictures raises Busy, and nothing of it has happened.
+"""
+
+import hashlib
+import itertools
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from catalog.jobs import Job, end_run, now, start_run
+from catalog.pictures.thumbnails import thumbnail
+from catalog.placement import ledger
+from catalog.review import leases, review_ledger, screens, withdrawals
+from catalog.review.review_queue import Waiting
+from catalog.review.screens import Choice, Progress, Screen
+from catalog.settings import Settings, Workspace
+from catalog.sheets import Answer
+from catalog.taxonomies.category_search import CategorySearch
+from catalog.taxonomies.versions import current_version, latest_taxonomy
+from pipelines import review
+from pipelines.session import opened, passing
+
+LENGTH = timedelta(minutes=30)
+GROUPS, ITEMS = 6, 60  # lent at once; a screen has at most as many members
+PATIENCE = 1.5  # seconds a request waits for a run before it says that one is at work
+SIDES = {"small": 160, "large": 640, "full": 1600}
+_PICTURES_REMEMBERED = 5000
+_ENCODED_REMEMBERED = 200
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer as a browser sends it. kept: tokens of the members it is about; category: an id, or a verdict instead.
+    submission: a name the screen was shown under, so that one sent twice is taken once."""
+
+    kept: tuple[str, ...]
+    verdict: str
+    category: str
+    note: str
+    submission: str
+    taxonomy_version: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of the last answer. kind: done (it can be taken back), again (something is shown again) or wrong."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class View:
+    """What a reviewer sees next; no screen when nothing is free. aside: items this reviewer skipped. last: the import of
+    their last answer, to take it back."""
+
+    screen: Screen | None
+    progress: Progress
+    aside: int
+    told: Told | None = None
+    last: str | None = None
+
+
+@dataclass
+class _Memory:
+    """What is only convenient: lost with the process, and nothing is wrong then."""
+
+    aside: dict[str, set[str]] = field(default_factory=dict)
+    pictures: OrderedDict[str, tuple[str, str]] = field(default_factory=OrderedDict)
+    encoded: OrderedDict[tuple[str, int], bytes | None] = field(default_factory=OrderedDict)
+    search: CategorySearch | None = None
+
+
+class Desk:
+    """The review queue behind one page. Its methods may be called from several threads."""
+
+    def __init__(self, workspace: Workspace, settings: Settings, run_id: str) -> None:
+        self.workspace = workspace
+        self.settings = settings
+        self.run_id = run_id
+        self._turn = threading.Lock()
+        self._decoding = threading.Lock()
+        self._memory = _Memory()
+
+    @classmethod
+    def at(cls, root: Path) -> "Desk":
+        """Begins a run in a workspace, under which all of the page's answers stand.
+
+        Raises Busy when another run holds it, CatalogError when it is no workspace or has no taxonomy.
+        """
+        with opened(root) as session:
+            run_id = start_run(session.store, "review page", key=ledger.digest("review page", now()), plan="[]")
+            desk = cls(session.workspace, session.settings, run_id)
+            desk._remember_categories(session.job(run_id))
+        return desk
+
+    def close(self) -> None:
+        """Ends the run; a run that holds the workspace just now leaves it open, which harms nothing."""
+        with self._job() as job:
+            end_run(job.store, self.run_id, "done")
+
+    @contextmanager
+    def _job(self) -> Iterator[Job]:
+        with self._turn, passing(self.workspace, self.settings, self.run_id, patience=PATIENCE) as job:
+            yield job
+
+    def view(self, reviewer: str) -> View:
+        """What a reviewer holds, or what is lent to them now."""
+        with self._job() as job:
+            return self._next(job, reviewer)
+
+    def answer(self, reviewer: str, said: Said) -> View:
+        """Records an answer, or says why not, and gives the next screen; both are in the database before it shows."""
+        with self._job() as job:
+            told = self._recorded(job, reviewer, said)
+            return self._next(job, reviewer, told)
+
+    def skip(self, reviewer: str, tokens: tuple[str, ...]) -> View:
+        """Sets items aside for this reviewer; their lease ends by itself, and with it what is remembered here."""
+        self._memory.aside.setdefault(reviewer, set()).update(tokens)
+        with self._job() as job:
+            return self._next(job, reviewer)
+
+    def look_again(self, reviewer: str) -> View:
+        """Shows what was set aside."""
+        self._memory.aside.pop(reviewer, None)
+        with self._job() as job:
+            return self._next(job, reviewer)
+
+    def undo(self, reviewer: str, import_id: str) -> View:
+        """Takes back the reviewer's last answer, if it is still this one, and shows its items again."""
+        with self._job() as job, job.store.exclusive():
+            if withdrawals.last_answer(job, reviewer) != import_id:
+                return self._next(
+                    job, reviewer, Told("wrong", "That was taken back already, or is not your last answer.")
+                )
+            items = withdrawals.withdraw(job, import_id)
+            again = withdrawals.lend_again(job, reviewer, items, LENGTH)
+            text = "Taken back." if again else "Taken back. It returns to the queue with the next run."
+            return self._next(job, reviewer, Told("again", text))
+
+    def find(self, query: str, limit: int = 12) -> list[Choice]:
+        """Categories meant by a few words; needs no database."""
+        search = self._memory.search
+        return [] if search is None else screens.choices(search.taxonomy, search.find(query, limit))
+
+    def picture(self, token: str, side: int) -> bytes | None:
+        """The picture of an item that was shown, as JPEG; None when there is none."""
+        known = self._memory.pictures.get(token)
+        if known is None:
+            return None
+        with self._decoding:  # one at a time: a large picture takes 150 MB while it is decoded
+            key = (known[1], side)
+            if key not in self._memory.encoded:
+                self._memory.encoded[key] = thumbnail(*known, side)
+                _trim(self._memory.encoded, _ENCODED_REMEMBERED)
+            return self._memory.encoded[key]
+
+    def _recorded(self, job: Job, reviewer: str, said: Said) -> Told:
+        if not said.kept:
+            return Told("wrong", "Nothing was decided: no item of the group was left in.")
+        if said.category and said.taxonomy_version != current_version(job.store):
+            return Told("again", "The categories have changed meanwhile. Nothing was decided; please look again.")
+        first, *others = said.kept
+        answers = [Answer(1, first, said.verdict, said.category, said.note)]
+        answers += [Answer(line, token) for line, token in enumerate(others, start=2)]
+        again = 0
+        with job.store.exclusive():
+            report = review.answer(job, answers, submission=_submission(said), reviewer=reviewer)
+            if report.counts.get("stale") or report.counts.get("conflicts"):
+                items = list(review_ledger.offered(job.store, said.kept).values())
+                again = withdrawals.lend_again(job, reviewer, items, LENGTH)
+        return self._told(report, said, again)
+
+    def _told(self, report: review.ImportReport, said: Said, again: int) -> Told:
+        if report.problems:
+            first = report.problems[0]
+            return Told("wrong", f"Nothing was decided: {first.problem}. {first.suggestion}".strip())
+        counts = report.counts
+        applied = f"{counts['applied']} items" if counts.get("applied", 0) > 1 else "1 item"
+        said_of = [f"{applied}: {self._meant(said)}."] if counts.get("applied") else []
+        if counts.get("stale"):
+            said_of.append("What changed meanwhile was not decided.")
+        if counts.get("conflicts"):
+            said_of.append("Somebody else has said something else meanwhile: both answers are kept.")
+        if counts.get("stale") or counts.get("conflicts"):
+            return Told(
+                "again", " ".join([*said_of, "Please look again." if again else "It comes back with the next run."])
+            )
+        return Told("done", " ".join(said_of) or "That was taken already.")
+
+    def _meant(self, said: Said) -> str:
+        search = self._memory.search
+        if said.category and search is not None and said.category in search.taxonomy:
+            return search.taxonomy.path(said.category)
+        return said.verdict.replace("_", " ")
+
+    def _next(self, job: Job, reviewer: str, told: Told | None = None) -> View:
+        search = self._remember_categories(job)
+        held = leases.resume(job, reviewer)
+        aside = self._memory.aside.get(reviewer, set())
+        aside &= {row.token for row in held.rows}
+        # what was lent last comes first, so that what came back is seen at once
+        rows = sorted(held.rows, key=lambda row: row.queued_at, reverse=True)
+        group = _first_group([row for row in rows if row.token not in aside])
+        if group and held.until - now() < LENGTH / 2:
+            leases.renew(job, reviewer, LENGTH, {row.token for row in held.rows} - aside)
+        if not group:
+            lent = leases.take(job, leases.Wanted(reviewer, LENGTH, items=ITEMS, groups=GROUPS))
+            group = _first_group(list(lent.rows))
+        shown = screens.screen(job.store, search.taxonomy, group) if group else None
+        if shown is not None:
+            self._remember_pictures(shown)
+        done = screens.progress(job.store, reviewer, _this_morning())
+        return View(shown, done, len(aside), told, withdrawals.last_answer(job, reviewer))
+
+    def _remember_categories(self, job: Job) -> CategorySearch:
+        """Taxonomy and search of the version that counts now, built once."""
+        known = self._memory.search
+        if known is None or known.taxonomy.version != current_version(job.store):
+            known = self._memory.search = CategorySearch(latest_taxonomy(job.store)).prepared()
+        return known
+
+    def _remember_pictures(self, shown: Screen) -> None:
+        self._memory.pictures.update({item.token: item.picture for item in shown.items if item.picture})
+        _trim(self._memory.pictures, _PICTURES_REMEMBERED)
+
+
+def _trim(remembered: OrderedDict, most: int) -> None:
+    while len(remembered) > most:
+        remembered.popitem(last=False)
+
+
+def _first_group(rows: list[Waiting]) -> list[Waiting]:
+    return next((list(group) for _, group in itertools.groupby(rows, key=lambda row: row.group_token)), [])
+
+
+def _submission(said: Said) -> str:
+    """The answer's name: the screen and what was said, so that only the very same answer counts as sent twice."""
+    facts = "\x1f".join((said.submission, said.verdict, said.category, *sorted(said.kept)))
+    return hashlib.sha256(facts.encode()).hexdigest()
+
+
+def _this_morning() -> datetime:
+    """Midnight where this machine stands."""
+    return datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
