@@ -144,8 +144,8 @@ class Desk:
                 )
             items = withdrawals.withdraw(job, import_id)
             again = withdrawals.lend_again(job, reviewer, items, LENGTH)
-            text = "Taken back." if again else "Taken back. It returns to the queue with the next run."
-            return self._next(job, reviewer, Told("again", text))
+            later = "" if again else " What it was about returns to the queue with the next run."
+            return self._next(job, reviewer, Told("again", f"Taken back: {_items(len(items))}.{later}"))
 
     def find(self, query: str, limit: int = 12) -> list[Choice]:
         """Categories meant by a few words; needs no database."""
@@ -185,8 +185,7 @@ class Desk:
             first = report.problems[0]
             return Told("wrong", f"Nothing was decided: {first.problem}. {first.suggestion}".strip())
         counts = report.counts
-        applied = f"{counts['applied']} items" if counts.get("applied", 0) > 1 else "1 item"
-        said_of = [f"{applied}: {self._meant(said)}."] if counts.get("applied") else []
+        said_of = [f"{_items(counts['applied'])}: {self._meant(said)}."] if counts.get("applied") else []
         if counts.get("stale"):
             said_of.append("What changed meanwhile was not decided.")
         if counts.get("conflicts"):
@@ -241,6 +240,10 @@ def _trim(remembered: OrderedDict, most: int) -> None:
 
 def _first_group(rows: list[Waiting]) -> list[Waiting]:
     return next((list(group) for _, group in itertools.groupby(rows, key=lambda row: row.group_token)), [])
+
+
+def _items(number: int) -> str:
+    return "1 item" if number == 1 else f"{number} items"
 
 
 def _submission(said: Said) -> str:

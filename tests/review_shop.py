@@ -1,12 +1,16 @@
 """A workspace on disk whose queue holds drawn products with pictures, and the review page served from it."""
 
+import atexit
 import hashlib
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -37,24 +41,26 @@ def drawn_taxonomy() -> Taxonomy:
     return Taxonomy.from_nodes(nodes.with_columns(scope_note=scope, assignable=pl.col("level") > 1))
 
 
+@cache
+def _database() -> Path:
+    """A work database with taxonomy, model and one delivery, made once a process."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    accepted = {"delivery_id": "d1", "vendor": "acme", "delivery_no": 1, "run_id": "r1", "kind": "full"}
+    with Store.open(folder / "work.duckdb") as store:
+        save_taxonomy(store, drawn_taxonomy(), "drawn")
+        views.create(store)
+        store.append_row("promotions", model_id="m1", seq=1, promoted_at=START)
+        store.append_row("deliveries", status="accepted", **accepted)
+    return folder / "work.duckdb"
+
+
 class Shop:
     """A workspace whose items are delivered and routed by hand."""
 
     def __init__(self, root: Path) -> None:
         self.workspace = places.init(root)
-        with Store.open(self.workspace.work_db) as store:
-            save_taxonomy(store, drawn_taxonomy(), "drawn")
-            views.create(store)
-            store.append_row("promotions", model_id="m1", seq=1, promoted_at=START)
-            store.append_row(
-                "deliveries",
-                delivery_id="d1",
-                vendor="acme",
-                delivery_no=1,
-                run_id="r1",
-                kind="full",
-                status="accepted",
-            )
+        shutil.copy(_database(), self.workspace.work_db)
 
     def item(self, item_id: str, **facts: object) -> None:
         """Delivers and routes one item; `facts` override columns of its item, its route or its prediction (`top`)."""
@@ -126,9 +132,14 @@ def _append(store: Store, item_id: str, facts: dict[str, object]) -> None:
     store.append_row("routes", run_id="r1", model_id="m1", seq=seq, **key, **route)
 
 
+@cache
+def _offers() -> list[Offer]:
+    return labelled_offers(7, 3000)
+
+
 def lookalikes(number: int, leaf: str) -> list[Offer]:
     """Offers of one drawn leaf that have a picture."""
-    found = [o for o in labelled_offers(7, 6000) if o.product.leaf.name == leaf and o.shot and o.shot.kind == "clear"]
+    found = [o for o in _offers() if o.product.leaf.name == leaf and o.shot and o.shot.kind == "clear"]
     return found[:number]
 
 

@@ -14,10 +14,13 @@
   const byId = (id) => document.getElementById(id);
   const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
+  // A new element each time: the same words twice are read out twice.
   function tell(text, kind) {
     const told = byId("told");
+    const line = document.createElement("span");
     told.className = `told ${kind}`;
-    told.textContent = text;
+    line.textContent = text;
+    told.replaceChildren(...(text ? [line] : []));
   }
 
   // Puts what the answered page shows into this one. The told line stays the same element, so that it is read out.
@@ -109,6 +112,13 @@
     if (event.target.id !== "q") return;
     clearTimeout(typing);
     typing = setTimeout(search, TYPING_PAUSE);
+  });
+
+  document.addEventListener("change", (event) => {
+    if (event.target.name !== "kept") return;
+    const all = document.querySelectorAll("input[name=kept][type=checkbox]");
+    const ticked = [...all].filter((box) => box.checked).length;
+    byId("counted").textContent = ticked === all.length ? ticked : `${ticked} of ${all.length}`;
   });
 
   document.addEventListener("keydown", (event) => {
