@@ -97,6 +97,16 @@ class Shop:
         file.write_bytes(content)
         return {"image": str(file), "image_hash": sha256, "image_status": "ok"}
 
+    def lapse(self) -> None:
+        """Ends every lease, as its time would."""
+        with Store.open(self.workspace.work_db) as store:
+            store.execute("UPDATE leases SET until = now() - INTERVAL 1 SECOND")
+
+    def import_paths(self, paths: list[str]) -> None:
+        """Makes another taxonomy the current one."""
+        with Store.open(self.workspace.work_db) as store:
+            save_taxonomy(store, from_paths(paths), "another")
+
     def rows(self, sql: str) -> list[tuple]:
         """What the work database answers."""
         with Store.open(self.workspace.work_db) as store:
