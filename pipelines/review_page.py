@@ -6,7 +6,6 @@ search and the pictures raises Busy, and nothing of it has happened.
 """
 
 import hashlib
-import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -19,17 +18,17 @@ from catalog.jobs import Job, end_run, now, start_run
 from catalog.pictures.thumbnails import thumbnail
 from catalog.placement import ledger
 from catalog.review import leases, review_ledger, screens, withdrawals
-from catalog.review.review_queue import Waiting
 from catalog.review.screens import Choice, Progress, Screen
 from catalog.settings import Settings, Workspace
 from catalog.sheets import Answer
 from catalog.taxonomies.category_search import CategorySearch
+from catalog.taxonomies.taxonomy import Taxonomy
 from catalog.taxonomies.versions import current_version, latest_taxonomy
 from pipelines import review
 from pipelines.session import opened, passing
 
 LENGTH = timedelta(minutes=30)
-GROUPS, ITEMS = 6, 60  # lent at once; a screen has at most as many members
+GROUPS, ITEMS = 10, 80  # lent at once; a screen has at most as many members
 PATIENCE = 1.5  # seconds a request waits for a run before it says that one is at work
 SIDES = {"small": 160, "large": 640, "full": 1600}
 _PICTURES_REMEMBERED = 5000
@@ -59,20 +58,43 @@ class Told:
 
 @dataclass(frozen=True)
 class View:
-    """What a reviewer sees next; no screen when nothing is free. aside: items this reviewer skipped. last: the import of
-    their last answer, to take it back."""
+    """What a reviewer sees next; no screen when nothing is free. left: items that wait, whoever holds them; aside: those
+    this reviewer skipped. last: the import of their last answer, to take it back."""
 
     screen: Screen | None
     progress: Progress
+    left: int
     aside: int
     told: Told | None = None
     last: str | None = None
 
 
 @dataclass
+class _Ahead:
+    """The screens of what a reviewer holds, the shown one first, as they were when they were last looked up.
+
+    An item that changes while its screen waits here is found stale when it is answered, like one that changes on screen.
+    """
+
+    screens: list[Screen]
+    until: datetime
+
+    def without(self, tokens: frozenset[str]) -> "_Ahead":
+        """What is left when these items need not be shown."""
+        return _Ahead([screen for screen in self.screens if not screen.tokens & tokens], self.until)
+
+    def stands(self, taxonomy_version: str) -> bool:
+        """False when there is nothing, when it may be somebody else's soon, or when other categories are on offer."""
+        fresh = [screen.taxonomy_version == taxonomy_version for screen in self.screens]
+        return bool(fresh) and all(fresh) and self.until - now() > LENGTH / 2
+
+
+@dataclass
 class _Memory:
     """What is only convenient: lost with the process, and nothing is wrong then."""
 
+    ahead: dict[str, _Ahead] = field(default_factory=dict)
+    left: int = 0
     aside: dict[str, set[str]] = field(default_factory=dict)
     pictures: OrderedDict[str, tuple[str, str]] = field(default_factory=OrderedDict)
     encoded: OrderedDict[tuple[str, int], bytes | None] = field(default_factory=OrderedDict)
@@ -121,18 +143,21 @@ class Desk:
         """Records an answer, or says why not, and gives the next screen; both are in the database before it shows."""
         with self._job() as job:
             told = self._recorded(job, reviewer, said)
-            return self._next(job, reviewer, told)
+            ahead = self._memory.ahead.get(reviewer)
+            # members that were taken out are shown next, and what is shown again as well: both are looked up
+            whole = told.kind == "done" and ahead is not None and set(said.kept) in [s.tokens for s in ahead.screens]
+            return self._next(job, reviewer, told, passed=frozenset(said.kept) if whole else frozenset())
 
     def skip(self, reviewer: str, tokens: tuple[str, ...]) -> View:
         """Sets items aside for this reviewer; their lease ends by itself, and with it what is remembered here."""
-        self._memory.aside.setdefault(reviewer, set()).update(tokens)
         with self._job() as job:
-            return self._next(job, reviewer)
+            self._memory.aside.setdefault(reviewer, set()).update(tokens)
+            return self._next(job, reviewer, passed=frozenset(tokens))
 
     def look_again(self, reviewer: str) -> View:
         """Shows what was set aside."""
-        self._memory.aside.pop(reviewer, None)
         with self._job() as job:
+            self._memory.aside.pop(reviewer, None)
             return self._next(job, reviewer)
 
     def undo(self, reviewer: str, import_id: str) -> View:
@@ -185,6 +210,7 @@ class Desk:
             first = report.problems[0]
             return Told("wrong", f"Nothing was decided: {first.problem}. {first.suggestion}".strip())
         counts = report.counts
+        self._memory.left -= counts.get("applied", 0)
         said_of = [f"{_items(counts['applied'])}: {self._meant(said)}."] if counts.get("applied") else []
         if counts.get("stale"):
             said_of.append("What changed meanwhile was not decided.")
@@ -202,24 +228,38 @@ class Desk:
             return search.taxonomy.path(said.category)
         return said.verdict.replace("_", " ")
 
-    def _next(self, job: Job, reviewer: str, told: Told | None = None) -> View:
+    def _next(self, job: Job, reviewer: str, told: Told | None = None, *, passed: frozenset[str] = frozenset()) -> View:
+        """The next screen: after `passed` the one prepared, else what the database says is next."""
         search = self._remember_categories(job)
-        held = leases.resume(job, reviewer)
-        aside = self._memory.aside.get(reviewer, set())
-        aside &= {row.token for row in held.rows}
-        # what was lent last comes first, so that what came back is seen at once
-        rows = sorted(held.rows, key=lambda row: row.queued_at, reverse=True)
-        group = _first_group([row for row in rows if row.token not in aside])
-        if group and held.until - now() < LENGTH / 2:
-            leases.renew(job, reviewer, LENGTH, {row.token for row in held.rows} - aside)
-        if not group:
-            lent = leases.take(job, leases.Wanted(reviewer, LENGTH, items=ITEMS, groups=GROUPS))
-            group = _first_group(list(lent.rows))
-        shown = screens.screen(job.store, search.taxonomy, group) if group else None
-        if shown is not None:
-            self._remember_pictures(shown)
+        ahead = self._memory.ahead.pop(reviewer, _Ahead([], now())).without(passed)
+        if not passed or not ahead.stands(search.taxonomy.version):
+            ahead = self._looked_up(job, reviewer, search.taxonomy)
+            self._memory.left = screens.left(job.store)
+        self._memory.ahead[reviewer] = ahead
+        aside = len(self._memory.aside.get(reviewer, ()))
         done = screens.progress(job.store, reviewer, _this_morning())
-        return View(shown, done, len(aside), told, withdrawals.last_answer(job, reviewer))
+        last = withdrawals.last_answer(job, reviewer)
+        return View(ahead.screens[0] if ahead.screens else None, done, self._memory.left, aside, told, last)
+
+    def _looked_up(self, job: Job, reviewer: str, taxonomy: Taxonomy) -> _Ahead:
+        """What a reviewer holds and did not skip; when that is nothing, what is lent now."""
+        held = leases.resume(job, reviewer)
+        tokens = {row.token for row in held.rows}
+        aside = self._memory.aside[reviewer] = self._memory.aside.get(reviewer, set()) & tokens
+        # what was lent last comes first, so that what came back is seen at once
+        rows = sorted((r for r in held.rows if r.token not in aside), key=lambda row: row.queued_at, reverse=True)
+        until = held.until
+        if rows and until - now() < LENGTH * 0.6:
+            leases.renew(job, reviewer, LENGTH, tokens - aside)
+            until = now() + LENGTH
+        if not rows:
+            lent = leases.take(job, leases.Wanted(reviewer, LENGTH, items=ITEMS, groups=GROUPS))
+            rows, until = list(lent.rows), lent.until
+        shown = screens.prepared(job.store, taxonomy, rows)
+        for screen in shown:
+            self._memory.pictures.update({item.token: item.picture for item in screen.items if item.picture})
+        _trim(self._memory.pictures, _PICTURES_REMEMBERED)
+        return _Ahead(shown, until)
 
     def _remember_categories(self, job: Job) -> CategorySearch:
         """Taxonomy and search of the version that counts now, built once."""
@@ -228,18 +268,10 @@ class Desk:
             known = self._memory.search = CategorySearch(latest_taxonomy(job.store)).prepared()
         return known
 
-    def _remember_pictures(self, shown: Screen) -> None:
-        self._memory.pictures.update({item.token: item.picture for item in shown.items if item.picture})
-        _trim(self._memory.pictures, _PICTURES_REMEMBERED)
-
 
 def _trim(remembered: OrderedDict, most: int) -> None:
     while len(remembered) > most:
         remembered.popitem(last=False)
-
-
-def _first_group(rows: list[Waiting]) -> list[Waiting]:
-    return next((list(group) for _, group in itertools.groupby(rows, key=lambda row: row.group_token)), [])
 
 
 def _items(number: int) -> str:

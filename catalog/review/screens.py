@@ -6,7 +6,7 @@ order the queue gave it, and no parent: nothing here looks behind it.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -34,8 +34,8 @@ DONE = """
       AND import_id NOT IN (SELECT w.import_id FROM decisions w WHERE w.verdict = 'withdrawn')
 """
 _PRICED = "{:,.2f} {}"
-_SHORTEST = 120.0  # seconds of work before a rate means anything
-_HOUR = 3600.0
+_HOUR, _NO_TIME = timedelta(hours=1), timedelta(0)
+_SHORTEST = timedelta(minutes=2)  # of work before a rate means anything
 _NO_PICTURE = {
     "remote": "The picture has not been fetched.",
     "fetch_failed": "The picture could not be fetched.",
@@ -86,26 +86,37 @@ class Screen:
     parent: Choice | None
     taxonomy_version: str
 
+    @property
+    def tokens(self) -> frozenset[str]:
+        """The tokens of all members."""
+        return frozenset(item.token for item in self.items)
+
 
 @dataclass(frozen=True)
 class Progress:
-    """A reviewer's day. `items` and `answers` since it began; `per_hour`: answers, None before there is a rate;
-    `left`: items that wait, whoever holds them."""
+    """A reviewer's day. `items` and `answers` since it began; `per_hour`: answers, None before there is a rate."""
 
     items: int
     answers: int
     per_hour: int | None
-    left: int
 
 
-def screen(store: Store, taxonomy: Taxonomy, rows: Sequence[Waiting]) -> Screen:
-    """The screen of one group; members whose item is no longer as it was are left out."""
+def prepared(store: Store, taxonomy: Taxonomy, rows: Sequence[Waiting]) -> list[Screen]:
+    """One screen per group, in the order of its first row; members whose item is no longer as it was are left out."""
     facts = _facts(store, rows)
+    groups: dict[str, list[Waiting]] = {}
+    for row in rows:
+        if row.token in facts:
+            groups.setdefault(row.group_token, []).append(row)
+    return [_screen(group, facts, taxonomy) for group in groups.values()]
+
+
+def _screen(rows: Sequence[Waiting], facts: dict[str, dict], taxonomy: Taxonomy) -> Screen:
     first = rows[0]
     parent = first.parent_id if first.parent_id in taxonomy and not first.blind else None
     above = choice(taxonomy, parent) if parent is not None else None
     return Screen(
-        items=tuple(_item(row, facts[row.token]) for row in rows if row.token in facts),
+        items=tuple(_item(row, facts[row.token]) for row in rows),
         sentence=first.sentence or "",
         reason=(first.reason or "").replace("_", " "),
         candidates=tuple(choice(taxonomy, category) for category in first.candidates),
@@ -129,15 +140,20 @@ def choices(taxonomy: Taxonomy, categories: Iterable[str]) -> list[Choice]:
 
 
 def progress(store: Store, reviewer: str, since: datetime) -> Progress:
-    """How far a reviewer has come since a moment, and what is left."""
+    """How far a reviewer has come since a moment."""
     at = now()
-    bounds = {"since": since, "hour_ago": datetime.fromtimestamp(at.timestamp() - _HOUR, at.tzinfo)}
+    bounds = {"since": since, "hour_ago": at - _HOUR}
     done = store.query(DONE, {**bounds, "reviewer": reviewer}).row(0, named=True)
-    seconds = (at - done["began"]).total_seconds() if done["began"] else 0.0
-    rate = round(done["lately"] * _HOUR / seconds) if seconds >= _SHORTEST else None
+    worked = at - done["began"] if done["began"] else _NO_TIME
+    return Progress(
+        done["items"], done["answers"], round(done["lately"] * (_HOUR / worked)) if worked >= _SHORTEST else None
+    )
+
+
+def left(store: Store) -> int:
+    """How many items wait for a person, whoever holds them."""
     waiting = store.one(f"SELECT count(*) FROM ({WAITING})", [None, None])
-    held = store.one("SELECT count(*) FROM live_leases")
-    return Progress(done["items"], done["answers"], rate, waiting + held)
+    return int(waiting + store.one("SELECT count(*) FROM live_leases"))
 
 
 def _facts(store: Store, rows: Sequence[Waiting]) -> dict[str, dict]:

@@ -14,6 +14,7 @@ import polars as pl
 from catalog.jobs import Job, digest, now
 from catalog.review import leases, review_ledger, review_queue
 from catalog.review.decisions import Offered
+from catalog.review.review_queue import WAITING, Waiting
 from catalog.taxonomies.versions import latest_taxonomy
 
 # The last answer of a reviewer that came from a page and still counts.
@@ -65,7 +66,10 @@ def lend_again(job: Job, reviewer: str, items: Sequence[Offered], length: timede
     `store.exclusive()`.
     """
     blind = {(row.vendor, row.item_id): row.blind for row in items}
-    waiting = [row for row in review_queue.waiting(job.store) if (row.vendor, row.item_id) in blind]
+    keys = pl.DataFrame(sorted(blind), schema={"vendor": pl.String, "item_id": pl.String}, orient="row")
+    with job.store.frame("back", keys):
+        found = job.store.query(f"SELECT * FROM ({WAITING}) w SEMI JOIN back USING (vendor, item_id)", [None, None])
+    waiting = [Waiting(**{**row, "candidates": tuple(row["candidates"])}) for row in found.iter_rows(named=True)]
     if not waiting:
         return 0
     number = job.store.one("SELECT count(*) FROM exports WHERE run_id = ?", [job.run_id])
