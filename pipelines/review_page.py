@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from catalog.jobs import Job, end_run, now, start_run
+from catalog.page.rendering import VERDICTS
 from catalog.pictures.thumbnails import thumbnail
 from catalog.placement import ledger
 from catalog.review import leases, review_ledger, screens, withdrawals
@@ -226,7 +227,7 @@ class Desk:
         search = self._memory.search
         if said.category and search is not None and said.category in search.taxonomy:
             return search.taxonomy.path(said.category)
-        return said.verdict.replace("_", " ")
+        return next((words.lower() for verdict, _, words, _ in VERDICTS if verdict == said.verdict), said.category)
 
     def _next(self, job: Job, reviewer: str, told: Told | None = None, *, passed: frozenset[str] = frozenset()) -> View:
         """The next screen: after `passed` the one prepared, else what the database says is next."""

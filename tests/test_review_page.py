@@ -105,7 +105,7 @@ def test_the_words_for_no_category_and_a_note(browser: Browser, up: Served) -> N
     page.get_by_text("Add a note").click()
     page.get_by_label("Note").fill("no 1, b 2")  # keys in a field write
     page.keyboard.press("Escape")
-    press(page, "n", "1 item: none.")
+    press(page, "n", "1 item: no category fits.")
     assert up.shop.rows("SELECT item_id, verdict, note FROM decisions ORDER BY seq")[-1] == ("lid", "none", "no 1, b 2")
 
 
