@@ -21,7 +21,7 @@ from catalog.page.guard import MAX_BODY
 from catalog.page.rendering import own_name
 from catalog.page.visitors import is_loopback, require_loopback
 from catalog.review.review_queue import NEUTRAL
-from pipelines import nightly
+from pipelines import cli_review_page, nightly
 from pipelines.session import opened
 
 pytest.importorskip("fastapi", reason="the page needs its extra: pip install 'feedshelf[page]'")
@@ -348,3 +348,9 @@ def test_the_command_says_what_is_wrong(shop: Shop) -> None:
             with command("--workspace", str(shop.workspace.root), *arguments) as running:
                 assert words in running.communicate(timeout=30)[1]
             assert running.returncode == 1
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(CatalogError, match=r"pip install 'feedshelf\[page\]'"):
+        cli_review_page.serve()
