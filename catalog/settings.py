@@ -130,6 +130,7 @@ class Images(_Section):
 class Review(_Section):
     """How review sheets are written."""
 
+    format: Literal["csv", "xlsx", "labelstudio"] = "csv"
     delimiter: Literal[",", ";", "\t"] = ","
     rows_per_sheet: int = Field(2000, ge=1)
 

@@ -115,10 +115,16 @@ def read(file: Path) -> Returned:
     if file.stat().st_size > MAX_BYTES:
         raise CatalogError(f"{file} has more than {MAX_BYTES // 2**20} MiB.", remedy="Import sheets one by one.")
     content = file.read_bytes()
-    rows = _rows(_text(content, file), file)
+    return Returned(hashlib.sha256(content).hexdigest(), answers(_rows(_text(content, file), file), file))
+
+
+def answers(rows: Sequence[tuple[int, list[str]]], file: Path) -> tuple[Answer, ...]:
+    """The answers in (row number, cells), header first; rows without any text are left out.
+
+    Raises CatalogError when the header is none of a review sheet.
+    """
     places = _places(rows[0][1], file)
-    answers = tuple(_answer(line, cells, places) for line, cells in rows[1:] if any(cell.strip() for cell in cells))
-    return Returned(hashlib.sha256(content).hexdigest(), answers)
+    return tuple(_answer(line, cells, places) for line, cells in rows[1:] if any(cell.strip() for cell in cells))
 
 
 def _text(content: bytes, file: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines import cli_feeds, cli_vendor
+from pipelines import cli_feeds, cli_review, cli_vendor
 from pipelines.cli_review_page import serve as review_serve
 from pipelines.cli_taxonomy import taxonomy_app
 from pipelines.cli_vendor_categories import vendor_categories
@@ -22,15 +22,14 @@ app = typer.Typer(
     add_completion=False,
 )
 labels_app = typer.Typer(no_args_is_help=True, help="Products that already have a category.")
-review_app = typer.Typer(no_args_is_help=True, help="Sheets for reviewers.")
 runs_app = typer.Typer(no_args_is_help=True, help="What ran.")
 models_app = typer.Typer(help="What can serve; alone it lists.")
 predictions_app = typer.Typer(no_args_is_help=True, help="Answers of other classifiers.")
 app.add_typer(cli_feeds.app, name="feeds")
 app.add_typer(taxonomy_app, name="taxonomy")
 app.add_typer(labels_app, name="labels")
-review_app.command("serve")(review_serve)
-app.add_typer(review_app, name="review")
+cli_review.app.command("serve")(review_serve)
+app.add_typer(cli_review.app, name="review")
 app.add_typer(runs_app, name="runs")
 app.add_typer(models_app, name="models")
 app.add_typer(predictions_app, name="predictions")
@@ -312,36 +311,6 @@ def runs_show(run: str, workspace: Here = CURRENT) -> None:
     from pipelines import workspace as job
 
     typer.echo(job.run_detail(workspace, run))
-
-
-@review_app.command("export")
-def review_export(workspace: Here = CURRENT, limit: Limit = None, vendor: str | None = None) -> None:
-    """Writes review sheets to review/outbox."""
-    from pipelines import review
-
-    with _session(workspace) as session, session.single("review export", limit, vendor) as job:
-        for path in review.export(job, limit=limit, vendor=vendor):
-            typer.echo(path)
-
-
-@review_app.command("import")
-def review_import(
-    file: Path,
-    workspace: Here = CURRENT,
-    partial: Annotated[
-        bool, typer.Option("--partial", help="Take the good rows although others have problems.")
-    ] = False,
-    reviewer: Annotated[str | None, typer.Option(help="Who decided, where the sheet does not say.")] = None,
-) -> None:
-    """Takes a filled sheet back; nothing of it is applied when a row has a problem, unless --partial."""
-    from pipelines import review
-
-    with _session(workspace) as session, session.single("review import", str(file)) as job:
-        report = review.import_sheet(job, file, partial=partial, reviewer=reviewer)
-    typer.echo(", ".join(f"{name} {number}" for name, number in report.counts.items()))
-    for problem in report.problems:
-        typer.echo(str(problem), err=True)
-    raise typer.Exit(1 if report.problems and not partial else 0)
 
 
 @app.command()

@@ -2,21 +2,24 @@
 
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
 from catalog import sheets
-from catalog.jobs import Counts, Job, digest, now
-from catalog.review import review_ledger, review_queue
+from catalog.jobs import Counts, Job, now
+from catalog.review import leases, queue_dump, queue_order, review_ledger, review_queue, sheet_files
 from catalog.review.decisions import Decision, Problem, Reader, Standing, outcome, settle
 from catalog.review.review_ledger import Import
+from catalog.review.review_queue import EVERYTHING, Naming, Narrowing
 from catalog.sheets import Answer
 from catalog.taxonomies.versions import latest_taxonomy
 
 Pages = dict[Path, list[review_queue.Waiting]]
+BATCH_ROWS = 100_000  # rows of sheets made at a time
 
 
 @dataclass(frozen=True)
@@ -30,45 +33,91 @@ class ImportReport:
     import_id: str | None = None
 
 
-def export(job: Job, *, limit: int | None = None, vendor: str | None = None) -> list[Path]:
-    """Writes everything that waits for a person to review/outbox and returns the sheets, possibly none.
+@dataclass(frozen=True)
+class Assignment:
+    """Whose sheet it is and how long its rows are lent."""
 
-    Files come first, the rows in the database after them in one transaction; the same run again writes the same bytes
-    and records nothing twice. `limit` counts items.
+    reviewer: str
+    length: timedelta
+
+
+def export(
+    job: Job,
+    *,
+    limit: int | None = None,
+    part: Narrowing = EVERYTHING,
+    to: Assignment | None = None,
+    form: str | None = None,
+) -> list[Path]:
+    """Writes what waits for a person and nobody holds to review/outbox and returns the sheets, possibly none.
+
+    With `to` the rows are lent to one reviewer. Files come first, the rows in the database after them in one
+    transaction; the same run again writes the same bytes and records nothing twice. `limit` counts items. Raises
+    CatalogError for a form or department that is none.
     """
     store, taxonomy = job.store, latest_taxonomy(job.store)
-    name = review_ledger.workspace_id(store)
-    waiting = review_queue.waiting(store, vendor=vendor)
-    queue = review_queue.arrange(waiting, taxonomy, workspace_id=name, run_id=job.run_id)[:limit]
-    pages: Pages = {
-        job.workspace.outbox / f"{job.run_id}-{number}.csv": page
-        for number, page in enumerate(review_queue.paged(queue, job.settings.review.rows_per_sheet), start=1)
+    who = leases.reviewer_name(to.reviewer) if to else None
+    naming = Naming(review_ledger.workspace_id(store), job.run_id)
+    files = sheet_files.SheetFiles(form or job.settings.review.format, taxonomy, job.settings.review.delimiter)
+    with store.exclusive():
+        queue = leases.free(job, taxonomy, naming, part=part, items=limit)
+        before = review_ledger.exported(store, job.run_id)
+        if before.height and not _same(before, queue):
+            return sorted(job.workspace.outbox.glob(f"{job.run_id}-*"))  # answers came in since: leave the sheets alone
+        written: list[Path] = []
+        with store.transaction():
+            for rows in _batches(queue, job.settings.review.rows_per_sheet):
+                found = review_queue.named(review_queue.detailed(store, pl.concat(rows), taxonomy), taxonomy, naming)
+                pages = _pages(job, found, [len(page) for page in rows], start=len(written) + 1, suffix=files.suffix)
+                sheets.write(
+                    {path: files.content(page, who or "") for path, page in pages.items()}, point=f"{store.stage}.sheet"
+                )
+                if not before.height:
+                    _record(job, pages, who, now() + to.length if to else None)
+                written += pages
+    return written
+
+
+def _same(before: pl.DataFrame, queue: pl.DataFrame) -> bool:
+    return before.height == queue.height == before.join(queue, on=before.columns, how="semi").height
+
+
+def _batches(queue: pl.DataFrame, rows_per_sheet: int) -> Iterator[list[pl.DataFrame]]:
+    """The pages of an ordered queue, some at a time: memory does not grow with the queue."""
+    sizes = queue.select(pl.col("group").rle()).unnest("group")["len"]
+    start, pages = 0, list[pl.DataFrame]()
+    for length in review_queue.page_lengths(sizes, rows_per_sheet):
+        pages.append(queue.slice(start, length))
+        start += length
+        if sum(map(len, pages)) >= BATCH_ROWS:
+            yield pages
+            pages = []
+    if pages:
+        yield pages
+
+
+def _pages(job: Job, rows: list[review_queue.Waiting], lengths: list[int], *, start: int, suffix: str) -> Pages:
+    """Each page under the path of its sheet, counted from `start`."""
+    every = iter(rows)
+    return {
+        job.workspace.outbox / f"{job.run_id}-{number}{suffix}": list(itertools.islice(every, length))
+        for number, length in enumerate(lengths, start=start)
     }
-    exported = store.query(
-        "SELECT token FROM export_rows JOIN exports USING (export_id) WHERE run_id = ?", [job.run_id]
-    )
-    if exported.height and set(exported["token"]) != {row.token for row in queue}:
-        return sorted(job.workspace.outbox.glob(f"{job.run_id}-*.csv"))  # answers came in since: leave the sheets alone
-    delimiter = job.settings.review.delimiter
-    files = {path: review_queue.page_bytes(page, taxonomy, delimiter=delimiter) for path, page in pages.items()}
-    sheets.write(files, point=f"{store.stage}.sheet")
-    if not exported.height:
-        _record(job, pages)
-    return list(files)
 
 
-def _record(job: Job, pages: Pages) -> None:
-    rows = [review_queue.record(page, path.stem) for path, page in pages.items()]
-    if not rows:
-        return
-    exports = [
-        {"export_id": path.stem, "run_id": job.run_id, "file_name": path.name, "rows": len(page), "exported_at": now()}
-        for path, page in pages.items()
-    ]
-    with job.store.transaction():
-        job.store.append("exports", pl.DataFrame(exports))
-        kept = pl.DataFrame(list(itertools.chain(*rows)), schema=review_queue.RECORD_SCHEMA)
-        job.store.append("export_rows", kept)
+def dump(job: Job, file: Path, part: Narrowing = EVERYTHING) -> int:
+    """Writes the whole queue, what is held included, to a CSV or Parquet file; records nothing. Returns the rows."""
+    taxonomy = latest_taxonomy(job.store)
+    naming = Naming(review_ledger.workspace_id(job.store), job.run_id)
+    rows = review_queue.waiting(job.store, taxonomy, naming, part, held=True)
+    return queue_dump.dump(job.store, queue_order.ordered(rows, now()), taxonomy, file)
+
+
+def _record(job: Job, pages: Pages, reviewer: str | None, until: datetime | None) -> None:
+    for path, page in pages.items():
+        review_ledger.append_export(job, path.stem, page, file_name=path.name, reviewer=reviewer)
+        if reviewer is not None and until is not None:
+            leases.lend(job, path.stem, page, reviewer, until)
 
 
 def import_sheet(job: Job, file: Path, *, partial: bool = False, reviewer: str | None = None) -> ImportReport:
@@ -77,11 +126,11 @@ def import_sheet(job: Job, file: Path, *, partial: bool = False, reviewer: str |
     `reviewer` is who decided where the sheet does not say. Problems are also written to review/inbox as a sheet.
     Raises CatalogError when the file is no review sheet.
     """
-    returned = sheets.read(file)
-    if review_ledger.imported_before(job.store, returned.sha256):
-        return ImportReport({"already_imported": len(returned.answers)})
-    source = Import(digest("import", returned.sha256), returned.sha256, file.name)
+    returned = sheet_files.read(file)
     with job.store.exclusive():
+        source = review_ledger.new_import(job.store, returned.sha256, file.name)
+        if source is None:
+            return ImportReport({"already_imported": len(returned.answers)})
         report = _record_answers(job, source, returned.answers, partial=partial, reviewer=reviewer)
     return replace(report, problem_sheet=_problem_sheet(job, file, report.problems))
 
@@ -94,9 +143,9 @@ def answer(job: Job, answers: Sequence[Answer], *, submission: str, reviewer: st
     """
     sha256 = hashlib.sha256(f"submission:{submission}".encode()).hexdigest()
     with job.store.exclusive():
-        if review_ledger.imported_before(job.store, sha256):
+        source = review_ledger.new_import(job.store, sha256, None)
+        if source is None:
             return ImportReport({"already_imported": len(answers)})
-        source = Import(digest("import", sha256), sha256, None)
         return _record_answers(job, source, answers, partial=False, reviewer=reviewer)
 
 

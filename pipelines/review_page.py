@@ -18,7 +18,7 @@ from catalog.jobs import Job, end_run, now, start_run
 from catalog.page.rendering import VERDICTS
 from catalog.pictures.thumbnails import thumbnail
 from catalog.placement import ledger
-from catalog.review import leases, review_ledger, screens, withdrawals
+from catalog.review import leases, own_answers, review_ledger, screens, undo
 from catalog.review.screens import Choice, Progress, Screen
 from catalog.settings import Settings, Workspace
 from catalog.sheets import Answer
@@ -164,12 +164,13 @@ class Desk:
     def undo(self, reviewer: str, import_id: str) -> View:
         """Takes back the reviewer's last answer, if it is still this one, and shows its items again."""
         with self._job() as job, job.store.exclusive():
-            if withdrawals.last_answer(job, reviewer) != import_id:
+            if own_answers.last_answer(job, reviewer) != import_id:
                 return self._next(
                     job, reviewer, Told("wrong", "That was taken back already, or is not your last answer.")
                 )
-            items = withdrawals.withdraw(job, import_id)
-            again = withdrawals.lend_again(job, reviewer, items, LENGTH)
+            items = own_answers.offered_for(job, import_id)
+            undo.undo(job, import_id, undo.By(reviewer))
+            again = own_answers.lend_again(job, reviewer, items, LENGTH)
             later = "" if again else " What it was about returns to the queue with the next run."
             return self._next(job, reviewer, Told("again", f"Taken back: {_items(len(items))}.{later}"))
 
@@ -186,7 +187,7 @@ class Desk:
         with self._decoding:  # one at a time: a large picture takes 150 MB while it is decoded
             key = (known[1], side)
             if key not in self._memory.encoded:
-                self._memory.encoded[key] = thumbnail(*known, side)
+                self._memory.encoded[key] = thumbnail(known[0], side, sha256=known[1])
                 _trim(self._memory.encoded, _ENCODED_REMEMBERED)
             return self._memory.encoded[key]
 
@@ -203,7 +204,7 @@ class Desk:
             report = review.answer(job, answers, submission=_submission(said), reviewer=reviewer)
             if report.counts.get("stale") or report.counts.get("conflicts"):
                 items = list(review_ledger.offered(job.store, said.kept).values())
-                again = withdrawals.lend_again(job, reviewer, items, LENGTH)
+                again = own_answers.lend_again(job, reviewer, items, LENGTH)
         return self._told(report, said, again)
 
     def _told(self, report: review.ImportReport, said: Said, again: int) -> Told:
@@ -239,7 +240,7 @@ class Desk:
         self._memory.ahead[reviewer] = ahead
         aside = len(self._memory.aside.get(reviewer, ()))
         done = screens.progress(job.store, reviewer, _this_morning())
-        last = withdrawals.last_answer(job, reviewer)
+        last = own_answers.last_answer(job, reviewer)
         return View(ahead.screens[0] if ahead.screens else None, done, self._memory.left, aside, told, last)
 
     def _looked_up(self, job: Job, reviewer: str, taxonomy: Taxonomy) -> _Ahead:

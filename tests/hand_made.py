@@ -233,6 +233,11 @@ def _decisions(store: Store) -> None:
             "decision_id": f"d{seq}", "seq": seq, "vendor": vendor, "item_id": item, "input_hash": f"in-{item}",
             "verdict": verdict, "category_id": category, "source": source, "decided_at": hour(20 + seq),
         })  # fmt: skip
+    rows(store, "decisions", {
+        "decision_id": "d9", "seq": 9, "vendor": "acme", "item_id": "a3", "input_hash": "in-a3", "verdict": "category",
+        "category_id": KETTLES, "source": "review", "who": "bob", "import_id": "i1", "decided_at": hour(29),
+    })  # fmt: skip
+    rows(store, "import_undos", {"seq": 1, "import_id": "i1", "who": "dora", "undone_at": hour(30)})
     for sheet, run, token in (("e1", 1, "OLD-a5"), ("e2", 4, "NEW-a5")):
         rows(store, "exports", {"export_id": sheet, "run_id": RUN[run], "rows": 1, "exported_at": hour(10 * run + 5)})
         rows(store, "export_rows", {

@@ -12,6 +12,7 @@ import pytest
 from catalog import sheets
 from catalog.jobs import Job, start_run
 from catalog.publishing import views
+from catalog.review.review_queue import Narrowing
 from catalog.settings import Review, Settings, Workspace
 from catalog.store import Store
 from catalog.taxonomies.taxonomy import from_paths
@@ -49,7 +50,11 @@ class Desk:
         hashes = {"input_hash": str(facts.get("input_hash", f"in-{item_id}")), "row_hash": f"row-{seq}"}
         key = {"vendor": str(facts.get("vendor", "acme")), "item_id": item_id}
         self.store.append_row("sightings", delivery_id="d1", delivery_no=1, line=seq, status="new", **key, **hashes)
-        self.store.append_row("items", title=facts.get("title", f"title {item_id}"), image="/p.jpg", **key, **hashes)
+        known = {name: facts[name] for name in ("price", "currency") if name in facts}
+        picture = facts.get("image", "/p.jpg")
+        self.store.append_row(
+            "items", title=facts.get("title", f"title {item_id}"), image=picture, **known, **key, **hashes
+        )
         top = list(facts.get("top", (MUGS, PANS, PUZZLES)))
         seen = self.store.one("SELECT count(*) FROM predictions WHERE input_hash = ?", [hashes["input_hash"]])
         if top and not seen:
@@ -69,9 +74,9 @@ class Desk:
         route |= {name: facts[name] for name in route if name in facts}
         self.store.append_row("routes", run_id="r1", model_id="m1", seq=seq, **key, **hashes, **route)
 
-    def sheet(self, **options: int | str) -> list[dict[str, str]]:
+    def sheet(self, *, vendor: str | None = None, **options: object) -> list[dict[str, str]]:
         """A fresh export, all its sheets as one, cells as a reviewer sees them."""
-        return [row for path in review.export(self.job(), **options) for row in cells(path)]
+        return [row for path in review.export(self.job(), part=Narrowing(vendor), **options) for row in cells(path)]
 
     def answer(self, rows: list[dict[str, str]], name: str = "back.csv", **options: object) -> review.ImportReport:
         """Sends rows back."""

@@ -91,6 +91,7 @@ DOORS = {
         {
             "pipelines/cli.py",
             "pipelines/cli_feeds.py",
+            "pipelines/cli_review.py",
             "pipelines/cli_review_page.py",
             "pipelines/cli_taxonomy.py",
             "pipelines/cli_vendor.py",

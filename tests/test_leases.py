@@ -194,3 +194,18 @@ def test_a_candidate_gone_since_is_shown_in_words_after_a_reload(desk: Desk) -> 
     save_taxonomy(desk.store, from_paths(["Toys > Puzzles"]), "smaller")
     (row,) = leases.resume(desk.job(), "anna").rows
     assert row.candidates[0] == "Home > Kitchen > Mugs, which the taxonomy no longer has"
+
+
+def test_a_sheet_that_cannot_be_recorded_lends_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.item("a")
+
+    def broken(name: str) -> None:
+        if name.endswith(".leases"):
+            raise OSError("disk full")
+
+    monkeypatch.setattr("catalog.store.reached", broken)
+    with pytest.raises(OSError, match="disk full"):
+        take(desk, "anna")
+    monkeypatch.undo()
+    assert desk.store.one("SELECT count(*) FROM export_rows") == desk.store.one("SELECT count(*) FROM leases") == 0
+    assert ids(take(desk, "bob")) == ["a"]

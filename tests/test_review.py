@@ -1,7 +1,6 @@
 """Sheets out and answers back, through real sheets and a real work database."""
 
 import shutil
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -151,51 +150,29 @@ def test_nothing_waiting_writes_nothing(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "limit", "pages"), [([3, 2, 2], 5, [5, 2]), ([7], 3, [3, 3, 1]), ([2, 7, 1], 3, [2, 3, 3, 2])]
+    ("sizes", "limit", "pages"),
+    [([3, 2, 2], 5, [5, 2]), ([7], 3, [3, 3, 1]), ([2, 7, 1], 3, [2, 3, 3, 2]), ([], 3, []), ([1, 1], 1, [1, 1])],
 )
 def test_a_group_stays_on_one_sheet_unless_it_is_larger_than_one(
     sizes: list[int], limit: int, pages: list[int]
 ) -> None:
-    rows = [waiting(f"{g}-{n}", group_token=f"G{g}") for g, size in enumerate(sizes) for n in range(size)]
-    paged = review_queue.paged(rows, limit)
-    assert [len(page) for page in paged] == pages
-    assert [row for page in paged for row in page] == rows
+    assert review_queue.page_lengths(sizes, limit) == pages
 
 
-def test_while_nothing_is_certified_the_proposed_categories_take_turns() -> None:
-    tree = from_paths(["Mugs", "Plates"])
-    sizes = {"Mugs": (4, 3, 2), "Plates": (1,)}
-    rows = [
-        waiting(f"{path}{n}{m}", group_id=f"{path}{n}", candidates=(path,), reason="no_certificate")
-        for path, groups in sizes.items()
-        for n, size in enumerate(groups)
-        for m in range(size)
-    ]
-    queue = review_queue.arrange(rows, tree, workspace_id="w", run_id="r")
-    order = list(dict.fromkeys(row.group_id for row in queue))
-    assert order == ["Mugs0", "Plates0", "Mugs1", "Mugs2"]
-    certified = [replace(row, reason="below_threshold") for row in rows]
-    queue = review_queue.arrange(certified, tree, workspace_id="w", run_id="r")
-    assert list(dict.fromkeys(row.group_id for row in queue))[-1] == "Plates0"
+def test_while_nothing_is_certified_the_proposed_categories_take_turns(desk: Desk) -> None:
+    sizes = {MUGS: (4, 3, 2), PANS: (1,)}
+    for category, groups in sizes.items():
+        for n, size in enumerate(groups):
+            for m in range(size):
+                desk.item(f"{category}{n}{m}", group_id=f"{category}{n}", top=(category,), reason="no_certificate")
+    assert order(desk) == [f"{MUGS}0", f"{PANS}0", f"{MUGS}1", f"{MUGS}2"]
+    desk.store.execute("UPDATE routes SET reason = 'below_threshold'")
+    assert order(desk)[-1] == f"{PANS}0"
 
 
-def waiting(item_id: str, **facts: object) -> review_queue.Waiting:
-    base = {
-        "vendor": "acme",
-        "item_id": item_id,
-        "input_hash": "h",
-        "title": "t",
-        "image": None,
-        "reason": None,
-        "sentence": None,
-        "parent_id": None,
-        "group_id": None,
-        "candidates": (),
-        "low": False,
-        "queued_at": START,
-        "blind": False,
-    }
-    return review_queue.Waiting(**(base | facts))
+def order(desk: Desk) -> list[str]:
+    """The groups of the queue, each named by its items without their last digit."""
+    return list(dict.fromkeys(row["item_id"][:-1] for row in desk.sheet()))
 
 
 def test_sheets_are_written_in_pages_with_the_delimiter_of_the_settings(tmp_path: Path, desk: Desk) -> None:
@@ -208,6 +185,18 @@ def test_sheets_are_written_in_pages_with_the_delimiter_of_the_settings(tmp_path
     assert all(p.parent == desk.workspace.outbox for p in paths)
     assert paths[0].read_bytes().startswith(b"\xef\xbb\xbftoken;group;")
     assert desk.store.query("SELECT rows FROM exports ORDER BY export_id")["rows"].to_list() == [2, 2, 1]
+
+
+def test_a_long_queue_is_written_in_batches_of_whole_sheets(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(review, "BATCH_ROWS", 3)
+    desk.settings = Settings(review=Review(rows_per_sheet=2))
+    for n in range(9):
+        desk.item(f"a{n}", group_id=f"g{n // 2}")
+    job = desk.job()
+    paths = review.export(job)
+    assert [path.stem for path in paths] == [f"{job.run_id}-{n}" for n in range(1, 6)]
+    assert [row["item_id"] for path in paths for row in cells(path)] == [f"a{n}" for n in range(9)]
+    assert desk.store.query("SELECT rows FROM exports ORDER BY export_id")["rows"].to_list() == [2, 2, 2, 2, 1]
 
 
 def test_the_same_run_again_writes_the_same_bytes_and_records_nothing_twice(desk: Desk) -> None:
@@ -309,6 +298,8 @@ def test_a_category_may_be_named_by_id_path_or_unique_leaf(desk: Desk, category:
         ({"category": "pans"}, "category", "Home > Garden > Pans | Home > Kitchen > Pans"),
         ({"category": "21"}, "category", "0021"),  # a spreadsheet dropped the zeros
         ({"category": "zzzzzz"}, "category", ""),
+        # the words of a path in another order
+        ({"category": "Mugs (Kitchen, Home)"}, "category", "Home > Kitchen > Mugs | Home > Kitchen"),
         ({"decision": "acept"}, "decision", "accept"),
         ({"decision": "4"}, "decision", "Fill the column category with an id, a path or a leaf name."),
         ({"decision": "none", "category": MUGS}, "decision", "Fill one of the two columns."),

@@ -1,34 +1,31 @@
-"""Pictures for people to look at: decoded and encoded anew, so that no byte a vendor sent reaches a browser."""
+"""Pictures for people to look at: decoded as safely as for the model, and encoded anew."""
 
 import hashlib
 import io
 
-import numpy as np
 from PIL import Image
 
 from catalog.pictures.images import ImageRules, file_bytes, upright_rgb
 
 MEDIA_TYPE = "image/jpeg"
-_QUALITY = 85
+SIDE = 96  # pixels of the longer side, on a sheet
+_QUALITY = {True: 70, False: 85}  # of pictures no larger than that, of larger ones
 
 
-def thumbnail(path: str | None, sha256: str | None, side: int) -> bytes | None:
-    """A picture file as JPEG whose longer side has at most `side` pixels; None when there is nothing to show.
+def thumbnail(path: str | None, side: int = SIDE, *, sha256: str | None = None) -> bytes | None:
+    """A picture file as a JPEG of our own whose longer side has at most `side` pixels; None where there is none to show.
 
-    A file whose content is no longer the one named by `sha256` is not shown: it may be another product's by now.
+    Nothing of a vendor's bytes is passed on: no metadata, no second image behind the first. With `sha256`, a file whose
+    content is another by now is not shown: it may be another product's.
     """
-    content = file_bytes(path)
-    if content is None or sha256 is None or hashlib.sha256(content).hexdigest() != sha256:
+    data = file_bytes(path)
+    if data is None or (sha256 is not None and hashlib.sha256(data).hexdigest() != sha256):
         return None
-    rgb = upright_rgb(content, ImageRules(size=side))
-    return None if rgb is None else _encoded(rgb, side)
-
-
-def _encoded(rgb: Image.Image, side: int) -> bytes:
-    if max(rgb.size) > side:
-        rgb.thumbnail((side, side), Image.Resampling.LANCZOS)
-    # Made of pixels alone: comments, profiles and whatever else the file carried stay behind.
-    bare = Image.fromarray(np.asarray(rgb))
-    written = io.BytesIO()
-    bare.save(written, "JPEG", quality=_QUALITY)
-    return written.getvalue()
+    rgb = upright_rgb(data, ImageRules(side))
+    if rgb is None:
+        return None
+    rgb.thumbnail((side, side), Image.Resampling.LANCZOS)
+    encoded = io.BytesIO()
+    bare = Image.frombytes("RGB", rgb.size, rgb.tobytes())
+    bare.save(encoded, "JPEG", quality=_QUALITY[side <= SIDE], optimize=True)
+    return encoded.getvalue()

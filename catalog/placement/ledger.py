@@ -109,6 +109,7 @@ def state_key(store: Store, settings: Settings) -> str:
     # Set once only, so that a workspace without them keeps its key.
     undone = store.one("SELECT max(seq) FROM delivery_orders WHERE word = 'undo'")
     schedules = store.one("SELECT max(seq) FROM schedules")
+    taken_back = store.one("SELECT max(seq) FROM import_undos")
     return digest(
         model,
         store.one("SELECT taxonomy_version FROM taxonomies ORDER BY seq DESC LIMIT 1"),
@@ -116,4 +117,5 @@ def state_key(store: Store, settings: Settings) -> str:
         settings.routing_hash,
         *imported,
         *([undone, schedules] if undone or schedules else []),
+        *([f"import_undos {taken_back}"] if taken_back else []),
     )

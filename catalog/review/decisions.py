@@ -5,12 +5,13 @@ for. And a sheet written after a decision may replace it, while a sheet written 
 then both stay and the item returns to the queue.
 """
 
-import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+
+from rapidfuzz import fuzz, process, utils
 
 from catalog import tokens
 from catalog.sheets import Answer
@@ -20,6 +21,8 @@ VERDICTS = ("none", "unsure", "bad_data", "wrong_picture", "not_sellable", "skip
 WORDS = ("accept", "1", "2", "3", "4", "5", "parent", *VERDICTS)
 ANONYMOUS = "reviewer"
 ADJUDICATION = "adjudication"
+_ALIKE = 60.0  # of 100: a letter or two are wrong
+_SAME_WORDS = 85.0  # words of a path, in any order
 _DIGIT = re.compile(r"^([1-9])(?:[.,]0*)?$")
 
 
@@ -113,7 +116,7 @@ class Reader:
         if word == "accept" or digit:
             place = int(digit[1]) if digit else 1
             return self._offer(answer, offered.candidates[place - 1] if place <= len(offered.candidates) else None)
-        near = difflib.get_close_matches(word, WORDS, n=1)
+        near = process.extractOne(word, WORDS, scorer=fuzz.ratio, score_cutoff=_ALIKE)
         hint = near[0] if near else f"one of {', '.join(WORDS)}; a category belongs in the column category"
         return _problem(answer, "decision", f"{answer.decision!r} is no decision", hint)
 
@@ -145,9 +148,10 @@ class Reader:
         folded = text.strip().casefold()
         same = self._by_name.get(folded) or self._by_bare_id.get(folded.lstrip("0"))
         if not same:
-            near = difflib.get_close_matches(folded, [*self._by_name, *self._by_path], n=2, cutoff=0.6)
+            near = _nearest(folded, [*self._by_name, *self._by_path], fuzz.ratio, _ALIKE)
+            near = near or _nearest(folded, self._by_path, fuzz.token_sort_ratio, _SAME_WORDS)
             same = [path for name in near for path in self._by_name.get(name) or [self._by_path[name]]]
-        return " | ".join(same[:3])
+        return " | ".join(dict.fromkeys(same[:3]))
 
     @cached_property
     def _paths(self) -> list[str]:
@@ -171,6 +175,14 @@ class Reader:
             if category_id.startswith("0"):
                 ids.setdefault(category_id.lstrip("0").casefold(), []).append(category_id)
         return ids
+
+
+def _nearest(text: str, choices: Iterable[str], scorer: Callable[..., float], least: float) -> list[str]:
+    """The two choices most like a text, the likest first; of equally like ones the first by name."""
+    found = process.extract(
+        text, sorted(choices), scorer=scorer, processor=utils.default_process, score_cutoff=least, limit=2
+    )
+    return [choice for choice, _, _ in found]
 
 
 def settle(
@@ -254,16 +266,22 @@ def outcome(decision: Decision, history: Sequence[Standing]) -> str:
     """
     if decision.offered.stale:
         return "stale"
-    meant = (decision.verdict, decision.category_id)
-    unseen = [past for past in history if past.decided_at >= decision.offered.exported_at]
-    if any(past.who == decision.who and (past.verdict, past.category_id) == meant for past in _latest(unseen)):
+    said = Standing(decision.verdict, decision.category_id, decision.who, decision.offered.exported_at)
+    return weigh(said, decision.offered.exported_at, history)
+
+
+def weigh(said: Standing, written_at: datetime, history: Sequence[Standing]) -> str:
+    """`repeated`, `applied` or `conflict`: what an answer from a sheet written at that time amounts to."""
+    meant = (said.verdict, said.category_id)
+    unseen = [past for past in history if past.decided_at >= written_at]
+    if any(past.who == said.who and (past.verdict, past.category_id) == meant for past in _latest(unseen)):
         return "repeated"
     if any(past.who == ADJUDICATION for past in unseen):
         return "conflict"
     last = unseen[-1] if unseen else None
     if last is None or last.verdict in ("unsure", "retired") or (last.verdict, last.category_id) == meant:
         return "applied"
-    return "applied" if last.who == decision.who != ANONYMOUS else "conflict"
+    return "applied" if last.who == said.who != ANONYMOUS else "conflict"
 
 
 def _latest(history: Iterable[Standing]) -> list[Standing]:

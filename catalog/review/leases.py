@@ -24,6 +24,7 @@ Everything a row may show is in `Waiting`: a hidden row (`blind`) already carrie
 show `blind`, `reason` or `low`. Work that writes decisions in the same process also belongs into `store.exclusive()`.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,8 +33,8 @@ import polars as pl
 
 from catalog.errors import CatalogError
 from catalog.jobs import Job, now
-from catalog.review import review_ledger, review_queue
-from catalog.review.review_queue import EVERYTHING, Narrowing, Waiting
+from catalog.review import queue_order, review_ledger, review_queue
+from catalog.review.review_queue import EVERYTHING, Naming, Narrowing, Waiting
 from catalog.store import Store
 from catalog.taxonomies.taxonomy import Taxonomy
 from catalog.taxonomies.versions import latest_taxonomy
@@ -47,18 +48,31 @@ HOLDERS = """
     JOIN export_rows e ON e.export_id = l.export_id AND e.vendor = l.vendor AND e.item_id = l.item_id
     GROUP BY ALL ORDER BY taken_at, export_id
 """
-# What one reviewer holds, sheet by sheet in the order shown; with what a page shows beside what was offered.
+# What one reviewer holds, sheet by sheet in the order shown.
 HELD = """
-    SELECT e.token, l.export_id, l.place, l.vendor, l.item_id, l.input_hash, l.until, l.taken_at, i.title,
-           coalesce(i.image_url, i.image) AS image, r.reason, r.sentence, r.group_id
+    SELECT e.token, l.export_id, l.place, l.vendor, l.item_id, l.input_hash, l.until, l.taken_at
     FROM live_leases l
     JOIN export_rows e
         ON e.export_id = l.export_id AND e.vendor = l.vendor AND e.item_id = l.item_id AND e.input_hash = l.input_hash
-    LEFT JOIN live_items n ON n.vendor = l.vendor AND n.item_id = l.item_id AND n.input_hash = l.input_hash
-    LEFT JOIN items i ON i.vendor = n.vendor AND i.item_id = n.item_id AND i.row_hash = n.row_hash
-    LEFT JOIN standing_routes r ON r.vendor = l.vendor AND r.item_id = l.item_id
     WHERE l.reviewer = ?
     ORDER BY l.taken_at, l.export_id, l.place
+"""
+# What a page shows beside what was offered, of rows in `held` alone: there may be a million others.
+SHOWN = """
+    WITH texts AS (
+        SELECT vendor, item_id, input_hash, max_by(title, coalesce(created_at, 'epoch')) AS title,
+               max_by(coalesce(image_url, image), coalesce(created_at, 'epoch')) AS image,
+               max_by(image, coalesce(created_at, 'epoch')) AS picture
+        FROM items SEMI JOIN held USING (vendor, item_id, input_hash) GROUP BY ALL
+    ),
+    reasons AS (
+        SELECT vendor, item_id, arg_max_null(reason, seq) AS reason, arg_max_null(sentence, seq) AS sentence,
+               arg_max_null(group_id, seq) AS group_id
+        FROM routes SEMI JOIN held USING (vendor, item_id) GROUP BY ALL
+    )
+    SELECT h.*, t.title, t.image, t.picture, r.reason, r.sentence, r.group_id
+    FROM held h LEFT JOIN texts t USING (vendor, item_id, input_hash) LEFT JOIN reasons r USING (vendor, item_id)
+    ORDER BY h.taken_at, h.export_id, h.place
 """
 _KEPT = ["export_id", "place", "vendor", "item_id", "input_hash", "taken_at"]
 
@@ -84,17 +98,23 @@ class Lease:
     rows: tuple[Waiting, ...] = ()
 
 
-def free(job: Job, wanted: Wanted, taxonomy: Taxonomy, *, export: str) -> list[Waiting]:
-    """The next rows nobody holds, arranged, with tokens under the name `export`. Lends nothing.
+def free(
+    job: Job,
+    taxonomy: Taxonomy,
+    naming: Naming,
+    *,
+    part: Narrowing = EVERYTHING,
+    groups: int | None = None,
+    items: int | None = None,
+) -> pl.DataFrame:
+    """The next rows nobody holds, in order, as `queue_order.ordered` gives them. Lends nothing.
 
     Groups come whole; one larger than `items` is cut there, and its other rows stay free. Raises CatalogError when the
     department is none.
     """
-    rows = review_queue.waiting(job.store, vendor=wanted.part.vendor)
-    part = review_queue.narrowed(rows, taxonomy, wanted.part)
-    name = review_ledger.workspace_id(job.store)
-    queue = review_queue.arrange(part, taxonomy, workspace_id=name, run_id=export)
-    return review_queue.first_groups(queue, groups=wanted.groups, items=wanted.items)
+    rows = review_queue.waiting(job.store, taxonomy, naming, part)
+    as_of = job.store.one("SELECT started_at FROM runs WHERE run_id = ?", [job.run_id]) or now()
+    return queue_order.first_groups(queue_order.ordered(rows, as_of), groups=groups, items=items)
 
 
 def take(job: Job, wanted: Wanted) -> Lease:
@@ -106,7 +126,10 @@ def take(job: Job, wanted: Wanted) -> Lease:
     with job.store.exclusive():
         number = job.store.one("SELECT count(*) FROM exports WHERE run_id = ?", [job.run_id])
         export_id = f"{job.run_id}-{number + 1}"
-        rows = free(job, wanted, latest_taxonomy(job.store), export=export_id)
+        taxonomy = latest_taxonomy(job.store)
+        naming = Naming(review_ledger.workspace_id(job.store), export_id)
+        queue = free(job, taxonomy, naming, part=wanted.part, groups=wanted.groups, items=wanted.items)
+        rows = review_queue.named(review_queue.detailed(job.store, queue, taxonomy), taxonomy, naming)
         until = now() + wanted.length
         if rows:
             with job.store.transaction():
@@ -150,7 +173,8 @@ def resume(job: Job, reviewer: str) -> Lease:
     `until` is the earliest end; the Lease is empty, with the present time, when nothing is held.
     """
     with job.store.exclusive():
-        held = job.store.query(HELD, [reviewer_name(reviewer)])
+        with job.store.frame("held", job.store.query(HELD, [reviewer_name(reviewer)])):
+            held = job.store.query(SHOWN)
         offered = review_ledger.offered(job.store, held["token"])
     rows = []
     for row in held.iter_rows(named=True):
@@ -176,9 +200,20 @@ def _as_shown(row: dict, shown: review_ledger.Offered) -> Waiting:
         low=False,
         queued_at=row["taken_at"],
         blind=shown.blind,
+        picture=row["picture"],
         token=row["token"],
         group_token=shown.group_token,
     )
+
+
+def duration(text: str) -> timedelta:
+    """How long a lease lasts, from such as 30m, 4h or 2d. Raises CatalogError for anything else."""
+    found = re.fullmatch(r"([1-9]\d{0,3})([mhd])", text.strip())
+    if not found:
+        raise CatalogError(
+            f"{text!r} is no length of time.", remedy="Write a number and a unit: 30m, 4h or 2d (--lease 2d)."
+        )
+    return int(found[1]) * {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[found[2]]
 
 
 def reviewer_name(text: str) -> str:

@@ -26,13 +26,14 @@ OFFERED = """
     LEFT JOIN live_items l ON l.vendor = e.vendor AND l.item_id = e.item_id
     LEFT JOIN standing_routes r ON r.vendor = e.vendor AND r.item_id = e.item_id
 """
-# One row per decision on an item of the sheet, oldest first; an answer that was taken back is none.
+# One row per decision on an item of the sheet, oldest first.
 HISTORY = """
     SELECT d.vendor, d.item_id, d.verdict, d.category_id, d.who, d.decided_at
     FROM decisions d SEMI JOIN asked USING (vendor, item_id)
-    WHERE d.verdict NOT IN ('skip', 'withdrawn')
-      AND (d.import_id IS NULL OR d.import_id NOT IN (SELECT w.import_id FROM decisions w WHERE w.verdict = 'withdrawn'))
-    ORDER BY d.seq
+    ANTI JOIN withdrawn_answers w
+        ON w.vendor = d.vendor AND w.item_id = d.item_id AND w.who = d.who AND w.source = d.source
+        AND w.decided_at = d.decided_at
+    WHERE d.verdict <> 'skip' ORDER BY d.seq
 """
 Item = tuple[str, str]
 
@@ -88,9 +89,21 @@ def history(store: Store, items: Iterable[Item]) -> defaultdict[Item, list[Stand
     return said
 
 
-def imported_before(store: Store, sha256: str) -> bool:
-    """True when this very file was taken in already."""
-    return bool(store.one("SELECT count(*) FROM imports WHERE sha256 = ?", [sha256]))
+def new_import(store: Store, sha256: str, file_name: str | None) -> Import | None:
+    """The import a file becomes; None when this very file was taken in already and not taken back since."""
+    known = store.query("SELECT import_id FROM imports WHERE sha256 = ?", [sha256])["import_id"]
+    undone = store.query("SELECT import_id FROM import_undos")["import_id"].to_list()
+    if any(import_id not in undone for import_id in known):
+        return None
+    return Import(digest("import", sha256, *([len(known)] if len(known) else [])), sha256, file_name)
+
+
+def exported(store: Store, run_id: str) -> pl.DataFrame:
+    """vendor, item_id and input_hash of every row on the sheets of a run."""
+    return store.query(
+        "SELECT r.vendor, r.item_id, r.input_hash FROM export_rows r JOIN exports USING (export_id) WHERE run_id = ?",
+        [run_id],
+    )
 
 
 def append_export(

@@ -30,8 +30,7 @@ DONE = """
            count(DISTINCT import_id) FILTER (decided_at >= $hour_ago) AS lately,
            min(decided_at) FILTER (decided_at >= $hour_ago) AS began
     FROM decisions
-    WHERE who = $reviewer AND source = 'review' AND verdict <> 'withdrawn'
-      AND import_id NOT IN (SELECT w.import_id FROM decisions w WHERE w.verdict = 'withdrawn')
+    WHERE who = $reviewer AND source = 'review' AND import_id NOT IN (SELECT u.import_id FROM import_undos u)
 """
 _PRICED = "{:,.2f} {}"
 _HOUR, _NO_TIME = timedelta(hours=1), timedelta(0)
@@ -152,8 +151,8 @@ def progress(store: Store, reviewer: str, since: datetime) -> Progress:
 
 def left(store: Store) -> int:
     """How many items wait for a person, whoever holds them."""
-    waiting = store.one(f"SELECT count(*) FROM ({WAITING})", [None, None])
-    return int(waiting + store.one("SELECT count(*) FROM live_leases"))
+    params = {"secret": "", "export": "", "vendor": None, "held": True}
+    return int(store.one(f"SELECT count(*) FROM ({WAITING})", params))
 
 
 def _facts(store: Store, rows: Sequence[Waiting]) -> dict[str, dict]:

@@ -59,7 +59,7 @@ def migrate(job: Job, moves: CategoryMap, old: Taxonomy, new: Taxonomy) -> Count
     targets = _targets(moves, old, new)
     decisions = job.store.query(DECISIONS).join(targets, on="category_id", maintain_order="left")
     placements = job.store.query(PLACEMENTS).join(targets, on="category_id", maintain_order="left")
-    _append_decisions(job, decisions, new.version, moves.map_id)
+    append_decisions(job, decisions, new.version, moves.map_id)
     _append_routes(job, placements, targets, new.version)
     back = decisions["new_id"].null_count(), placements.filter(pl.col("outcome") != "decided")["new_id"].null_count()
     placed = placements.filter(pl.col("outcome") != "decided").height
@@ -82,8 +82,9 @@ def _targets(moves: CategoryMap, old: Taxonomy, new: Taxonomy) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=_TARGET, orient="row")
 
 
-def _append_decisions(job: Job, found: pl.DataFrame, version: str, map_id: str | None) -> None:
-    """The same words under the new category: who said it and when stay, for nobody said anything new."""
+def append_decisions(job: Job, found: pl.DataFrame, version: str, map_id: str | None) -> None:
+    """The same words under `new_id` of a newer version, or `words` why it has none: who said it and when stay, for nobody
+    said anything new."""
     first = 1 + (job.store.one("SELECT max(seq) FROM decisions") or 0)
     lost = pl.col("new_id").is_null()
     rows = found.with_columns(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from rapidfuzz.distance import OSA
 
 from catalog.taxonomies.taxonomy import SEPARATOR, Taxonomy
 
@@ -123,7 +124,7 @@ class CategorySearch:
         dice = (2 * shared / (len(pairs) + sizes)).astype(np.float32)
         alike = np.zeros(len(sizes), np.float32)
         for at in np.argpartition(-dice, min(_LOOKED_AT, len(dice)) - 1)[:_LOOKED_AT].tolist():
-            near = (dice[at] + 2 * (1 - _edits(word, self._vocabulary[at]) / max(len(word), 1))) / 3
+            near = (dice[at] + 2 * (1 - OSA.distance(word, self._vocabulary[at]) / max(len(word), 1))) / 3
             alike[at] = near if dice[at] > 0 and near >= _ALIKE else 0
         for at in self._containing(word):
             other = self._vocabulary[at]
@@ -145,17 +146,3 @@ class CategorySearch:
             found.append(bisect.bisect_right(starts, at - (len(word) > 1)) - 1)
             at = text.find(sought, starts[found[-1] + 1])
         return found
-
-
-def _edits(one: str, other: str) -> int:
-    """Letters to insert, drop, replace or swap with their neighbour to turn one word into the other."""
-    before, last = [0] * (len(other) + 1), list(range(len(other) + 1))
-    for i, letter in enumerate(one, start=1):
-        row = [i]
-        for j, there in enumerate(other, start=1):
-            cost = min(last[j] + 1, row[-1] + 1, last[j - 1] + (letter != there))
-            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == there:
-                cost = min(cost, before[j - 2] + 1)
-            row.append(cost)
-        before, last = last, row
-    return last[-1]

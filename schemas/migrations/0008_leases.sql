@@ -8,3 +8,8 @@ CREATE TABLE leases (
 
 -- reviewer: whose sheet it is; NULL for a sheet of the whole queue, which anybody may fill.
 ALTER TABLE exports ADD COLUMN reviewer VARCHAR;
+
+-- One row per import of answers that a person took back: its decisions no longer stand, those before it do again.
+CREATE TABLE import_undos (
+    seq BIGINT, import_id VARCHAR, who VARCHAR, note VARCHAR, run_id VARCHAR, undone_at TIMESTAMPTZ
+);

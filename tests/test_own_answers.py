@@ -5,7 +5,7 @@ from datetime import timedelta
 from review_desk import MUGS, PANS, PUZZLES, START, Desk, standing
 
 from catalog.jobs import now
-from catalog.review import leases, screens, withdrawals
+from catalog.review import leases, own_answers, screens, undo
 from catalog.review.leases import Wanted
 from catalog.sheets import Answer
 from catalog.taxonomies.versions import latest_taxonomy
@@ -23,20 +23,22 @@ def say(desk: Desk, reviewer: str, rows: tuple, category: str, name: str) -> str
     return str(review.answer(desk.job(), answers, submission=name, reviewer=reviewer).import_id)
 
 
+def take_back(desk: Desk, import_id: str) -> list:
+    items = own_answers.offered_for(desk.job(), import_id)
+    undo.undo(desk.job(), import_id, undo.By("anna"))
+    return items
+
+
 def test_what_stood_before_stands_again(desk: Desk) -> None:
     desk.item("a")
     (row,) = desk.sheet()
     desk.answer([row | {"decision": "unsure"}], reviewer="bob")
     last = say(desk, "anna", lend(desk, "anna"), PUZZLES, "s1")
     assert standing(desk) == [("a", "category", PUZZLES)]
-    (item,) = withdrawals.withdraw(desk.job(), last)
+    (item,) = take_back(desk, last)
     assert item.item_id == "a"
     assert standing(desk) == [("a", "unsure", None)]
-    assert desk.said("verdict, who, random") == [
-        ("unsure", "bob", False),
-        ("category", "anna", False),
-        ("withdrawn", "anna", False),
-    ]
+    assert desk.said("verdict, who") == [("unsure", "bob"), ("category", "anna")]
 
 
 def test_a_label_stands_again_too(desk: Desk) -> None:
@@ -44,22 +46,22 @@ def test_a_label_stands_again_too(desk: Desk) -> None:
     facts = {"vendor": "acme", "item_id": "a", "input_hash": "in-a", "category_id": MUGS, "seq": 1, "decided_at": START}
     desk.store.append_row("decisions", verdict="category", source="label", who="pim", **facts)
     last = say(desk, "anna", lend(desk, "anna"), PANS, "s1")
-    withdrawals.withdraw(desk.job(), last)
+    take_back(desk, last)
     assert standing(desk) == [("a", "category", MUGS)]
 
 
 def test_only_the_own_last_answer_of_a_page_and_each_once(desk: Desk) -> None:
     for item in ("a", "b"):
         desk.item(item)
-    assert withdrawals.last_answer(desk.job(), "anna") is None
+    assert own_answers.last_answer(desk.job(), "anna") is None
     rows = lend(desk, "anna")
     first, second = say(desk, "anna", rows[:1], MUGS, "s1"), say(desk, "anna", rows[1:], PANS, "s2")
-    assert withdrawals.last_answer(desk.job(), "bob") is None
-    assert withdrawals.last_answer(desk.job(), "anna") == second
-    withdrawals.withdraw(desk.job(), second)
-    assert withdrawals.last_answer(desk.job(), "anna") == first
-    withdrawals.withdraw(desk.job(), first)
-    assert withdrawals.last_answer(desk.job(), "anna") is None
+    assert own_answers.last_answer(desk.job(), "bob") is None
+    assert own_answers.last_answer(desk.job(), "anna") == second
+    take_back(desk, second)
+    assert own_answers.last_answer(desk.job(), "anna") == first
+    take_back(desk, first)
+    assert own_answers.last_answer(desk.job(), "anna") is None
 
 
 def test_a_conflict_goes_with_the_answer_that_made_it(desk: Desk) -> None:
@@ -69,16 +71,16 @@ def test_a_conflict_goes_with_the_answer_that_made_it(desk: Desk) -> None:
     say(desk, "bob", lend(desk, "bob"), MUGS, "s1")
     last = say(desk, "anna", rows, PANS, "s2")
     assert standing(desk) == [("a", "unsure", None)]
-    withdrawals.withdraw(desk.job(), last)
+    take_back(desk, last)
     assert standing(desk) == [("a", "category", MUGS)]
 
 
 def test_what_came_back_is_lent_again_unless_somebody_holds_it(desk: Desk) -> None:
     desk.item("a")
     last = say(desk, "anna", lend(desk, "anna"), MUGS, "s1")
-    items = withdrawals.withdraw(desk.job(), last)
-    assert withdrawals.lend_again(desk.job(), "anna", items, HOUR) == 1
-    assert withdrawals.lend_again(desk.job(), "bob", items, HOUR) == 0
+    items = take_back(desk, last)
+    assert own_answers.lend_again(desk.job(), "anna", items, HOUR) == 1
+    assert own_answers.lend_again(desk.job(), "bob", items, HOUR) == 0
     (row,) = leases.resume(desk.job(), "anna").rows
     assert row.item_id == "a"
     say(desk, "anna", (row,), PANS, "s2")
@@ -96,7 +98,7 @@ def test_progress_counts_what_stands_of_oneself(desk: Desk) -> None:
     assert (done.items, done.answers, done.per_hour) == (3, 1, None)
     assert screens.left(desk.store) == 1
     last = say(desk, "anna", rows[3:], MUGS, "s2")
-    withdrawals.withdraw(desk.job(), last)
+    take_back(desk, last)
     desk.store.execute("UPDATE decisions SET decided_at = decided_at - INTERVAL 10 MINUTE")
     desk.store.execute("UPDATE leases SET taken_at = taken_at - INTERVAL 11 MINUTE")
     done = screens.progress(desk.store, "anna", morning)

@@ -1,0 +1,89 @@
+"""How the review stands, in words: what waits and why, who holds what, sheets out and back, answers a day."""
+
+from catalog.review import leases
+from catalog.store import Store
+
+SHEETS_SHOWN = 10
+# One row per sheet: rows that were answered, and those its reviewer still holds.
+SHEETS = """
+    WITH answered AS (
+        SELECT export_id, count(DISTINCT (vendor, item_id)) AS answered
+        FROM decisions WHERE export_id IS NOT NULL AND who <> 'adjudication' GROUP BY export_id
+    ),
+    held AS (SELECT export_id, count(*) AS held FROM live_leases GROUP BY export_id)
+    SELECT x.export_id, x.file_name, x.reviewer, x.rows, x.exported_at, coalesce(a.answered, 0) AS answered,
+           coalesce(h.held, 0) AS held
+    FROM exports x LEFT JOIN answered a USING (export_id) LEFT JOIN held h USING (export_id)
+    WHERE x.file_name IS NOT NULL
+    ORDER BY x.exported_at DESC, x.export_id LIMIT ?
+"""
+# One row per reviewer of the last week: what they answered themselves, what that settled, on how many days.
+RATE = """
+    SELECT who, count(*) FILTER (group_token IS NULL) AS answers, count(*) AS items,
+           count(DISTINCT decided_at::DATE) AS days
+    FROM decisions
+    WHERE source = 'review' AND who <> 'adjudication' AND decided_at > now() - INTERVAL 7 DAY
+    GROUP BY who ORDER BY answers DESC, who
+"""
+
+
+def text(store: Store) -> str:
+    """All of it as plain lines."""
+    return "\n".join([*_backlog(store), "", *_leases(store), "", *_sheets(store), "", *_rate(store)])
+
+
+def _backlog(store: Store) -> list[str]:
+    reasons = store.query("SELECT * FROM review_reasons ORDER BY decisions DESC, reason")
+    if not reasons.height:
+        return ["Nothing waits for a person."]
+    total = f"{reasons['items'].sum():,} items wait, {reasons['decisions'].sum():,} decisions would settle them"
+    lines = [
+        f"  {row['reason']:<28} {row['items']:>9,} items {row['decisions']:>9,} decisions"
+        + (f"   oldest {row['oldest']:%Y-%m-%d}" if row["oldest"] else "")
+        for row in reasons.iter_rows(named=True)
+    ]
+    return [total, *lines]
+
+
+def _leases(store: Store) -> list[str]:
+    held = leases.holders(store)
+    if not held.height:
+        return ["Nobody holds a row. To lend some: catalog review export --reviewer NAME --limit 300"]
+    return [
+        "Held",
+        *(
+            f"  {row['reviewer']:<20} {row['rows']:>6,} rows in {row['groups']:,} groups until {row['until']:%Y-%m-%d %H:%M}"
+            f"   {row['file_name'] or 'on the page'}"
+            for row in held.iter_rows(named=True)
+        ),
+        "  To free them before that: catalog review give-back NAME",
+    ]
+
+
+def _sheets(store: Store) -> list[str]:
+    found = store.query(SHEETS, [SHEETS_SHOWN])
+    if not found.height:
+        return ["No sheet has been written."]
+    return [
+        f"The last sheets (at most {SHEETS_SHOWN})",
+        *(
+            f"  {row['file_name']:<28} {row['exported_at']:%Y-%m-%d %H:%M}  {row['reviewer'] or 'anybody':<12} "
+            f"{row['answered']:>6,} of {row['rows']:,} rows answered"
+            + (f", {row['held']:,} held" if row["held"] else "")
+            for row in found.iter_rows(named=True)
+        ),
+    ]
+
+
+def _rate(store: Store) -> list[str]:
+    rate = store.query(RATE)
+    if not rate.height:
+        return ["Nobody has answered in the last 7 days."]
+    a_day = rate["answers"].sum() / max(1, rate["days"].max() or 1)  # type: ignore[operator]
+    open_decisions = store.one("SELECT coalesce(sum(decisions), 0) FROM review_reasons")
+    lines = [
+        f"  {row['who']:<20} {row['answers']:>6,} answers, {row['items']:,} items settled, on {row['days']} days"
+        for row in rate.iter_rows(named=True)
+    ]
+    outlook = f"At {a_day:,.0f} answers a working day what waits takes {open_decisions / max(a_day, 1):,.1f} days."
+    return ["The last 7 days", *lines, f"  {outlook}"]
