@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipelines import cli_feeds, cli_review, cli_vendor
+from pipelines.cli_review_page import serve as review_serve
 from pipelines.cli_taxonomy import taxonomy_app
 from pipelines.cli_vendor_categories import vendor_categories
 from pipelines.command import CURRENT, Engine, Here
@@ -27,6 +28,7 @@ predictions_app = typer.Typer(no_args_is_help=True, help="Answers of other class
 app.add_typer(cli_feeds.app, name="feeds")
 app.add_typer(taxonomy_app, name="taxonomy")
 app.add_typer(labels_app, name="labels")
+cli_review.app.command("serve")(review_serve)
 app.add_typer(cli_review.app, name="review")
 app.add_typer(runs_app, name="runs")
 app.add_typer(models_app, name="models")

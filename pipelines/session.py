@@ -62,3 +62,18 @@ def opened(root: Path, *, progress: Progress = quiet) -> Iterator[Session]:
         views.create(store)
         workspace_id(store)  # made with the workspace: sheets of a copy then belong to its original
         yield Session(workspace, settings, store, lock, progress)
+
+
+@contextmanager
+def passing(workspace: Workspace, settings: Settings, run_id: str, *, patience: float) -> Iterator[Job]:
+    """The work database for the moments of one request, under a run that has begun; its views stand already.
+
+    A run that starts meanwhile waits for it. Raises Busy when a run still holds the workspace after `patience` seconds.
+    """
+    limits = settings.database
+    with (
+        hold(workspace.lock, passing=True, patience=patience),
+        Store.open(workspace.work_db, memory_limit=limits.memory_limit, threads=limits.threads) as store,
+    ):
+        store.stage = "page"
+        yield Job(workspace, settings, store, run_id)

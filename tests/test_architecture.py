@@ -39,6 +39,7 @@ ROOMS = (
     "placement",
     "review",
     "publishing",
+    "page",
     "proposals",
     "sample",
 )
@@ -83,12 +84,16 @@ DOORS = {
     "httpcore": frozenset({"catalog/pictures/address_guard.py", "catalog/pictures/fetching.py"}),
     "polars_hash": frozenset({"catalog/deliveries/canonical.py"}),
     "ray": frozenset({"catalog/inference/ray_engine.py"}),
+    "fastapi": frozenset({"pipelines/review_app.py"}),
+    "starlette": frozenset({"pipelines/review_app.py"}),
+    "uvicorn": frozenset({"pipelines/review_app.py"}),
     "obstore": frozenset({"catalog/pictures/cloud.py"}),
     "typer": frozenset(
         {
             "pipelines/cli.py",
             "pipelines/cli_feeds.py",
             "pipelines/cli_review.py",
+            "pipelines/cli_review_page.py",
             "pipelines/cli_taxonomy.py",
             "pipelines/cli_vendor.py",
             "pipelines/cli_vendor_categories.py",

@@ -31,6 +31,8 @@ HEAVY = {
     "vl_convert",
     "dataframely",
     "ray",
+    "fastapi",
+    "uvicorn",
 }
 TRAINING = ("torch", "torchvision", "transformers", "open_clip", "timm", "onnx")
 
@@ -92,7 +94,7 @@ def test_the_wheel_holds_every_module_and_all_its_data(wheel: Path) -> None:
         inside = set(archive.namelist())
     wanted = set().union(*(files(package, "*.py") for package in PACKAGES))
     wanted |= files("sql", "*.sql") | files("schemas", "*.sql")
-    wanted |= set().union(*(files("catalog", pattern) for pattern in ("*.toml", "*.html", "*.css", "*.json")))
+    wanted |= set().union(*(files("catalog", pattern) for pattern in ("*.toml", "*.html", "*.css", "*.js", "*.json")))
     assert len(wanted) > 40
     assert not wanted - inside
     assert {name.partition("/")[0] for name in inside if ".dist-info" not in name} == set(PACKAGES)

@@ -1,0 +1,1 @@
+"""The review page: what a browser is shown, and which browser."""
