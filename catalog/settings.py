@@ -143,11 +143,12 @@ class Images(_Section):
 
 
 class Review(_Section):
-    """How review sheets are written."""
+    """How review sheets are written, and how the published file names reviewers."""
 
     format: Literal["csv", "xlsx", "labelstudio"] = "csv"
     delimiter: Literal[",", ";", "\t"] = ","
     rows_per_sheet: int = Field(2000, ge=1)
+    names: Literal["pseudonyms", "names"] = "pseudonyms"
 
 
 class Database(_Section):

@@ -14,7 +14,8 @@ def run(job: Job, *, fence: Callable[[], None] | None = None) -> Counts:
     called right before the rename and raises when this run no longer owns the workspace.
     """
     published_at = now()
-    published = publish(job.store, job.workspace.published_db, Edition(job.run_id, published_at), fence=fence)
+    edition = Edition(job.run_id, published_at, names=job.settings.review.names == "names")
+    published = publish(job.store, job.workspace.published_db, edition, fence=fence)
     job.store.append_row(
         "publications",
         run_id=job.run_id,

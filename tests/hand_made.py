@@ -15,6 +15,7 @@ import json
 import shutil
 import tempfile
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
@@ -93,6 +94,7 @@ def _template() -> Path:
     for folder in workspace.folders:
         folder.mkdir(parents=True, exist_ok=True)
     with Store.open(workspace.work_db) as store:
+        rows(store, "workspace", {"workspace_id": "0f3c9a", "created_at": hour(0)})
         _taxonomy_and_model(store)
         _runs_and_deliveries(store)
         _items(store)
@@ -268,3 +270,47 @@ def _routes(store: Store) -> None:
             "sentence": "The leaf is not sure enough.", "decided_by": by, "group_id": group, "seq": seq,
             "parent_id": KITCHEN if outcome != "decided" else None, "routed_at": hour(10 * run + 1),
         })  # fmt: skip
+
+
+def busy(store: Store) -> None:
+    """One more run, 5, that gives every view something to say.
+
+    dome delivers 21 pans at 10 euros or a cent more each, and one at 1,000 that two reviewers answered; the model took
+    it for kettles. Before that day, the 21 are seen at hour 50 and placed at hour 52; the dear one is decided at 74.
+    """
+    run = "000005-eeee"
+    rows(store, "runs", {"run_id": run, "job": "nightly", "host": "box-7", "started_at": hour(50)})
+    rows(store, "run_ends", {"run_id": run, "status": "done", "ended_at": hour(55)})
+    for stage, start, end in (("ingest", 50, 51), ("classify", 51, 54)):
+        rows(store, "stages", {"run_id": run, "stage": stage, "started_at": hour(start), "finished_at": hour(end)})
+    rows(store, "deliveries", {
+        "delivery_id": "dome-1", "vendor": "dome", "delivery_no": 1, "run_id": run, "kind": "full", "file_name": "dome.csv",
+        "rows_in": 22, "status": "accepted", "received_at": hour(50),
+    })  # fmt: skip
+    items = []
+    for n in range(22):
+        key = {"vendor": "dome", "item_id": f"d{n:02}", "row_hash": f"row-d{n:02}", "input_hash": f"in-d{n:02}"}
+        price = Decimal("1000") if n == 21 else Decimal("10") + Decimal(n) / 100
+        items.append({**key, "title": f"pan {n}", "brand": "Ferro", "price": price, "currency": "EUR",
+                      "image": "/srv/shop/feeds/dome/pan.jpg", "created_at": hour(50)})  # fmt: skip
+        rows(store, "sightings", {**key, "delivery_id": "dome-1", "delivery_no": 1, "line": n + 2, "status": "new"})
+        placed = {
+            "category_id": PANS,
+            "confidence": 0.99,
+            "certified_precision": 0.97,
+            "outcome": "placed",
+            "decided_by": "model",
+        }
+        decided = {"category_id": PANS, "outcome": "decided", "decided_by": "person"}
+        rows(store, "routes", {**key, "run_id": run, "model_id": "m2", "policy_id": "p2", "seq": 20 + n,
+                               "routed_at": hour(74 if n == 21 else 52), **(decided if n == 21 else placed)})  # fmt: skip
+    rows(store, "items", *items)
+    _predicted(store, "d21", "m2", (KETTLES, PANS), 51)
+    for seq, who, verdict, category in ((20, "anna", "unsure", None), (21, "bo", "category", PANS)):
+        rows(store, "decisions", {
+            "decision_id": f"d{seq}", "seq": seq, "vendor": "dome", "item_id": "d21", "input_hash": "in-d21",
+            "verdict": verdict, "category_id": category, "who": who, "source": "review", "decided_at": hour(72),
+            "note": f"{who} looked twice",
+        })  # fmt: skip
+    rows(store, "vendor_category_said", {"seq": 1, "vendor": "dome", "vendor_category": "Pfannen", "category_id": PANS,
+                                         "taxonomy_version": "tax1", "who": "anna", "said_at": hour(72)})  # fmt: skip

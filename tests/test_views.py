@@ -30,9 +30,18 @@ def test_every_view_opens_with_its_grain_and_creates_what_its_file_is_called():
 
 
 def test_macros_are_described_and_create_what_their_file_is_called():
-    for macro in views.macros():
-        assert macro.text.startswith("-- ")
+    for macro in views.macros() + views.table_macros():
+        assert macro.grain and not macro.columns
         assert f"CREATE OR REPLACE MACRO {macro.name}(" in macro.text
+
+
+def test_published_facts_name_their_columns_and_create_what_their_file_is_called():
+    first, last = views.tables()
+    for table in first + last:
+        assert table.text.startswith(("-- One row per ", "-- One row: ", "-- One row each time "))
+        assert f"\nCREATE TABLE {table.name} AS\nSELECT" in table.text
+        assert "*" not in table.text.partition("CREATE TABLE")[2], "a new column is published once it is written here"
+    assert [table.name for table in last] == ["freshness", "items"]
 
 
 def test_views_come_after_the_views_they_read():

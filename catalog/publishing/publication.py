@@ -1,7 +1,8 @@
 """The published file: built beside the old one, checked, and put in its place by one rename."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,24 +12,20 @@ from catalog.errors import CatalogError
 from catalog.failpoints import reached
 from catalog.jobs import Counts, program_version
 from catalog.publishing import views
-from catalog.store import Store, quoted
+from catalog.review.review_ledger import workspace_id
+from catalog.store import Store
 
 STORAGE_VERSION = "v1.5.0"  # readable by DuckDB 1.5 clients and later
-COPIED = ("runs", "run_ends", "stages", "models", "promotions", "certificates", "policies", "taxonomies", "suspensions")
 OUTCOMES = ("placed", "placed_at_parent", "review", "decided", "duplicate", "quarantine")
 SETTLED = (*OUTCOMES, "withdrawn")  # rows that end an item end as nothing else
-LIVE_VERSIONS = """
-    -- One row per live item: the version that stands.
-    CREATE TABLE items AS
-    SELECT i.* FROM items i JOIN live_items l USING (vendor, item_id, row_hash) ORDER BY i.vendor, i.item_id
+# Who decided, as the published file names them. Without the workspace's id nobody can try names out on a pseudonym.
+# Words the program itself put there name nobody.
+PSEUDONYM = """
+    CREATE OR REPLACE TEMP MACRO reviewer_name(who) AS CASE
+        WHEN {named} OR who IN ('import', 'reviewer', 'adjudication') THEN who
+        ELSE 'reviewer-' || substr(sha256('{workspace_id}' || chr(31) || who), 1, 8)
+    END
 """
-FRESHNESS = """
-    CREATE TABLE freshness AS
-    SELECT ?::VARCHAR AS run_id, ?::TIMESTAMPTZ AS published_at, model_id, policy_id, taxonomy_version, ?::VARCHAR AS version
-    FROM serving
-"""
-FRESHNESS_GRAIN = "One row: which run published this file, when, and what served then."
-
 # Each finds what must not be there; the first row names an example.
 CHECKS = {
     "rows of a run do not add up": f"""
@@ -49,10 +46,11 @@ CHECKS = {
 
 @dataclass(frozen=True)
 class Edition:
-    """Who publishes, and when."""
+    """Who publishes, and when. names: whether reviewers stand in the file by name."""
 
     run_id: str
     published_at: datetime
+    names: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,14 +95,20 @@ def _remove_leftovers(folder: Path) -> None:
 def _build(store: Store, path: Path, edition: Edition) -> Counts:
     views.create(store)
     depth = views.taxonomy_depth(store)
-    with store.building(path, storage_version=STORAGE_VERSION) as work:
-        _copies(store, work)
-        _tables(store, depth, edition)
+    facts = {"run_id": edition.run_id, "published_at": edition.published_at, "version": program_version()}
+    with store.building(path, storage_version=STORAGE_VERSION), _reviewers(store, edition):
+        for macro in views.macros():
+            store.execute(macro.text)
+        first, last = views.tables()
+        # Facts that name people come first: what is derived from them then finds them here, under pseudonyms.
+        for table in [*first, *(views.with_levels(view, depth).as_table() for view in views.standing()), *last]:
+            reached(f"publish.{table.name}")
+            store.execute(table.text, {name: value for name, value in facts.items() if f"${name}" in table.text})
         store.execute("USE building")  # from here on nothing of the work file is visible: the new one stands alone
         reached("publish.views")
-        for view in views.questions():
-            store.execute(views.with_levels(view, depth).text)
-            views.comment(store, view)
+        for statement in views.questions() + views.table_macros():
+            store.execute(views.with_levels(statement, depth).text)
+        views.comment(store, _made())
         _check(store)
         counts = {name: int(store.one(f"SELECT count(*) FROM {name}")) for name in ("live_items", *_COUNTED)}
         reached("publish.checkpoint")
@@ -114,24 +118,28 @@ def _build(store: Store, path: Path, edition: Edition) -> Counts:
 _COUNTED = ("current_category", "review_backlog", "predictions_current", "training_examples")
 
 
-def _copies(store: Store, work: str) -> None:
-    for macro in views.macros():
-        store.execute(macro.text)
-    for name in COPIED:
-        reached(f"publish.{name}")
-        store.execute(f"CREATE TABLE {quoted(name)} AS FROM {quoted(work)}.main.{quoted(name)}")
+def _made() -> dict[str, list[views.Statement]]:
+    first, last = views.tables()
+    return {
+        "TABLE": [*first, *views.standing(), *last],
+        "VIEW": views.questions(),
+        "MACRO": views.macros(),
+        "MACRO TABLE": views.table_macros(),
+    }
 
 
-def _tables(store: Store, depth: int, edition: Edition) -> None:
-    for view in views.standing():
-        reached(f"publish.{view.name}")
-        store.execute(views.with_levels(view, depth).as_table())
-        views.comment(store, view, "TABLE")
-    reached("publish.items")
-    store.execute(LIVE_VERSIONS)
-    reached("publish.freshness")
-    store.execute(FRESHNESS, [edition.run_id, edition.published_at, program_version()])
-    views.comment(store, views.Statement("freshness", f"-- {FRESHNESS_GRAIN}"), "TABLE")
+@contextmanager
+def _reviewers(store: Store, edition: Edition) -> Iterator[None]:
+    """How sql/tables name people while inside; nothing of it is left in the published file."""
+    named = "true" if edition.names else "false"
+    store.execute(PSEUDONYM.format(named=named, workspace_id=workspace_id(store)))
+    # what people wrote in their own words may name anybody
+    store.execute(f"CREATE OR REPLACE TEMP MACRO reviewer_note(note) AS CASE WHEN {named} THEN note END")
+    try:
+        yield
+    finally:
+        store.execute("DROP MACRO IF EXISTS temp.reviewer_name")
+        store.execute("DROP MACRO IF EXISTS temp.reviewer_note")
 
 
 def _check(store: Store) -> None:

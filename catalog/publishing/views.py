@@ -1,8 +1,17 @@
 """The SQL that ships with the program: reading it, ordering it, and creating it in a database.
 
-`sql/macros` and `sql/views` hold one statement a file. `sql/views/standing` says how today's state follows from the
-facts: in the work database these are views, in the published file tables of the same name. All other views read
-nothing but them and a few small tables, so the same text works on both sides.
+`sql/macros`, `sql/tables` and `sql/views` hold one statement a file. `sql/tables` names, column by column, which facts of
+the work database are published. `sql/views/standing` says how today's state follows from the facts: in the work database
+these are views, in the published file tables of the same name. All other views read nothing but what is published, so
+the same text works on both sides.
+
+The comment that opens a file describes what it makes, and becomes its comment in the published file:
+
+    -- One row per item that ... (the grain, which may go on
+    -- over more lines)
+    -- vendor: what the column holds
+    -- candidate_*: what each of candidate_1, candidate_2 ... holds
+    --   an indented line goes on with the column above it
 """
 
 import re
@@ -13,10 +22,12 @@ from importlib import resources
 
 from catalog.store import Store, quoted
 
-_HEADER = re.compile(r"^-- (?:(\w+): )?(.+)$")
-_LEVEL_LINE = re.compile(r"^(\s*)level_name\(c\.path, 1\) AS level_1$", re.MULTILINE)
+_COLUMN = re.compile(r"^-- ([a-z_][a-z0-9_]*\*?): (\S.*)$")
+_MORE = re.compile(r"^--   (\S.*)$")
+_PLAIN = re.compile(r"^-- (\S.*)$")
+_NUMBER = re.compile(r"\d+$")
+_LEVEL_LINE = re.compile(r"^(\s*)level\(c\.path, 1\) AS level_1$", re.MULTILINE)
 _CREATE = re.compile(r"^CREATE OR REPLACE (VIEW|MACRO) ", re.MULTILINE)
-_LEVEL_COLUMN = re.compile(r"^level_\d+$")
 
 
 @dataclass(frozen=True)
@@ -27,34 +38,70 @@ class Statement:
     text: str
 
     @cached_property
-    def grain(self) -> str:
-        """The opening sentence, e.g. 'One row per live item.'"""
-        return _HEADER.match(self.text.splitlines()[0])[2]  # type: ignore[index]
-
-    @cached_property
-    def columns(self) -> dict[str, str]:
-        """Column name to its meaning, as the opening comment gives it."""
-        found: dict[str, str] = {}
-        for line in self.text.splitlines()[1:]:
-            match = _HEADER.match(line)
-            if match is None or match[1] is None:
+    def _head(self) -> tuple[str, dict[str, str]]:
+        grain: list[str] = []
+        columns: dict[str, str] = {}
+        for number, line in enumerate(self.text.splitlines(), start=1):
+            if not line.startswith("--"):
                 break
-            found[match[1]] = match[2]
-        return found
+            if column := _COLUMN.match(line):
+                if column[1] in columns:
+                    raise ValueError(f"{self.name}.sql:{number} describes {column[1]} twice")
+                columns[column[1]] = column[2]
+            elif columns and (more := _MORE.match(line)):
+                columns[list(columns)[-1]] += f" {more[1]}"
+            elif not columns and (plain := _PLAIN.match(line)):
+                grain.append(plain[1])
+            else:
+                raise ValueError(
+                    f"{self.name}.sql:{number} is neither '-- column: meaning' nor goes on with one: {line}"
+                )
+        return " ".join(grain), columns
+
+    @property
+    def grain(self) -> str:
+        """The opening sentence, e.g. 'One row per live item.' ValueError when the opening comment has another form."""
+        return self._head[0]
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Column name to its meaning, as the opening comment gives it; `path_*` stands for path_1, path_2 ..."""
+        return self._head[1]
+
+    def meaning(self, column: str) -> str | None:
+        """What a column holds; None when the opening comment does not say."""
+        return self.columns.get(column) or self.columns.get(_NUMBER.sub("*", column))
 
     @cached_property
     def words(self) -> set[str]:
         """Every word of the statement without its comments: among them the names it reads."""
         return set(re.findall(r"\w+", re.sub(r"--.*", "", self.text)))
 
-    def as_table(self) -> str:
+    @property
+    def is_table_macro(self) -> bool:
+        """Whether it is asked FROM rather than in an expression."""
+        return ") AS TABLE" in self.text
+
+    def as_table(self) -> "Statement":
         """The statement that keeps this view's rows as a table of the same name."""
-        return _CREATE.sub("CREATE TABLE ", self.text, count=1)
+        return Statement(self.name, _CREATE.sub("CREATE TABLE ", self.text, count=1))
 
 
 def macros() -> list[Statement]:
-    """The macros, by name."""
-    return _read("macros")
+    """The macros that only compute, by name: views use them."""
+    return [macro for macro in _read("macros") if not macro.is_table_macro]
+
+
+def table_macros() -> list[Statement]:
+    """The macros that answer with rows of views, by name: they come after the views."""
+    return [macro for macro in _read("macros") if macro.is_table_macro]
+
+
+def tables() -> tuple[list[Statement], list[Statement]]:
+    """The facts that are published as they are: those made before the standing tables, and those that read these."""
+    every, standing_names = _read("tables"), {view.name for view in standing()}
+    later = [table for table in every if table.words & standing_names]
+    return [table for table in every if table not in later], later
 
 
 def standing() -> list[Statement]:
@@ -87,6 +134,8 @@ def create(store: Store) -> None:
             store.execute(macro.text)
         for view in standing() + questions():
             store.execute(with_levels(view, depth).text)
+        for macro in table_macros():
+            store.execute(macro.text)
 
 
 def taxonomy_depth(store: Store) -> int:
@@ -98,29 +147,32 @@ def with_levels(view: Statement, depth: int) -> Statement:
     """The view with level_1 ... level_`depth` where its text names level_1; others come back as they are."""
 
     def every_level(match: re.Match[str]) -> str:
-        return ",\n".join(f"{match[1]}level_name(c.path, {n}) AS level_{n}" for n in range(1, depth + 1))
+        return ",\n".join(f"{match[1]}level(c.path, {n}) AS level_{n}" for n in range(1, depth + 1))
 
     return Statement(view.name, _LEVEL_LINE.sub(every_level, view.text))
 
 
-def comment(store: Store, view: Statement, kind: str = "VIEW") -> None:
-    """Writes the view's grain and the meaning of its columns into the database, where SQL tools show them."""
-    store.execute(f"COMMENT ON {kind} {quoted(view.name)} IS {_literal(view.grain)}")
-    names = store.query(f"DESCRIBE {quoted(view.name)}")["column_name"]
-    for name in names:
-        meaning = _meaning(view, name)
-        if meaning:
-            store.execute(f"COMMENT ON COLUMN {quoted(view.name)}.{quoted(name)} IS {_literal(meaning)}")
+def comment(store: Store, kinds: dict[str, list[Statement]]) -> None:
+    """Writes grains and the meanings of columns into the database in use, where SQL tools show them.
 
-
-def _meaning(view: Statement, column: str) -> str | None:
-    if column in view.columns:
-        return view.columns[column]
-    if _LEVEL_COLUMN.match(column):
-        return f"name of the category or its ancestor at level {column.rpartition('_')[2]}; NULL below the category"
-    number = column.rpartition("_")[2]
-    first = view.columns.get(column.removesuffix(number) + "1")
-    return f"as {column.removesuffix(number)}1, number {number} by likelihood" if first and number.isdigit() else None
+    kinds: statements by the word COMMENT ON has for what they made: TABLE, VIEW, MACRO or MACRO TABLE.
+    """
+    found = store.query(
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND database_name = current_database()"
+    ).rows()
+    comments = []
+    for kind, statements in kinds.items():
+        for statement in statements:
+            name = quoted(statement.name)
+            comments.append(f"COMMENT ON {kind} {name} IS {_literal(statement.grain)}")
+            meant = {column: statement.meaning(column) for table, column in found if table == statement.name}
+            comments += [
+                f"COMMENT ON COLUMN {name}.{quoted(column)} IS {_literal(meaning)}"
+                for column, meaning in meant.items()
+                if meaning
+            ]
+    with store.transaction():  # one for all: each would be one more wait for the disk
+        store.execute(";\n".join(comments))
 
 
 def _literal(text: str) -> str:

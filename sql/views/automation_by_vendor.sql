@@ -1,4 +1,5 @@
 -- One row per vendor with live items: how they stand today.
+-- vendor: who delivers
 -- items: live items
 -- placed: stand at a leaf by the model
 -- placed_by_rule: stand where a rule of policy.toml put them; not part of placed

@@ -1,4 +1,8 @@
 -- One row per category that live items stand in, at it or below it.
+-- category_id: the category
+-- path: names from the root, joined by ' > '
+-- level: depth, 1 for a department
+-- is_leaf: true when the category has none below it
 -- items: live items that stand at this very category
 -- items_below: live items that stand at it or anywhere below it
 CREATE OR REPLACE VIEW category_counts AS

@@ -4,6 +4,7 @@
 -- title: the title delivered last
 -- category_id: where the item stands
 -- path: the category's full path, levels joined by ' > '
+-- level_*: name at that level of the path, 1 for the department; NULL below the category
 -- level: depth of the category, 1 for a department
 -- is_leaf: true when the category has none below it
 -- outcome: placed, placed_at_parent or decided

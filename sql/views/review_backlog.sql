@@ -7,8 +7,8 @@
 -- title: the title delivered last
 -- reason: why it waits, as one code
 -- sentence: why it waits, in words
--- candidate_1: category id of the likeliest leaf
--- path_1: its full path
+-- candidate_*: category id of a likely leaf, 1 the likeliest; NULL where there are fewer
+-- path_*: that leaf's full path
 -- parent_path: the deepest node held to be safe, where the item may already stand
 -- queued_at: when it began to wait
 -- run_id: the run that settled its outcome

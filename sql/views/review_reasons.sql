@@ -1,4 +1,5 @@
 -- One row per reason for which live items wait for a person.
+-- reason: as one code
 -- items: live items that wait for it
 -- decisions: answers that settle them all, for one settles a group of look-alikes
 -- oldest: when the first of them began to wait

@@ -16,5 +16,11 @@
 -- gone: items withdrawn: a full delivery came without them, or one deleted them
 -- kept: items whose row of a full delivery is in quarantine; they stay as they were
 -- files: accepted files
+-- files_refused: refused files
+-- files_held: files held for a person
+-- files_repeated: files identical to the vendor's latest
+-- new: rows of items never seen before
+-- changed: rows that differ from what was known of their item
+-- unchanged: rows that say what was known already
 CREATE OR REPLACE VIEW run_summary AS
 SELECT * FROM run_counts;

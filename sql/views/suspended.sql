@@ -4,6 +4,7 @@
 -- cause: what changed since the certificate was earned
 -- items: live items concerned when it was suspended
 -- ends: what ends the suspension
+-- suspended_at: when it was suspended
 CREATE OR REPLACE VIEW suspended AS
 SELECT kind, key, cause, items, ends, suspended_at
 FROM suspensions

@@ -9,7 +9,7 @@
 -- precision: right_items as a share of items
 -- lower_bound: the least that share is, said with 95% confidence
 -- sources: where those decisions came from: label, review or correction
--- said_by: who said what it means; NULL where nobody did
+-- said_by: who said what it means, as in decisions.who; NULL where nobody did
 -- said_at: when
 CREATE OR REPLACE VIEW vendor_categories AS
 SELECT

@@ -1,4 +1,17 @@
 -- One row per live item that waits for a person; review_backlog adds the names of the candidates.
+-- token: names the row on the latest review sheet; NULL when it is on none
+-- vendor: who delivers the item
+-- item_id: the vendor's own id
+-- group_id: look-alikes that one decision may settle; NULL for an item alone
+-- group_size: items of that group in the backlog
+-- title: the title delivered last
+-- reason: why it waits, as one code
+-- sentence: why it waits, in words
+-- outcome: review, or placed_at_parent for an item that waits for its leaf
+-- candidates: up to five leaves, the likeliest first
+-- parent_id: the deepest node held to be safe, where the item may already stand
+-- queued_at: when it began to wait
+-- run_id: the run that settled its outcome
 CREATE OR REPLACE VIEW backlog AS
 SELECT
     t.token, l.vendor, l.item_id, r.group_id,

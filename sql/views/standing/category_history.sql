@@ -1,5 +1,14 @@
 -- One row per stretch of time in which an item stood in one category.
+-- vendor: who delivers the item
+-- item_id: the vendor's own id
+-- category_id: the category
 -- previous_id: the category it stood in before, however long ago
+-- outcome: placed, placed_at_parent or decided, as it came there
+-- decided_by: model, person, label or rule
+-- reason: why it came there, as one code
+-- model_id: the model that served then
+-- run_id: the run that put it there
+-- valid_from: when it came to stand there
 -- valid_to: when it left, was withdrawn by its vendor, lost its category or its delivery was undone; NULL while it stands
 CREATE OR REPLACE VIEW category_history AS
 WITH steps AS (

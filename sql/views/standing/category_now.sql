@@ -1,6 +1,9 @@
 -- One row per category of each imported taxonomy version: where it is in the newest one.
--- now_id: its id there; NULL when it was removed or split, and what stood at it needs a person
+-- taxonomy_version: the version
+-- category_id: its id in that version
+-- now_id: its id in the newest version; NULL when it was removed or split, and what stood at it needs a person
 -- kind: same while nothing happened to it, else what happened last: renamed, moved, merged, split or removed
+-- reason: why, as the map of the newer version says
 -- parts: the ids it was split into
 CREATE OR REPLACE VIEW category_now AS
 WITH RECURSIVE versions AS (SELECT taxonomy_version, max(seq) AS seq FROM taxonomies GROUP BY taxonomy_version),

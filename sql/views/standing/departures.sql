@@ -1,5 +1,10 @@
 -- One row per item and delivery that withdrew it: a full one that came without it, or one that deleted it, though it was
 -- live just before.
+-- vendor: who delivers the item
+-- item_id: the vendor's own id
+-- delivery_id: the delivery that withdrew it
+-- run_id: the run that answers for that delivery
+-- gone_at: when that delivery was read
 CREATE OR REPLACE VIEW departures AS
 WITH accepted AS (SELECT * FROM delivery_runs WHERE status = 'accepted'),
 fulls AS (

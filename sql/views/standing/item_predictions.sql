@@ -1,6 +1,14 @@
 -- One row per live item with a prediction: the serving model's, else the youngest one there is.
--- leaf_id: in today's ids; one that is gone keeps its old one
+-- vendor: who delivers the item
+-- item_id: the vendor's own id
+-- model_id: the model that predicted
+-- leaf_id: the likeliest leaf, in today's ids; one that is gone keeps its old one
+-- probability: calibrated probability of that leaf
 -- candidates: up to five leaves of today, the likeliest first
+-- novelty: how unlike everything known it is, as a rank between 0 and 1; 1 is the most unlike
+-- image_status: what the model saw of its picture: ok, missing, unreadable, refused, remote or fetch_failed
+-- provider: what the model ran on, e.g. CPUExecutionProvider
+-- predicted_at: when
 CREATE OR REPLACE VIEW item_predictions AS
 WITH chosen AS (
     SELECT p.input_hash, p.model_id

@@ -1,10 +1,17 @@
 -- One row per live item: the version seen last. An item is live until a full delivery of its vendor comes without it, or
 -- a delivery deletes it. A full one whose row of it is quarantined keeps it as it was.
+-- vendor: who delivers the item
+-- item_id: the vendor's own id
 -- row_hash: names the version, with vendor and item_id, in items; another than was sighted when its picture came later
+-- input_hash: names the content that decides its category
 -- sighted_hash: the row_hash its row was read with
 -- product_id: shared by items that are one product (same GTIN or variant parent)
+-- delivery_id: the delivery that named it last
+-- delivery_no: that delivery's number
+-- line: where it stands in that file, from 1
 -- status: how the row stood to what was known: new, changed, unchanged, duplicate, or kept (its row was quarantined)
 -- delivered: false when only label files have named it since the last full delivery
+-- seen_at: when that delivery was read
 CREATE OR REPLACE VIEW live_items AS
 WITH accepted AS (
     SELECT delivery_id, kind, received_at, max(delivery_no) FILTER (kind = 'full') OVER (PARTITION BY vendor) AS last_full

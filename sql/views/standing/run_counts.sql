@@ -1,11 +1,34 @@
 -- One row per run and vendor: what became of every row delivered, as it stood when that run had settled it.
+-- run_id: the run
+-- vendor: who delivered
+-- rows_in: rows of accepted files
+-- placed: stand at a leaf by the model
+-- placed_at_parent: stand at a certified parent and wait for their leaf
+-- review: wait for a person, in no category
+-- decided: a person's or an imported label stands
+-- duplicate: repeat another row of the same delivery
+-- quarantine: broke a rule and were left out
+-- withdrawn: delete an item, or name one that a later file of the same run withdrew before it was settled
+-- refused: rows of refused files, as far as they could be counted; in no other column
+-- held: rows of files held for a person; in no other column
+-- repeated: rows of files identical to the vendor's latest; in no other column
+-- undone: rows of accepted files that a person took back; in no other column
+-- gone: items withdrawn: a full delivery came without them, or one deleted them
+-- kept: items whose row of a full delivery is in quarantine; they stay as they were
+-- files: accepted files
+-- files_refused: refused files
+-- files_held: files held for a person
+-- files_repeated: files identical to the vendor's latest
+-- new: rows of items never seen before
+-- changed: rows that differ from what was known of their item
+-- unchanged: rows that say what was known already
 CREATE OR REPLACE VIEW run_counts AS
 WITH accepted AS (SELECT * FROM delivery_runs WHERE status = 'accepted'),
 settled AS (SELECT vendor, item_id, run_id, arg_max(outcome, seq) AS outcome FROM routes GROUP BY vendor, item_id, run_id),
 spans AS (SELECT *, lead(run_id) OVER (PARTITION BY vendor, item_id ORDER BY run_id) AS next_run FROM settled),
 seen AS (
     SELECT
-        a.run_id, a.vendor, a.delivery_no, s.item_id,
+        a.run_id, a.vendor, a.delivery_no, s.item_id, s.status,
         CASE
             WHEN s.status = 'duplicate' THEN 'duplicate'
             WHEN s.status = 'deleted' THEN 'withdrawn'
@@ -29,7 +52,7 @@ overtaken AS (
     WHERE s.outcome IS NULL AND (t.status = 'deleted' OR (f.kind = 'full' AND t.status IS NULL))
 ),
 outcomes AS (
-    SELECT s.run_id, s.vendor, CASE WHEN o.item_id IS NULL THEN s.outcome ELSE coalesce(s.outcome, 'withdrawn') END AS outcome
+    SELECT s.run_id, s.vendor, s.status, CASE WHEN o.item_id IS NULL THEN s.outcome ELSE coalesce(s.outcome, 'withdrawn') END AS outcome
     FROM seen s LEFT JOIN overtaken o USING (run_id, vendor, item_id)
 ),
 rows_settled AS (
@@ -41,7 +64,10 @@ rows_settled AS (
         count(*) FILTER (outcome = 'decided') AS decided,
         count(*) FILTER (outcome = 'duplicate') AS duplicate,
         count(*) FILTER (outcome = 'withdrawn') AS withdrawn,
-        count(*) FILTER (outcome = 'kept') AS kept
+        count(*) FILTER (outcome = 'kept') AS kept,
+        count(*) FILTER (status = 'new') AS new,
+        count(*) FILTER (status = 'changed') AS changed,
+        count(*) FILTER (status = 'unchanged') AS unchanged
     FROM outcomes GROUP BY run_id, vendor
 ),
 refused_rows AS (
@@ -66,7 +92,8 @@ SELECT
     coalesce(s.review, 0) AS review, coalesce(s.decided, 0) AS decided, coalesce(s.duplicate, 0) AS duplicate,
     coalesce(q.quarantine, 0) AS quarantine, coalesce(s.withdrawn, 0) AS withdrawn, f.refused, f.held, f.repeated,
     f.undone, coalesce(w.gone, 0) AS gone, coalesce(s.kept, 0) AS kept,
-    f.files, f.files_refused, f.files_held, f.files_repeated
+    f.files, f.files_refused, f.files_held, f.files_repeated,
+    coalesce(s.new, 0) AS new, coalesce(s.changed, 0) AS changed, coalesce(s.unchanged, 0) AS unchanged
 FROM files f
 LEFT JOIN rows_settled s USING (run_id, vendor)
 LEFT JOIN refused_rows q USING (run_id, vendor)

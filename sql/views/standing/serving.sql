@@ -1,4 +1,9 @@
 -- One row: what serves now; model_id and policy_id are NULL before the first promotion.
+-- model_id: the model
+-- promoted_at: since when it serves
+-- policy_id: the policy items are placed under
+-- certificate_id: the certificate that policy rests on
+-- taxonomy_version: the newest version of the taxonomy
 CREATE OR REPLACE VIEW serving AS
 WITH promoted AS (SELECT model_id, action, promoted_at FROM promotions ORDER BY seq DESC LIMIT 1)
 SELECT

@@ -1,4 +1,8 @@
 -- One row per item on the sheets of the latest review export, or on one that a reviewer holds.
+-- vendor: who delivers the item
+-- item_id: the vendor's own id
+-- input_hash: the content that was shown
+-- token: names the row on its sheet
 CREATE OR REPLACE VIEW sheet_tokens AS
 WITH latest AS (SELECT run_id FROM exports WHERE reviewer IS NULL ORDER BY exported_at DESC, export_id DESC LIMIT 1),
 current_sheets AS (

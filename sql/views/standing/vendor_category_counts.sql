@@ -1,4 +1,15 @@
 -- One row per vendor and category of theirs, or one above it: what it means here, as last learned and as people said.
+-- vendor: who delivers
+-- vendor_category: the vendor's own category, levels joined by ' > '
+-- level: its depth in the vendor's own path
+-- category_id: our category: what a person said, else the learned one
+-- learned_id: the deepest category that nearly all of its products stand in or below
+-- items: decided products of it, look-alikes of one product counted once
+-- right_items: those that stand in the learned category or below it
+-- lower_bound: the least their share is, said with 95% confidence
+-- sources: where those decisions came from: label, review or correction
+-- said_by: who said what it means, as in decisions.who; NULL where nobody did
+-- said_at: when
 CREATE OR REPLACE VIEW vendor_category_counts AS
 WITH learned AS (
     SELECT * FROM vendor_category_learned

@@ -1,4 +1,5 @@
 -- One row per vendor whose mapping says how often it delivers.
+-- vendor: who delivers
 -- seconds: expected_every of the mapping, in seconds
 -- since: when that was first read
 CREATE OR REPLACE VIEW vendor_schedules AS

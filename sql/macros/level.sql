@@ -1,2 +1,2 @@
 -- The name at level n of a path whose levels are joined by ' > '; NULL below its last level.
-CREATE OR REPLACE MACRO level_name(path, n) AS string_split(path, ' > ')[n];
+CREATE OR REPLACE MACRO level(path, n) AS string_split(path, ' > ')[n];

@@ -1,0 +1,300 @@
+"""Views for category teams against a workspace whose answers are known (hand_made.py), and from clients of all kinds."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import duckdb
+import pytest
+from hand_made import HOSES, KETTLES, PANS, RUN, busy, hand_made, hour, rows
+
+from catalog.publishing import views
+from catalog.publishing.publication import Edition, publish
+from catalog.store import Store
+
+BUSY = "000005-eeee"
+FIRST, SECOND, THIRD = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """Read only: tests that write take `store`."""
+    _, store = hand_made(tmp_path_factory.mktemp("shop"))
+    busy(store)
+    views.create(store)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def store(tmp_path):
+    _, store = hand_made(tmp_path)
+    busy(store)
+    views.create(store)
+    yield store
+    store.close()
+
+
+def answer(store: Store, sql: str) -> list[tuple]:
+    return store.query(sql).rows()
+
+
+def test_lineage_tells_from_the_line_of_the_feed_to_the_last_word(shop):
+    [row] = shop.query("SELECT * FROM item_lineage WHERE item_id = 'd21'").rows(named=True)
+    assert {name: row[name] for name in ("file_name", "line", "predicted_path", "probability", "predicted_by")} == {
+        "file_name": "dome.csv", "line": 23, "predicted_path": "Home > Kitchen > Kettles", "probability": 0.9,
+        "predicted_by": "m2",
+    }  # fmt: skip
+    assert (row["verdict"], row["decided_id"], row["who"], row["decisions"]) == ("category", PANS, "bo", 2)
+    assert (row["outcome"], row["path"], row["policy_id"], row["certificate_id"], row["run_id"]) == (
+        "decided", "Home > Kitchen > Pans", "p2", "c2", BUSY,
+    )  # fmt: skip
+
+
+def test_lineage_has_every_live_item_once(shop):
+    assert answer(shop, "SELECT count(*), count(DISTINCT (vendor, item_id)) FROM item_lineage") == [(29, 29)]
+    assert answer(shop, "SELECT outcome, path, decisions FROM item_lineage WHERE item_id = 'a5'") == [
+        ("review", None, 0)
+    ]
+
+
+def test_automation_by_day(shop):
+    sql = (
+        "SELECT day, department, settled, placed, placed_at_parent, review, decided, automation FROM automation_by_day"
+    )
+    assert answer(shop, f"{sql} WHERE vendor = 'acme' ORDER BY ALL") == [
+        (FIRST, "Home", 4, 1, 1, 2, 0, 0.25),
+        (SECOND, "Home", 4, 1, 0, 2, 1, 1 / 3),
+    ]
+    promised = answer(
+        shop, "SELECT day, placed, round(certified_precision, 9), covered FROM automation_by_day WHERE vendor = 'dome'"
+    )
+    assert sorted(promised) == [(THIRD, 21, 0.97, 21), (date(2026, 3, 4), 0, None, 0)]
+
+
+def test_automation_by_brand(shop):
+    assert answer(
+        shop, "SELECT vendor, department, brand, items, placed, decided, automation FROM automation_by_brand WHERE brand <> ''"
+    ) == [("dome", "Home", "Ferro", 22, 21, 1, 1.0)]  # fmt: skip
+    assert answer(shop, "SELECT sum(items) FROM automation_by_brand") == [(29,)]
+
+
+def test_confusion_pairs_are_of_products_the_serving_model_has_not_learned_from(store):
+    pair = "SELECT predicted_id, decided_id, items, share_of_decided, mean_probability, examples FROM confusion_pairs"
+    assert answer(store, pair) == [(KETTLES, PANS, 1, 1.0, 0.9, ["dome/d21"])]
+    rows(
+        store,
+        "example_splits",
+        {"model_id": "m2", "vendor": "dome", "item_id": "d21", "input_hash": "in-d21", "split": "train"},
+    )
+    assert answer(store, pair) == []
+
+
+def test_review_age_counts_whole_days_until_now(store):
+    now = datetime.now(UTC)
+    for item, days in (("d01", 0.5), ("d02", 2.5), ("d03", 40)):
+        rows(store, "routes", {"run_id": BUSY, "vendor": "dome", "item_id": item, "outcome": "review", "seq": 60,
+                               "reason": "unsure", "group_id": "g9", "routed_at": now - timedelta(days=days)})  # fmt: skip
+    columns = "reason, items, decisions, p50_days, p95_days, under_a_day, under_a_week, under_a_month, longer"
+    assert answer(store, f"SELECT {columns} FROM review_age WHERE vendor = 'dome'") == [
+        ("unsure", 3, 1, 2, 40, 1, 1, 0, 1)
+    ]
+
+
+def test_review_throughput(shop):
+    columns = "day, who, items, answers, categories, unsure, at_fault"
+    assert answer(shop, f"SELECT {columns} FROM review_throughput ORDER BY ALL") == [
+        (SECOND, "bob", 1, 1, 1, 0, 0),
+        (SECOND, "unknown", 3, 3, 2, 0, 1),
+        (date(2026, 3, 4), "anna", 1, 1, 0, 1, 0),
+        (date(2026, 3, 4), "bo", 1, 1, 1, 0, 0),
+    ]
+
+
+def test_vendor_quality(shop):
+    columns = "items, round(score, 3), accepted, with_description, with_brand, with_gtin, with_price, with_picture"
+    assert answer(shop, f"SELECT {columns} FROM vendor_quality WHERE vendor = 'dome'") == [
+        (22, round(300 / 7, 3), 1.0, 0.0, 1.0, 0.0, 1.0, 0.0)
+    ]
+    assert answer(shop, "SELECT accepted, with_gtin FROM vendor_quality WHERE vendor = 'acme'") == [(1 - 1 / 9, 1 / 3)]
+
+
+def test_price_outliers(store):
+    columns = "item_id, path, price, round(usual_price, 2), priced, distance > 3.5"
+    assert [(row[0], float(row[2]), *row[3:]) for row in answer(store, f"SELECT {columns} FROM price_outliers")] == [
+        ("d21", 1000.0, 10.1, 22, True)
+    ]
+    store.execute("UPDATE items SET price = 0.1 WHERE item_id = 'd00'")
+    assert answer(store, "SELECT item_id, distance < -3.5 FROM price_outliers ORDER BY 1") == [
+        ("d00", True),
+        ("d21", False),
+    ]
+    store.execute("DELETE FROM sightings WHERE item_id IN ('d01', 'd02', 'd03')")
+    assert answer(store, "SELECT * FROM price_outliers") == [], "of 19 prices nobody can say what is usual"
+
+
+def test_equal_prices_do_not_make_a_cent_an_outlier(store):
+    store.execute("UPDATE items SET price = 10 WHERE vendor = 'dome'")
+    store.execute("UPDATE items SET price = 10.01 WHERE item_id = 'd00'")
+    assert answer(store, "SELECT * FROM price_outliers") == []
+
+
+def test_changes_by_run(shop):
+    columns = "run_id, vendor, rows_in, new, changed, unchanged, gone"
+    assert answer(shop, f"SELECT {columns} FROM changes_by_run WHERE rows_in > 0 ORDER BY ALL") == [
+        (RUN[1], "acme", 6, 4, 0, 0, 0),
+        (RUN[1], "bolt", 2, 2, 0, 0, 0),
+        (RUN[2], "archive", 2, 2, 0, 0, 0),
+        (RUN[4], "acme", 3, 1, 1, 1, 2),
+        (BUSY, "dome", 22, 22, 0, 0, 0),
+    ]
+
+
+def test_taxonomy_coverage(shop):
+    columns = "path, items, placed, decisions, leaves, leaves_in_use, leaves_decided"
+    assert answer(shop, f"SELECT {columns} FROM taxonomy_coverage WHERE level < 3 ORDER BY ALL") == [
+        ("Home", 27, 22, 5, 3, 2, 2),
+        ("Home > Garden", 2, 0, 2, 1, 1, 1),
+        ("Home > Kitchen", 25, 22, 3, 2, 1, 1),
+        ("Toys", 1, 1, 0, 1, 1, 0),
+        ("Toys > Puzzles", 1, 1, 0, 1, 1, 0),
+    ]
+
+
+def test_run_stages(shop):
+    columns = "stage, seconds, share_of_run"
+    assert answer(shop, f"SELECT {columns} FROM run_stages WHERE run_id = '{BUSY}' ORDER BY started_at") == [
+        ("ingest", 3600.0, 0.25), ("classify", 3 * 3600.0, 0.75),
+    ]  # fmt: skip
+    assert answer(shop, f"SELECT job, {columns} FROM run_stages WHERE run_id = '{RUN[2]}'") == [
+        ("labels", "labels", 2 * 3600.0, 1.0)
+    ]
+
+
+def test_time_to_category_counts_those_that_wait_as_longest(store):
+    columns = "day, items, waiting, p50_hours, p95_hours"
+    assert answer(store, f"SELECT {columns} FROM time_to_category WHERE vendor = 'dome'") == [(THIRD, 22, 0, 2.0, 2.0)]
+    store.execute("DELETE FROM routes WHERE item_id IN ('d01', 'd02')")
+    assert answer(store, f"SELECT {columns} FROM time_to_category WHERE vendor = 'dome'") == [(THIRD, 22, 2, 2.0, None)]
+    store.execute("DELETE FROM routes WHERE vendor = 'dome' AND item_id <> 'd03'")
+    assert answer(store, f"SELECT {columns} FROM time_to_category WHERE vendor = 'dome'") == [
+        (THIRD, 22, 21, None, None)
+    ]
+
+
+def test_an_item_gone_before_it_had_a_category_is_not_waited_for(shop):
+    # a3 was in review and went; a2 waited 40 hours for a reviewer
+    assert answer(shop, "SELECT sum(items), sum(waiting) FROM time_to_category WHERE vendor = 'acme'") == [(4, 1)]
+
+
+def test_as_of_is_what_stood_when_the_day_ended(shop):
+    then = "SELECT item_id, path, decided_by FROM as_of('{}') WHERE vendor = 'acme' ORDER BY 1"
+    assert answer(shop, then.format("2026-02-28")) == []
+    assert answer(shop, then.format("2026-03-01")) == [
+        ("a1", "Home > Kitchen > Kettles", "model"), ("a4", "Home > Kitchen", "model"),
+    ]  # fmt: skip
+    assert answer(shop, then.format("2026-03-02")) == [
+        ("a1", "Home > Kitchen > Pans", "model"), ("a2", "Home > Kitchen > Pans", "person"),
+    ]  # fmt: skip
+    today = "SELECT vendor, item_id, category_id FROM {} ORDER BY ALL"
+    assert answer(shop, today.format("as_of(DATE '2026-12-31')")) == answer(shop, today.format("current_category"))
+
+
+def test_under_takes_the_category_itself_and_no_other_of_a_like_name(store):
+    rows(store, "categories", {"taxonomy_version": "tax1", "category_id": "13", "parent_id": "1", "name": "Kitchenware",
+                               "path": "Home > Kitchenware", "level": 2, "is_leaf": True})  # fmt: skip
+    assert answer(store, "SELECT path FROM nodes_under('Home > Kitchen') ORDER BY 1") == [
+        ("Home > Kitchen",), ("Home > Kitchen > Kettles",), ("Home > Kitchen > Pans",),
+    ]  # fmt: skip
+    assert answer(store, "SELECT vendor, count(*) FROM under('Home > Kitchen') GROUP BY ALL ORDER BY 1") == [
+        ("acme", 2), ("archive", 1), ("dome", 22),
+    ]  # fmt: skip
+    assert answer(store, f"SELECT item_id FROM under('Home > Garden') WHERE category_id = '{HOSES}' ORDER BY 1") == [
+        ("b2",), ("x2",),
+    ]  # fmt: skip
+
+
+# ---------------------------------------------------------------- other clients
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    workspace, store = hand_made(tmp_path_factory.mktemp("published"))
+    busy(store)
+    publish(store, workspace.published_db, Edition(BUSY, hour(80)))
+    store.close()
+    return workspace.published_db
+
+
+@pytest.fixture(params=["UTC", "America/Los_Angeles"])
+def own(tmp_path, published, request):
+    """An analyst's own database with sales, the published file attached beside it under a name of their choice."""
+    connection = duckdb.connect(str(tmp_path / "own.duckdb"))
+    connection.execute(f"SET TimeZone = '{request.param}'")
+    connection.execute(
+        "CREATE TABLE sales AS SELECT 'dome' AS vendor, 'd01' AS item_id, '112' AS category_id, 3 AS sold"
+    )
+    # a table of a name the views read, to be taken for none of theirs
+    connection.execute("CREATE TABLE items AS SELECT 'dome' AS vendor, 'd01' AS item_id, 'mine' AS title")
+    connection.execute(f"ATTACH '{published}' AS shelf (READ_ONLY)")
+    yield connection
+    connection.close()
+
+
+def test_every_view_and_table_joins_a_table_of_the_analysts_own(own):
+    names = own.execute(
+        "SELECT view_name FROM duckdb_views() WHERE database_name = 'shelf' AND NOT internal "
+        "UNION ALL SELECT table_name FROM duckdb_tables() WHERE database_name = 'shelf'"
+    ).fetchall()
+    assert len(names) > 50
+    columns = own.execute(
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = 'shelf'"
+    ).fetchall()
+    joined = 0
+    for (name,) in names:
+        keys = [key for key in ("vendor", "item_id", "category_id") if (name, key) in columns]
+        using = f"LEFT JOIN sales USING ({', '.join(keys)})" if keys else "CROSS JOIN sales"
+        found = own.execute(f"SELECT count(*), sum(sold) FROM shelf.{name} {using}").fetchone()
+        assert found[0] > 0, name
+        joined += bool(found[1])
+    assert joined > 20
+
+
+def test_every_macro_answers_beside_a_table_of_the_analysts_own(own):
+    assert own.execute(
+        "SELECT shelf.level(c.path, 2), sum(s.sold) FROM shelf.current_category c JOIN sales s USING (vendor, item_id) "
+        "WHERE shelf.is_under(c.path, 'Home > Kitchen') GROUP BY ALL"
+    ).fetchall() == [("Kitchen", 3)]
+    assert own.execute(
+        "SELECT count(*) FROM shelf.category_history h JOIN sales USING (vendor, item_id) "
+        "WHERE shelf.stood_on(h.valid_from, h.valid_to, '2026-03-03') AND shelf.schema_version() LIKE '1.%'"
+    ).fetchall() == [(1,)]
+    scalar = (
+        "SELECT shelf.share(1, 4), shelf.has_category('placed'), shelf.awaits_person('review'), shelf.file_name('a/b')"
+    )
+    assert own.execute(scalar).fetchall() == [(0.25, True, True, "b")]
+    # what answers with rows reads views by their bare names: the file comes first in the search path
+    own.execute("USE shelf")
+    for asked in ("under('Home')", "nodes_under('Home')", "as_of('2026-03-03')"):
+        found = own.execute(f"SELECT sum(sold) FROM {asked} JOIN own.sales USING (category_id)").fetchone()
+        assert found[0] > 0, asked
+    assert own.execute("SELECT count(*) FROM as_of('2026-03-03') WHERE vendor = 'dome'").fetchall() == [(21,)]
+
+
+def test_days_are_in_utc_wherever_the_analyst_sits(own):
+    assert own.execute("SELECT DISTINCT day FROM shelf.time_to_category WHERE vendor = 'dome'").fetchall() == [(THIRD,)]
+    assert own.execute("SELECT max(day) FROM shelf.review_throughput").fetchall() == [(date(2026, 3, 4),)]
+
+
+def test_a_long_lived_connection_keeps_its_file_until_it_is_attached_anew(tmp_path):
+    workspace, store = hand_made(tmp_path)
+    publish(store, workspace.published_db, Edition("first", hour(1)))
+    reader = duckdb.connect()
+    attach = f"ATTACH '{workspace.published_db}' AS shelf (READ_ONLY)"
+    reader.execute(attach)
+    publish(store, workspace.published_db, Edition("second", hour(2)))
+    store.close()
+    asked = "SELECT run_id FROM shelf.freshness"
+    assert reader.execute(asked).fetchall() == [("first",)]
+    reader.execute("DETACH shelf")
+    reader.execute(attach)
+    assert reader.execute(asked).fetchall() == [("second",)]
+    reader.close()
