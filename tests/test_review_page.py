@@ -109,6 +109,15 @@ def test_the_words_for_no_category_and_a_note(browser: Browser, up: Served) -> N
     assert up.shop.rows("SELECT item_id, verdict, note FROM decisions ORDER BY seq")[-1] == ("lid", "none", "no 1, b 2")
 
 
+def test_keys_are_found_under_other_alphabets(browser: Browser, up: Served) -> None:
+    page = begin(browser, up)
+    page.wait_for_timeout(250)
+    page.evaluate(
+        "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: '\\u0438', code: 'KeyB', bubbles: true}))"
+    )
+    playwright.expect(page.locator("#told")).to_have_text("3 items: bad data.")
+
+
 def test_undo_takes_back_the_own_last_answer_and_shows_it_again(browser: Browser, up: Served) -> None:
     page = begin(browser, up)
     first = title(page)

@@ -85,6 +85,14 @@
     return true;
   }
 
+  // The key as it is printed here, whatever alphabet the keyboard is set to.
+  function keyOf(event) {
+    if (/^[!-~]$/.test(event.key)) return event.key.toLowerCase();
+    const letter = /^Key([A-Z])$/.exec(event.code);
+    if (letter) return letter[1].toLowerCase();
+    return event.code === "Slash" ? (event.shiftKey ? "?" : "/") : event.key;
+  }
+
   function press(key) {
     if (key === "/") {
       byId("q")?.focus();
@@ -129,7 +137,7 @@
     else if (event.key === "Escape") {
       byId("help").open = false;
       if (writes) at.blur();
-    } else if (!writes && press(event.key)) event.preventDefault();
+    } else if (!writes && press(keyOf(event))) event.preventDefault();
   });
 
   document.documentElement.classList.add("scripted");
