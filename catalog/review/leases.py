@@ -12,7 +12,7 @@ within one process every function here holds `store.exclusive()` from reading wh
 How a review page uses it, with one open session for all of its reviewers:
 
     held = leases.resume(job, "anna")                      # after a reload: what she holds, as it was shown to her
-    lent = leases.take(job, Wanted("anna", timedelta(minutes=30), groups=10, department="Home"))
+    lent = leases.take(job, Wanted("anna", timedelta(minutes=30), groups=10, part=Narrowing(department="Home")))
     for group, rows in itertools.groupby(lent.rows, lambda row: row.group_token): ...
     leases.renew(job, "anna", timedelta(minutes=30))       # from time to time while she works, not at every click
     pipelines.review.answer(job, answers, submission=..., reviewer="anna")    # one `sheets.Answer` per row of the group
