@@ -8,7 +8,7 @@ search and the pictures raises Busy, and nothing of it has happened.
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from catalog.page.rendering import VERDICTS
 from catalog.pictures.thumbnails import thumbnail
 from catalog.placement import ledger
 from catalog.review import leases, own_answers, review_ledger, screens, undo
+from catalog.review.review_queue import Waiting
 from catalog.review.screens import Choice, Progress, Screen
 from catalog.settings import Settings, Workspace
 from catalog.sheets import Answer
@@ -30,6 +31,7 @@ from pipelines.session import opened, passing
 
 LENGTH = timedelta(minutes=30)
 GROUPS, ITEMS = 10, 80  # lent at once; a screen has at most as many members
+ASIDE = timedelta(hours=8)  # for which what a reviewer skipped or did not know is not shown to them again
 PATIENCE = 1.5  # seconds a request waits for a run before it says that one is at work
 SIDES = {"small": 160, "large": 640, "full": 1600}
 _PICTURES_REMEMBERED = 5000
@@ -60,7 +62,7 @@ class Told:
 @dataclass(frozen=True)
 class View:
     """What a reviewer sees next; no screen when nothing is free. left: items that wait, whoever holds them; aside: those
-    this reviewer skipped. last: the import of their last answer, to take it back."""
+    this reviewer skipped or did not know. last: the import of their last answer, to take it back."""
 
     screen: Screen | None
     progress: Progress
@@ -96,7 +98,7 @@ class _Memory:
 
     ahead: dict[str, _Ahead] = field(default_factory=dict)
     left: int = 0
-    aside: dict[str, set[str]] = field(default_factory=dict)
+    aside: dict[str, dict[tuple[str, str, str], datetime]] = field(default_factory=dict)  # items, and since when
     pictures: OrderedDict[str, tuple[str, str]] = field(default_factory=OrderedDict)
     encoded: OrderedDict[tuple[str, int], bytes | None] = field(default_factory=OrderedDict)
     search: CategorySearch | None = None
@@ -144,19 +146,22 @@ class Desk:
         """Records an answer, or says why not, and gives the next screen; both are in the database before it shows."""
         with self._job() as job:
             told = self._recorded(job, reviewer, said)
+            if said.verdict == "unsure":  # asked again, but first of somebody else
+                self._set_aside(job, reviewer, said.kept)
             ahead = self._memory.ahead.get(reviewer)
             # members that were taken out are shown next, and what is shown again as well: both are looked up
             whole = told.kind == "done" and ahead is not None and set(said.kept) in [s.tokens for s in ahead.screens]
             return self._next(job, reviewer, told, passed=frozenset(said.kept) if whole else frozenset())
 
     def skip(self, reviewer: str, tokens: tuple[str, ...]) -> View:
-        """Sets items aside for this reviewer; their lease ends by itself, and with it what is remembered here."""
+        """Gives items back; this reviewer sees them again when nothing else is free and they ask for them."""
         with self._job() as job:
-            self._memory.aside.setdefault(reviewer, set()).update(tokens)
+            leases.give_back(job, reviewer, tokens)
+            self._set_aside(job, reviewer, tokens)
             return self._next(job, reviewer, passed=frozenset(tokens))
 
     def look_again(self, reviewer: str) -> View:
-        """Shows what was set aside."""
+        """Shows what was skipped or not known."""
         with self._job() as job:
             self._memory.aside.pop(reviewer, None)
             return self._next(job, reviewer)
@@ -238,30 +243,47 @@ class Desk:
             ahead = self._looked_up(job, reviewer, search.taxonomy)
             self._memory.left = screens.left(job.store)
         self._memory.ahead[reviewer] = ahead
-        aside = len(self._memory.aside.get(reviewer, ()))
+        aside = len(self._aside(reviewer))
         done = screens.progress(job.store, reviewer, _this_morning())
         last = own_answers.last_answer(job, reviewer)
         return View(ahead.screens[0] if ahead.screens else None, done, self._memory.left, aside, told, last)
 
     def _looked_up(self, job: Job, reviewer: str, taxonomy: Taxonomy) -> _Ahead:
-        """What a reviewer holds and did not skip; when that is nothing, what is lent now."""
+        """What a reviewer holds; when that is nothing, what is lent now."""
         held = leases.resume(job, reviewer)
-        tokens = {row.token for row in held.rows}
-        aside = self._memory.aside[reviewer] = self._memory.aside.get(reviewer, set()) & tokens
         # what was lent last comes first, so that what came back is seen at once
-        rows = sorted((r for r in held.rows if r.token not in aside), key=lambda row: row.queued_at, reverse=True)
-        until = held.until
+        rows, until = sorted(held.rows, key=lambda row: row.queued_at, reverse=True), held.until
         if rows and until - now() < LENGTH * 0.6:
-            leases.renew(job, reviewer, LENGTH, tokens - aside)
+            leases.renew(job, reviewer, LENGTH)
             until = now() + LENGTH
         if not rows:
-            lent = leases.take(job, leases.Wanted(reviewer, LENGTH, items=ITEMS, groups=GROUPS))
-            rows, until = list(lent.rows), lent.until
+            rows, until = self._lent(job, reviewer)
         shown = screens.prepared(job.store, taxonomy, rows)
         for screen in shown:
             self._memory.pictures.update({item.token: item.picture for item in screen.items if item.picture})
         _trim(self._memory.pictures, _PICTURES_REMEMBERED)
         return _Ahead(shown, until)
+
+    def _lent(self, job: Job, reviewer: str) -> tuple[list[Waiting], datetime]:
+        """The next rows of the queue but those set aside, which go back at once."""
+        aside = self._aside(reviewer)
+        more = len(aside)
+        wanted = leases.Wanted(reviewer, LENGTH, items=ITEMS + more, groups=GROUPS + more)
+        lent = leases.take(job, wanted)
+        back = [row.token for row in lent.rows if (row.vendor, row.item_id, row.input_hash) in aside]
+        if back:
+            leases.give_back(job, reviewer, back)
+        return [row for row in lent.rows if row.token not in back], lent.until
+
+    def _set_aside(self, job: Job, reviewer: str, tokens: Iterable[str]) -> None:
+        items = review_ledger.offered(job.store, tokens).values()
+        aside = self._memory.aside.setdefault(reviewer, {})
+        aside.update({(row.vendor, row.item_id, row.input_hash): now() for row in items})
+
+    def _aside(self, reviewer: str) -> dict[tuple[str, str, str], datetime]:
+        kept = self._memory.aside.get(reviewer, {})
+        self._memory.aside[reviewer] = {item: since for item, since in kept.items() if now() - since < ASIDE}
+        return self._memory.aside[reviewer]
 
     def _remember_categories(self, job: Job) -> CategorySearch:
         """Taxonomy and search of the version that counts now, built once."""

@@ -24,11 +24,9 @@
   }
 
   // Puts what the answered page shows into this one. The told line stays the same element, so that it is read out.
-  function show(text) {
-    const page = new DOMParser().parseFromString(text, "text/html");
+  function show(page) {
     const told = page.getElementById("told");
     const main = page.getElementById("main");
-    if (!main || !byId("main")) return false;
     byId("main").replaceWith(document.adoptNode(main));
     for (const id of ["progress", "undo"]) byId(id).replaceWith(document.adoptNode(page.getElementById(id)));
     tell(told.textContent, told.className.replace("told", "").trim());
@@ -36,7 +34,6 @@
     window.scrollTo(0, 0);
     byId("title").focus({ preventScroll: true });
     shownAt = performance.now();
-    return true;
   }
 
   // Sends until it is answered: a run at work and a server that starts anew are waited for. What is sent carries a name,
@@ -53,7 +50,10 @@
         if (answer?.status === 503) tell("A run is at work. Your answer is kept here and sent when it ends.", "again");
         else if (answer === null) tell("The page cannot be reached. Your answer is kept here and sent again.", "wrong");
         else {
-          if (!show(await answer.text())) location.assign("/");
+          const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+          if (page.getElementById("main")) show(page);
+          else if (answer.ok || answer.status === 401) location.assign("/");
+          else tell(page.querySelector("main p")?.textContent ?? "That did not work; nothing was done.", "wrong");
           return;
         }
         await wait(RETRY);
@@ -83,6 +83,14 @@
     else if (event.key === "Escape") byId("title").focus();
     else return false;
     return true;
+  }
+
+  // The key as it is printed here, whatever alphabet the keyboard is set to.
+  function keyOf(event) {
+    if (/^[!-~]$/.test(event.key)) return event.key.toLowerCase();
+    const letter = /^Key([A-Z])$/.exec(event.code);
+    if (letter) return letter[1].toLowerCase();
+    return event.code === "Slash" ? (event.shiftKey ? "?" : "/") : event.key;
   }
 
   function press(key) {
@@ -129,7 +137,7 @@
     else if (event.key === "Escape") {
       byId("help").open = false;
       if (writes) at.blur();
-    } else if (!writes && press(event.key)) event.preventDefault();
+    } else if (!writes && press(keyOf(event))) event.preventDefault();
   });
 
   document.documentElement.classList.add("scripted");
