@@ -134,6 +134,12 @@ class Review(_Section):
     rows_per_sheet: int = Field(2000, ge=1)
 
 
+class Changes(_Section):
+    """The files that say what changed in the published categories."""
+
+    format: Literal["csv", "jsonl", "parquet"] = "csv"
+
+
 class Database(_Section):
     """Limits for DuckDB."""
 
@@ -152,6 +158,7 @@ class Settings(_Section):
     feeds: Feeds = Feeds()
     images: Images = Images()
     review: Review = Review()
+    changes: Changes = Changes()
     database: Database = Database()
 
     @property

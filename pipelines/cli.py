@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipelines import cli_feeds, cli_vendor
+from pipelines.cli_changes import export_app
 from pipelines.cli_taxonomy import taxonomy_app
 from pipelines.cli_vendor_categories import vendor_categories
 from pipelines.command import CURRENT, Here
@@ -32,6 +33,7 @@ app.add_typer(review_app, name="review")
 app.add_typer(runs_app, name="runs")
 app.add_typer(models_app, name="models")
 app.add_typer(predictions_app, name="predictions")
+app.add_typer(export_app, name="export")
 cli_vendor.app.command("categories")(vendor_categories)
 app.add_typer(cli_vendor.app, name="vendor")
 
@@ -236,6 +238,7 @@ def _step(workspace: Path, name: str) -> None:
             return
         nightly.step(session, name, run_id, found)
         if name == "publish":
+            nightly.step(session, "changes", run_id, found)
             nightly.close(session, run_id)
         typer.echo(f"Run {run_id}: {name} done.")
 

@@ -86,6 +86,7 @@ DOORS = {
     "typer": frozenset(
         {
             "pipelines/cli.py",
+            "pipelines/cli_changes.py",
             "pipelines/cli_feeds.py",
             "pipelines/cli_taxonomy.py",
             "pipelines/cli_vendor.py",

@@ -10,11 +10,14 @@ from catalog import durable
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
 from catalog.jobs import Counts, program_version
-from catalog.publishing import views
+from catalog.publishing import changes, views
 from catalog.store import Store, quoted
 
 STORAGE_VERSION = "v1.5.0"  # readable by DuckDB 1.5 clients and later
-COPIED = ("runs", "run_ends", "stages", "models", "promotions", "certificates", "policies", "taxonomies", "suspensions")
+COPIED = (
+    *("runs", "run_ends", "stages", "models", "promotions", "certificates", "policies", "taxonomies", "suspensions"),
+    "category_changes",
+)
 OUTCOMES = ("placed", "placed_at_parent", "review", "decided", "duplicate", "quarantine")
 SETTLED = (*OUTCOMES, "withdrawn")  # rows that end an item end as nothing else
 LIVE_VERSIONS = """
@@ -106,6 +109,7 @@ def _build(store: Store, path: Path, edition: Edition) -> Counts:
             store.execute(views.with_levels(view, depth).text)
             views.comment(store, view)
         _check(store)
+        changes.record(store, work, edition.run_id)
         counts = {name: int(store.one(f"SELECT count(*) FROM {name}")) for name in ("live_items", *_COUNTED)}
         reached("publish.checkpoint")
     return counts
