@@ -9,6 +9,7 @@ import typer
 
 from pipelines import cli_feeds, cli_vendor
 from pipelines.cli_changes import export_app
+from pipelines.cli_correct import correct
 from pipelines.cli_taxonomy import taxonomy_app
 from pipelines.cli_vendor_categories import vendor_categories
 from pipelines.command import CURRENT, Here
@@ -34,6 +35,7 @@ app.add_typer(runs_app, name="runs")
 app.add_typer(models_app, name="models")
 app.add_typer(predictions_app, name="predictions")
 app.add_typer(export_app, name="export")
+app.command()(correct)
 cli_vendor.app.command("categories")(vendor_categories)
 app.add_typer(cli_vendor.app, name="vendor")
 

@@ -87,6 +87,7 @@ DOORS = {
         {
             "pipelines/cli.py",
             "pipelines/cli_changes.py",
+            "pipelines/cli_correct.py",
             "pipelines/cli_feeds.py",
             "pipelines/cli_taxonomy.py",
             "pipelines/cli_vendor.py",

@@ -16,7 +16,7 @@ from catalog.store import Store, quoted
 STORAGE_VERSION = "v1.5.0"  # readable by DuckDB 1.5 clients and later
 COPIED = (
     *("runs", "run_ends", "stages", "models", "promotions", "certificates", "policies", "taxonomies", "suspensions"),
-    "category_changes",
+    *("category_changes", "corrected"),
 )
 OUTCOMES = ("placed", "placed_at_parent", "review", "decided", "duplicate", "quarantine")
 SETTLED = (*OUTCOMES, "withdrawn")  # rows that end an item end as nothing else
