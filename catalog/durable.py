@@ -1,7 +1,10 @@
 """Files that are on the disk whole or not at all, also when the power goes."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 def sync(path: Path) -> None:
@@ -15,10 +18,18 @@ def sync(path: Path) -> None:
 
 def write(target: Path, content: bytes) -> None:
     """Replaces a file, making its folder: a reader sees the old file or the new one, never half of it."""
+    with replacing(target) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[IO[bytes]]:
+    """The same for content that comes in pieces: an open file, which takes the target's place when the block is left."""
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f".{target.name}.tmp")
     try:
-        unfinished.write_bytes(content)
+        with unfinished.open("wb") as file:
+            yield file
         sync(unfinished)
         unfinished.replace(target)
     except BaseException:

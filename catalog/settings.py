@@ -151,6 +151,12 @@ class Review(_Section):
     names: Literal["pseudonyms", "names"] = "pseudonyms"
 
 
+class Changes(_Section):
+    """The files that say what changed in the published categories."""
+
+    format: Literal["csv", "jsonl", "parquet"] = "csv"
+
+
 class Database(_Section):
     """Limits for DuckDB."""
 
@@ -170,6 +176,7 @@ class Settings(_Section):
     feeds: Feeds = Feeds()
     images: Images = Images()
     review: Review = Review()
+    changes: Changes = Changes()
     database: Database = Database()
 
     @property

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from pipelines import cli_feeds, cli_review, cli_vendor
+from pipelines.cli_changes import export_app
+from pipelines.cli_correct import correct
 from pipelines.cli_review_page import serve as review_serve
 from pipelines.cli_taxonomy import taxonomy_app
 from pipelines.cli_vendor_categories import vendor_categories
@@ -33,6 +35,8 @@ app.add_typer(cli_review.app, name="review")
 app.add_typer(runs_app, name="runs")
 app.add_typer(models_app, name="models")
 app.add_typer(predictions_app, name="predictions")
+app.add_typer(export_app, name="export")
+app.command()(correct)
 cli_vendor.app.command("categories")(vendor_categories)
 app.add_typer(cli_vendor.app, name="vendor")
 
@@ -246,6 +250,7 @@ def _step(workspace: Path, name: str, *, engine: Engine = None) -> None:
             return
         nightly.step(session, name, run_id, found)
         if name == "publish":
+            nightly.step(session, "changes", run_id, found)
             nightly.close(session, run_id)
         typer.echo(f"Run {run_id}: {name} done.")
 

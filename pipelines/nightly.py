@@ -1,4 +1,4 @@
-"""The whole night: ingest, fetch, certify, classify, route, review sheets, publish, report.  `catalog nightly`
+"""The whole night: ingest, fetch, certify, classify, route, review sheets, publish, changes, report.  `catalog nightly`
 
 A run is repeatable: what already happened is found in the ledger and not done again, so that a killed night is
 finished by starting it once more, and a night without anything new does nothing.
@@ -12,11 +12,11 @@ from catalog.deliveries import held, lateness
 from catalog.deliveries.inbox import Pending
 from catalog.jobs import Job, digest, end_run, last_state, open_run, stage, start_run
 from catalog.placement import ledger
-from pipelines import classify, publish, report, review, route, vendor_categories
+from pipelines import changes, classify, publish, report, review, route, vendor_categories
 from pipelines.session import Session
 
 # Review sheets come before publishing, so that the published backlog names the token each row has in its sheet.
-STAGES = ("ingest", "fetch", "certify", "classify", "route", "review", "publish", "report")
+STAGES = ("ingest", "fetch", "certify", "classify", "route", "review", "publish", "changes", "report")
 
 # Counts come from the tables, never from a variable: a resumed run must report what an unbroken one would.
 COUNTS = {
@@ -33,6 +33,8 @@ COUNTS = {
         count(*) FILTER (outcome = 'placed_at_parent') AS placed_at_parent, count(*) FILTER (outcome = 'review') AS review,
         count(*) FILTER (outcome = 'decided') AS decided FROM routes WHERE run_id = ?""",
     "review": "SELECT coalesce(sum(rows), 0)::BIGINT AS rows, count(*) AS sheets FROM exports WHERE run_id = ?",
+    "changes": """SELECT count(*) AS rows, count(*) FILTER (action = 'set') AS set, count(*) FILTER (action = 'move') AS moved,
+        count(*) FILTER (action = 'retire') AS retired FROM category_changes WHERE run_id = ?""",
 }
 
 
@@ -146,6 +148,7 @@ def step(session: Session, name: str, run_id: str, planned: list[Pending]) -> No
         "route": route.run,
         "publish": lambda job: publish.run(job, fence=session.lock.check),
         "review": review.export,
+        "changes": changes.run,
         "report": report.run,
     }
     with stage(job, name) as facts:

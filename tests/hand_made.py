@@ -240,6 +240,12 @@ def _decisions(store: Store) -> None:
         "category_id": KETTLES, "source": "review", "who": "bob", "import_id": "i1", "decided_at": hour(29),
     })  # fmt: skip
     rows(store, "import_undos", {"seq": 1, "import_id": "i1", "who": "dora", "undone_at": hour(30)})
+    word = {"vendor": "acme", "decided_by": "model", "model_id": "m1"}
+    rows(store, "corrected",
+        {**word, "seq": 1, "item_id": "a1", "kind": "error", "from_id": KETTLES, "route_seq": 1, "corrected_at": hour(21)},
+        {**word, "seq": 2, "item_id": "a1", "kind": "error", "from_id": KETTLES, "route_seq": 1, "corrected_at": hour(22)},
+        {**word, "seq": 3, "item_id": "a4", "kind": "refined", "from_id": KITCHEN, "route_seq": 4, "corrected_at": hour(22)},
+    )  # fmt: skip
     for sheet, run, token in (("e1", 1, "OLD-a5"), ("e2", 4, "NEW-a5")):
         rows(store, "exports", {"export_id": sheet, "run_id": RUN[run], "rows": 1, "exported_at": hour(10 * run + 5)})
         rows(store, "export_rows", {

@@ -91,6 +91,8 @@ DOORS = {
     "typer": frozenset(
         {
             "pipelines/cli.py",
+            "pipelines/cli_changes.py",
+            "pipelines/cli_correct.py",
             "pipelines/cli_feeds.py",
             "pipelines/cli_review.py",
             "pipelines/cli_review_page.py",

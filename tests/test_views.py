@@ -295,6 +295,15 @@ def test_labels_to_check_are_those_of_the_newest_training_until_somebody_decides
     assert answer(store, listed) == []
 
 
+def test_corrections_count_each_mistake_once(store):
+    assert answer(
+        store, "SELECT model_id, vendor, path, reports, errors, refined, last_at FROM corrections ORDER BY path"
+    ) == [
+        ("m1", "acme", "Home > Kitchen", 1, 0, 1, hour(22)),
+        ("m1", "acme", "Home > Kitchen > Kettles", 1, 1, 0, hour(22)),
+    ]
+
+
 def test_category_history_ends_when_an_item_moves_or_is_withdrawn(store):
     assert answer(
         store, "SELECT item_id, category_id, previous_id, valid_from, valid_to FROM category_history WHERE vendor = 'acme' ORDER BY ALL"

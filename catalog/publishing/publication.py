@@ -11,7 +11,7 @@ from catalog import durable
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
 from catalog.jobs import Counts, program_version
-from catalog.publishing import views
+from catalog.publishing import changes, views
 from catalog.review.review_ledger import workspace_id
 from catalog.store import Store
 
@@ -96,7 +96,7 @@ def _build(store: Store, path: Path, edition: Edition) -> Counts:
     views.create(store)
     depth = views.taxonomy_depth(store)
     facts = {"run_id": edition.run_id, "published_at": edition.published_at, "version": program_version()}
-    with store.building(path, storage_version=STORAGE_VERSION), _reviewers(store, edition):
+    with store.building(path, storage_version=STORAGE_VERSION) as work, _reviewers(store, edition):
         for macro in views.macros():
             store.execute(macro.text)
         first, last = views.tables()
@@ -110,6 +110,7 @@ def _build(store: Store, path: Path, edition: Edition) -> Counts:
             store.execute(views.with_levels(statement, depth).text)
         views.comment(store, _made())
         _check(store)
+        changes.record(store, work, edition.run_id)
         counts = {name: int(store.one(f"SELECT count(*) FROM {name}")) for name in ("live_items", *_COUNTED)}
         reached("publish.checkpoint")
     return counts

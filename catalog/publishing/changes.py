@@ -1,0 +1,193 @@
+"""What changed in the published categories: recorded when it is published, and written for a shop or PIM to apply."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Literal, get_args
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from catalog import durable
+from catalog.errors import CatalogError
+from catalog.failpoints import reached
+from catalog.store import Store, quoted
+
+Format = Literal["csv", "jsonl", "parquet"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+SCHEMA: dict[str, Any] = {"cursor": pl.Int64} | dict.fromkeys(
+    (
+        *("vendor", "item_id", "action", "old_category_id", "old_path", "new_category_id", "new_path"),
+        *("status", "reason", "run_id"),
+    ),
+    pl.String,
+)
+Query = Callable[[str], pl.DataFrame]
+_PAGE = 50_000  # rows held in memory at a time
+_REMEDY = "Take a cursor or run from the manifest you applied last, or start over from nothing with --since 0."
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Rows with a cursor above `since` up to `last`; none where both are the same."""
+
+    since: int
+    last: int
+
+    @property
+    def rows(self) -> int:
+        """How many: cursors have no gap."""
+        return self.last - self.since
+
+
+# One row per item whose category in the file being built is not what all changes before lead to.
+DIFFERING = """
+    WITH known AS (
+        SELECT vendor, item_id, arg_max_null(new_category_id, "cursor") AS category_id, arg_max_null(new_path, "cursor") AS path
+        FROM category_changes GROUP BY vendor, item_id
+    )
+    SELECT
+        coalesce(k.vendor, n.vendor) AS vendor, coalesce(k.item_id, n.item_id) AS item_id, k.category_id AS old_category_id,
+        k.path AS old_path, n.category_id AS new_category_id, n.path AS new_path, n.outcome AS status,
+        CASE
+            WHEN k.category_id IS NULL THEN 'set' WHEN n.category_id IS NULL THEN 'retire' ELSE 'move'
+        END AS action
+    FROM (FROM known WHERE category_id IS NOT NULL) k
+    FULL JOIN current_category n ON n.vendor = k.vendor AND n.item_id = k.item_id
+    WHERE k.category_id IS DISTINCT FROM n.category_id
+"""
+
+
+def record(store: Store, work: str, run_id: str) -> None:
+    """Appends how the file being built, tables and checks done, differs from what all changes before lead to.
+
+    `work` names the work database. The same state again appends nothing. A publication that fails after this leaves its
+    rows behind under its own run; the next one then records what differs from them, so that the whole still adds up.
+    """
+    reached("publish.changes")
+    store.execute(
+        f"""
+        INSERT INTO {quoted(work)}.main.category_changes BY NAME
+        WITH differing AS ({DIFFERING}),
+        gone AS (SELECT vendor, item_id FROM differing ANTI JOIN live_items USING (vendor, item_id)),
+        newest AS (
+            SELECT s.vendor, s.item_id, arg_max(s.delivery_id, s.delivery_no) AS delivery_id, max(s.delivery_no) AS delivery_no
+            FROM {quoted(work)}.main.sightings s SEMI JOIN gone USING (vendor, item_id) GROUP BY s.vendor, s.item_id
+        ),
+        fulls AS (
+            SELECT vendor, max(delivery_no) AS delivery_no FROM delivery_runs
+            WHERE status = 'accepted' AND kind = 'full' GROUP BY vendor
+        ),
+        -- gone with the delivery that was undone, unless a full one after it came without the item anyway
+        taken_back AS (
+            SELECT w.vendor, w.item_id
+            FROM newest w JOIN delivery_runs d USING (delivery_id) LEFT JOIN fulls f ON f.vendor = w.vendor
+            WHERE d.status = 'undone' AND coalesce(f.delivery_no, 0) < w.delivery_no
+        )
+        SELECT
+            (SELECT coalesce(max("cursor"), 0) FROM category_changes) + row_number() OVER (ORDER BY d.vendor, d.item_id) AS "cursor",
+            d.*,
+            CASE
+                WHEN t.item_id IS NOT NULL THEN 'delivery_undone' WHEN g.item_id IS NOT NULL THEN 'withdrawn' ELSE r.reason
+            END AS reason,
+            ?::VARCHAR AS run_id
+        FROM differing d
+        LEFT JOIN standing_routes r ON r.vendor = d.vendor AND r.item_id = d.item_id
+        LEFT JOIN gone g ON g.vendor = d.vendor AND g.item_id = d.item_id
+        LEFT JOIN taken_back t ON t.vendor = d.vendor AND t.item_id = d.item_id
+        ORDER BY "cursor"
+        """,
+        [run_id],
+    )
+    store.execute(
+        f"""INSERT INTO category_changes FROM {quoted(work)}.main.category_changes
+            WHERE "cursor" > (SELECT coalesce(max("cursor"), 0) FROM category_changes) ORDER BY "cursor" """
+    )
+
+
+def after(query: Query, since: str) -> Stretch:
+    """Everything after a cursor, or after what a run published. Raises CatalogError when there is no such one."""
+    runs = dict(query('SELECT run_id, max("cursor") AS last FROM changes GROUP BY run_id').rows())
+    last = max(runs.values(), default=0)
+    if since.isdecimal():
+        if int(since) > last:
+            raise CatalogError(f"There is no cursor {since} yet; the last one is {last}.", remedy=_REMEDY)
+        return Stretch(int(since), last)
+    published = query(
+        "SELECT run_id FROM freshness UNION SELECT run_id FROM stages WHERE stage = 'changes' UNION SELECT run_id FROM changes"
+    )["run_id"]
+    if since not in published:
+        raise CatalogError(f"{since!r} is no cursor and no run that published changes.", remedy=_REMEDY)
+    return Stretch(max((cursor for run_id, cursor in runs.items() if run_id <= since), default=0), last)
+
+
+def of_run(store: Store, run_id: str) -> Stretch:
+    """What one run changed."""
+    first, last = store.query(
+        'SELECT min("cursor") FILTER (run_id = $run), coalesce(max("cursor"), 0) FROM changes WHERE run_id <= $run',
+        {"run": run_id},
+    ).row(0)
+    return Stretch(last if first is None else first - 1, last)
+
+
+def write(query: Query, stretch: Stretch, target: IO[bytes], form: Format) -> None:
+    """Writes the rows, in order; a bounded number of them is in memory at a time."""
+    if form == "parquet":
+        schema = pl.DataFrame(schema=SCHEMA).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+        with pq.ParquetWriter(target, schema) as writer:
+            for page in _pages(query, stretch):
+                writer.write_table(page.to_arrow(compat_level=pl.CompatLevel.oldest()))
+        return
+    if form == "csv":
+        target.write(pl.DataFrame(schema=SCHEMA).write_csv().encode())
+    for page in _pages(query, stretch):
+        text = page.write_csv(include_header=False) if form == "csv" else page.write_ndjson()
+        target.write(text.encode())
+
+
+def _pages(query: Query, stretch: Stretch) -> Iterator[pl.DataFrame]:
+    # Rows are only ever appended: pages read from a file that is replaced meanwhile still belong together.
+    for start in range(stretch.since, stretch.last, _PAGE):
+        end = min(start + _PAGE, stretch.last)
+        yield query(
+            f'SELECT * FROM changes WHERE "cursor" > {int(start)} AND "cursor" <= {int(end)} ORDER BY "cursor"'
+        ).select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What stands in a file of changes. since: the cursor it goes on from; first_cursor: null without rows."""
+
+    file: str
+    since: int
+    first_cursor: int | None
+    last_cursor: int
+    rows: int
+    sha256: str
+
+
+def write_file(query: Query, stretch: Stretch, file: Path, form: Format) -> Manifest:
+    """Writes the file and after it FILE.manifest.json, each whole or not at all: a manifest speaks for a finished file.
+
+    The same stretch again writes the same bytes. Raises CatalogError when the disk is full or the place not writable.
+    """
+    try:
+        with durable.replacing(file) as target:
+            write(query, stretch, target, form)
+        reached("changes.manifest")
+        with file.open("rb") as written:
+            sha256 = hashlib.file_digest(written, "sha256").hexdigest()
+        first = stretch.since + 1 if stretch.rows else None
+        manifest = Manifest(file.name, stretch.since, first, stretch.last, stretch.rows, sha256)
+        durable.write(
+            file.with_name(f"{file.name}.manifest.json"), (json.dumps(asdict(manifest), indent=1) + "\n").encode()
+        )
+    except OSError as error:
+        raise CatalogError(
+            f"{file} cannot be written: {error.strerror}.",
+            remedy="Make room or give write permission, then run the command again.",
+        ) from error
+    reached("changes.file")
+    return manifest

@@ -1,0 +1,44 @@
+"""Writes what changed in the published categories, for a shop or PIM to apply.  `catalog export changes --since RUN|CURSOR`"""
+
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from catalog.jobs import Job
+from catalog.publishing import changes
+from catalog.publishing.changes import Format, Manifest
+from catalog.settings import Workspace
+from catalog.store import query_published
+
+# A run that was killed before it wrote its file, and whose successor went on, is written by that one.
+DUE = """
+    SELECT DISTINCT run_id FROM category_changes
+    WHERE run_id < $run AND run_id > (SELECT coalesce(max(run_id), '') FROM stages WHERE stage = 'changes')
+    UNION SELECT $run
+    ORDER BY run_id
+"""
+
+
+def run(job: Job) -> list[Manifest]:
+    """Writes published/changes/<run_id>.<format> with its manifest, also of runs that were killed before they could."""
+    form = job.settings.changes.format
+    return [
+        changes.write_file(
+            job.store.query, changes.of_run(job.store, run_id), job.workspace.changes / f"{run_id}.{form}", form
+        )
+        for run_id in job.store.query(DUE, {"run": job.run_id})["run_id"]
+    ]
+
+
+def export(workspace: Workspace, since: str, form: Format, target: Path | IO[bytes]) -> Manifest | None:
+    """Writes everything published after a run or cursor; the manifest of a file, None for a stream.
+
+    It reads the published file alone, so that a night may run meanwhile. Raises CatalogError when nothing is published, or
+    there is no such run or cursor.
+    """
+    query = partial(query_published, workspace.published_db)
+    stretch = changes.after(query, since)
+    if isinstance(target, Path):
+        return changes.write_file(query, stretch, target, form)
+    changes.write(query, stretch, target, form)
+    return None
