@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.jobs import Counts, Job, digest
+from catalog.jobs import Counts, Job
 from catalog.review import corrections, review_ledger
 from catalog.review.decisions import Problem
-from catalog.review.review_ledger import Import
 from catalog.taxonomies.versions import latest_taxonomy
 
 
@@ -26,7 +25,8 @@ def run(job: Job, file: Path, *, partial: bool = False, who: str | None = None) 
     `who` said it where the file does not say. Raises CatalogError when the file cannot be read or lacks a column.
     """
     sha256, rows, unread = corrections.read(file, job.settings.feeds)
-    if review_ledger.imported_before(job.store, sha256):
+    source = review_ledger.new_import(job.store, sha256, file.name)
+    if source is None:
         return Report({"already_imported": len(rows)})
     taxonomy = latest_taxonomy(job.store)
     found, repeated, problems = corrections.judge(job.store, rows, taxonomy)
@@ -41,7 +41,6 @@ def run(job: Job, file: Path, *, partial: bool = False, who: str | None = None) 
     if problems and not partial:
         return Report(counts, tuple(problems))
     counts |= {"applied": len(found), "errors": sum(one.kind == "error" for one in found)}
-    source = Import(digest(corrections.SOURCE, sha256), sha256, file.name)
     with job.store.transaction():
         corrections.append(job, source.import_id, found, version=taxonomy.version, who=who)
         review_ledger.append_import(job, source, counts)

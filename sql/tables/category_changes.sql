@@ -10,4 +10,7 @@
 -- status: placed, placed_at_parent or decided; NULL where it stands nowhere
 -- reason: why it changed
 -- run_id: the run that published it
-CREATE TABLE category_changes AS FROM category_changes;
+CREATE TABLE category_changes AS
+SELECT
+    "cursor", vendor, item_id, action, old_category_id, old_path, new_category_id, new_path, status, reason, run_id
+FROM category_changes;

@@ -11,4 +11,7 @@
 -- route_seq: the outcome that was corrected: a second word on the same one is not a second error
 -- run_id: the run that took it in
 -- corrected_at: when it was taken in
-CREATE TABLE corrected AS FROM corrected;
+CREATE TABLE corrected AS
+SELECT
+    decision_id, seq, vendor, item_id, kind, from_id, category_id, decided_by, model_id, route_seq, run_id, corrected_at
+FROM corrected;
