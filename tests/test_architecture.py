@@ -87,6 +87,7 @@ DOORS = {
         {
             "pipelines/cli.py",
             "pipelines/cli_feeds.py",
+            "pipelines/cli_sql.py",
             "pipelines/cli_taxonomy.py",
             "pipelines/cli_vendor.py",
             "pipelines/cli_vendor_categories.py",
