@@ -10,11 +10,14 @@ from typing import Any
 
 import duckdb
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
 
 Params = Sequence[Any] | Mapping[str, Any]  # for ? and for $name
+_PIECE = 100_000  # rows of an answer held at a time
 _NO_FRAME = re.compile(r"\b(INTERVAL|UNION|BIT|BLOB|TIME WITH TIME ZONE)\b")  # types a frame cannot hold
 
 
@@ -240,23 +243,50 @@ def query_published(path: Path, sql: str) -> pl.DataFrame:
 
     Raises CatalogError with DuckDB's own message when the statement is wrong or not allowed.
     """
+    with _asked(path, sql) as relation:
+        if relation is None:
+            return pl.DataFrame()
+        table = relation.to_arrow_table()
+    found = pl.from_arrow(table.rename_columns(_told_apart(table.column_names)))
+    return found if isinstance(found, pl.DataFrame) else found.to_frame()
+
+
+def parquet_published(path: Path, sql: str, target: Path) -> int:
+    """Writes what a statement answers as Parquet, in bounded pieces, and returns its rows; else as query_published."""
+    with _asked(path, sql) as relation:
+        if relation is None:
+            raise CatalogError("The statement answers nothing.", remedy="Parquet needs an answer with columns.")
+        reader = relation.to_arrow_reader(_PIECE)
+        schema = pa.schema(
+            [f.with_name(n) for f, n in zip(reader.schema, _told_apart(reader.schema.names), strict=True)]
+        )
+        rows = 0
+        with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+            for batch in reader:
+                writer.write_batch(batch.rename_columns(schema.names))
+                rows += batch.num_rows
+    return rows
+
+
+@contextmanager
+def _asked(path: Path, sql: str) -> Iterator[duckdb.DuckDBPyRelation | None]:
+    """The answer of a statement to the published file, to be read inside; None when it has none."""
     connection = open_published(path)
     try:
         relation = connection.sql(sql)
         if relation is None:
-            return pl.DataFrame()
+            yield None
+            return
         texts = [c for c, kind in zip(relation.columns, relation.types, strict=True) if _NO_FRAME.search(str(kind))]
         if texts:
             casts = ", ".join(f"CAST({quoted(c)} AS VARCHAR) AS {quoted(c)}" for c in texts)
             relation = relation.project(f"* REPLACE ({casts})")
-        table = relation.to_arrow_table()
-        found = pl.from_arrow(table.rename_columns(_told_apart(table.column_names)))
-        return found if isinstance(found, pl.DataFrame) else found.to_frame()
+        yield relation
     except duckdb.Error as error:
         raise CatalogError(
             f"The query was not answered. {error}",
-            remedy="Correct it; `catalog sql` without a query lists the views. The file is read-only and closed to "
-            "other files, extensions and settings.",
+            remedy="Correct it; `catalog sql .tables` lists what there is. The file is read-only and closed to other "
+            "files, extensions and settings.",
         ) from error
     finally:
         connection.close()

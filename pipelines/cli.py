@@ -1,7 +1,6 @@
 """The command `catalog`: each command opens the workspace, calls one job and says what happened."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from pipelines import cli_feeds, cli_review, cli_vendor
 from pipelines.cli_changes import export_app
 from pipelines.cli_correct import correct
 from pipelines.cli_review_page import serve as review_serve
+from pipelines.cli_sql import sql
 from pipelines.cli_taxonomy import taxonomy_app
 from pipelines.cli_vendor_categories import vendor_categories
 from pipelines.command import CURRENT, Engine, Here
@@ -41,14 +41,6 @@ cli_vendor.app.command("categories")(vendor_categories)
 app.add_typer(cli_vendor.app, name="vendor")
 
 Limit = Annotated[int | None, typer.Option(help="At most this many rows, to try things out.", min=1)]
-
-
-class Output(StrEnum):
-    """How `catalog sql` prints an answer."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
 
 
 @app.callback()
@@ -281,9 +273,17 @@ def route(workspace: Here = CURRENT) -> None:
 
 
 @app.command()
-def publish(workspace: Here = CURRENT) -> None:
+def publish(
+    workspace: Here = CURRENT,
+    parquet: Annotated[Path | None, typer.Option(help="Also write all that is published there, as Parquet.")] = None,
+) -> None:
     """Replaces published/catalog.duckdb and ends the run."""
+    from catalog.publishing.parquet import export
+    from catalog.settings import Workspace
+
     _step(workspace, "publish")
+    if parquet is not None:
+        typer.echo(f"All files: {export(Workspace(workspace).published_db, parquet)}")
 
 
 @app.command("nightly")
@@ -328,19 +328,7 @@ def runs_show(run: str, workspace: Here = CURRENT) -> None:
     typer.echo(job.run_detail(workspace, run))
 
 
-@app.command()
-def sql(
-    query: Annotated[
-        str | None, typer.Argument(help="One statement; without it, it is read from standard input.")
-    ] = None,
-    workspace: Here = CURRENT,
-    output: Annotated[Output, typer.Option("--output", "-o")] = Output.table,
-) -> None:
-    """Asks the published catalogue, read-only: no files, no network, no changes."""
-    from catalog.publishing import ask
-    from catalog.settings import Workspace
-
-    typer.echo(ask.ask(Workspace(workspace).require(), query or sys.stdin.read(), output=output.value))
+app.command()(sql)
 
 
 @app.command()

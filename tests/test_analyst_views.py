@@ -1,6 +1,10 @@
 """Views for category teams against a workspace whose answers are known (hand_made.py), and from clients of all kinds."""
 
+import re
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -298,3 +302,28 @@ def test_a_long_lived_connection_keeps_its_file_until_it_is_attached_anew(tmp_pa
     reader.execute(attach)
     assert reader.execute(asked).fetchall() == [("second",)]
     reader.close()
+
+
+def test_the_python_of_the_handbook_runs(tmp_path, published):
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "catalog.duckdb").write_bytes(published.read_bytes())
+    text = (Path(__file__).parents[1] / "docs" / "sql.md").read_text(encoding="utf-8")
+    pieces = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(pieces) == 2
+    for piece in pieces:
+        done = subprocess.run([sys.executable, "-c", piece], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_columns_of_this_major_version_are_all_there(published):
+    """The promise of schema_version(): within a major version nothing that analysts use goes away."""
+    kept = (Path(__file__).parent / "published_columns_1.txt").read_text(encoding="utf-8").split()
+    reader = duckdb.connect(str(published), read_only=True)
+    there = {
+        f"{t}.{c}"
+        for t, c in reader.execute("SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal").fetchall()
+    }
+    version = reader.execute("SELECT schema_version()").fetchone()[0]
+    reader.close()
+    assert version.startswith("1.") and len(kept) > 200
+    assert set(kept) - there == set()

@@ -1,14 +1,20 @@
 """Asking the published file: answers in three forms, and everything but asking is denied."""
 
 import csv
+import hashlib
 import io
 import json
+import subprocess
+import sys
+from pathlib import Path
 
+import polars as pl
 import pytest
-from hand_made import hand_made, job
+from hand_made import hand_made, hour, job
 
 from catalog.errors import CatalogError
-from catalog.publishing.ask import ask
+from catalog.publishing import parquet, publication
+from catalog.publishing.ask import ask, write
 from catalog.settings import Workspace
 from pipelines import publish
 
@@ -120,3 +126,100 @@ def test_environment_is_not_readable(place, monkeypatch):
     with pytest.raises(CatalogError) as denied:
         ask(place, "SELECT getenv('FEEDSHELF_SECRET')")
     assert "hunter2" not in str(denied.value)
+
+
+# ---------------------------------------------------------------- the command
+
+
+def catalog(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *map(str, arguments)],
+        cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_tables_and_describe_tell_what_there_is(place):
+    listed = json.loads(ask(place, ".tables", output="json"))
+    by_name = {row["name"]: row for row in listed}
+    assert by_name["current_category"]["kind"] == "view" and by_name["items"]["kind"] == "table"
+    assert by_name["under(top)"]["kind"] == "macro" and all(row["holds"] for row in listed)
+    described = json.loads(ask(place, ".describe freshness;\n", output="json"))
+    assert described[0] == {"name": "freshness", "type": "table", "holds": by_name["freshness"]["holds"]}
+    assert described[1] == {"name": "run_id", "type": "VARCHAR", "holds": "the run that published it"}
+    assert "FROM under('Home > Kitchen')" in ask(place, ".describe under", output="csv")
+
+
+def test_what_is_not_there_is_named_with_the_remedy(place):
+    with pytest.raises(CatalogError, match=r"Nothing published is called nonsense.*\.tables"):
+        ask(place, ".describe nonsense")
+    with pytest.raises(CatalogError, match=r"\.shell is not understood"):
+        ask(place, ".shell ls")
+
+
+def test_a_statement_is_read_from_a_file_and_answered_into_one(place, tmp_path):
+    query, out = tmp_path / "q.sql", tmp_path / "sub" / "answer.csv"
+    query.write_text(
+        "\ufeff-- what stands where\nSELECT item_id FROM current_category WHERE vendor = 'acme' ORDER BY 1;\n"
+    )
+    done = catalog("sql", "--file", query, "--format", "csv", "--out", out, "--workspace", place.root)
+    assert (done.returncode, done.stdout, out.read_text()) == (0, "", "item_id\na1\na2\n"), done.stderr
+    shown = catalog("sql", "-f", query, "-o", "json", "-w", place.root)
+    assert json.loads(shown.stdout) == [{"item_id": "a1"}, {"item_id": "a2"}]
+    assert catalog("sql", "-f", tmp_path / "absent.sql", "-w", place.root).returncode == 1
+    assert catalog("sql", "SELECT 1", "-f", query, "-w", place.root).returncode == 2
+    assert catalog("sql", "SELECT 1", "--format", "parquet", "-w", place.root).returncode == 2
+
+
+def test_parquet_keeps_types(place, tmp_path):
+    out = tmp_path / "answer.parquet"
+    query = (
+        "SELECT vendor, since, [vendor] AS list, 12.50::DECIMAL(10, 2) AS price, vendor "
+        "FROM current_category WHERE item_id = 'a1'"
+    )
+    write(place, query, out, "parquet")
+    found = pl.read_parquet(out)
+    assert found.columns == ["vendor", "since", "list", "price", "vendor_2"]
+    assert found.schema["list"] == pl.List(pl.String) and found.schema["price"] == pl.Decimal(10, 2)
+    assert found["since"][0].isoformat() == "2026-03-02T17:00:00+00:00"
+
+
+def test_writing_an_answer_opens_no_door(place, tmp_path):
+    before = place.published_db.read_bytes()
+    for statement in (
+        f"COPY freshness TO '{tmp_path}/out.csv'",
+        "SET lock_configuration = false",
+        "SELECT * FROM glob('/*')",
+    ):
+        with pytest.raises(CatalogError):
+            write(place, statement, tmp_path / "out.parquet", "parquet")
+    assert list(tmp_path.iterdir()) == [] and place.published_db.read_bytes() == before
+
+
+def test_all_of_the_file_as_parquet(tmp_path):
+    workspace, store = hand_made(tmp_path / "shop")
+    folder = tmp_path / "lake"
+    for run, day in (("first", 1), ("second", 1), ("third", 40)):
+        publication.publish(store, workspace.published_db, publication.Edition(run, hour(day)))
+        listed = parquet.export(workspace.published_db, folder)
+    store.close()
+    assert listed == folder / "files-2026-03-02.json"
+    assert {file.stem for file in folder.rglob("*.parquet")} == {"second", "third"}, "a date holds its last publication"
+    for list_file in folder.glob("files-*.json"):
+        facts = json.loads(list_file.read_text())
+        assert facts["schema_version"] == "1.0" and len(facts["files"]) > 50
+        for file in facts["files"]:
+            content = (folder / file["path"]).read_bytes()
+            assert (len(content), hashlib.sha256(content).hexdigest()) == (file["bytes"], file["sha256"])
+            assert pl.read_parquet(folder / file["path"], hive_partitioning=False).height == file["rows"]
+    read = pl.read_parquet(folder / "current_category" / "**" / "*.parquet", hive_partitioning=True)
+    assert read["run_date"].n_unique() == 2 and read.height == 12
+    assert [path.name for path in folder.rglob(".*")] == []
+
+
+def test_the_command_publishes_parquet_also_when_nothing_is_new(tmp_path):
+    shop = tmp_path / "shop"
+    assert catalog("init", shop).returncode == 0
+    done = catalog("publish", "--parquet", tmp_path / "lake", "-w", shop)
+    assert done.returncode == 0 and "files-" in done.stdout, done.stderr
+    again = catalog("publish", "--parquet", tmp_path / "again", "-w", shop)
+    assert again.returncode == 0 and "Nothing to do" in again.stdout and "files-" in again.stdout

@@ -43,6 +43,8 @@ def test_a_correction_moves_a_placed_item_and_files_a_waiting_one(shop: Shop, tm
         ("acme", "007", "trays", "", ""),
         ("acme", "b", "3", "", ""),
     ]
+    with (shop.place.root / "catalog.toml").open("a") as settings:
+        settings.write('\n[review]\nnames = "names"\n')
     file = write(tmp_path / "wrong.csv", HEADER, rows)
     assert correct(shop, file, "--by", "ben") == (0, "rows 3, applied 3, errors 1, repeated 0, problems 0\n")
     assert correct(shop, file, "--by", "ben") == (0, "already_imported 3\n")

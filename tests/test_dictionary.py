@@ -170,6 +170,7 @@ PICTURES = [
     (r"C:\shop\pan.jpg", "pan.jpg"),
     ("https://cdn.example/a/pan.jpg", "https://cdn.example/a/pan.jpg"),
     ("https://u:p@cdn.example/a/pan.jpg?X-Amz-Signature=k#k", "https://cdn.example/a/pan.jpg"),
+    ("https://u:p?x#y@cdn.example/pan.jpg", "https://cdn.example/pan.jpg"),
     ("https://cdn.example/@home/pan.jpg", "https://cdn.example/@home/pan.jpg"),
     ("//u:p@cdn.example/pan.jpg?key=k", "//cdn.example/pan.jpg"),
     ("s3://bucket/pan.jpg?versionId=1", "s3://bucket/pan.jpg"),

@@ -5,6 +5,7 @@ import re
 from datetime import date, datetime, time
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
 from typing import Literal
 
 import polars as pl
@@ -12,31 +13,66 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from catalog import durable
+from catalog.errors import CatalogError
+from catalog.publishing import dictionary
 from catalog.settings import Workspace
-from catalog.store import query_published
+from catalog.store import parquet_published, query_published
 
 Output = Literal["table", "csv", "json"]
-VIEWS = """
-    SELECT view_name AS view, comment AS holds FROM duckdb_views() WHERE NOT internal
-    UNION ALL SELECT table_name, comment FROM duckdb_tables() WHERE table_name = 'freshness'
-    ORDER BY view
-"""
 _LONGEST = 100
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def ask(workspace: Workspace, query: str | None = None, output: Output = "table", *, rows: int | None = None) -> str:
-    """The answer as text; without a query the list of views and what a row of each is.
+    """The answer as text. `.tables`, as no query, lists what there is; `.describe NAME` says what its columns hold.
 
     `rows` cuts the answer. Raises CatalogError when nothing is published yet, or the query is wrong or not allowed.
     """
-    found = query_published(workspace.published_db, query or VIEWS)
+    found = _found(workspace.published_db, (query or ".tables").strip())
     shown = found if rows is None else found.head(rows)
     if output == "csv":
         return _flat(shown).write_csv()
     if output == "json":
         return json.dumps(shown.to_dicts(), default=_plain, ensure_ascii=False, indent=1) + "\n"
     return _table(shown, found.height)
+
+
+def write(workspace: Workspace, query: str, target: Path, output: Output | Literal["parquet"]) -> None:
+    """Writes the answer to a file, whole or not at all. Raises as `ask`."""
+    if output != "parquet":
+        durable.write(target, ask(workspace, query, output=output).encode())
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{target.name}.tmp")
+    try:
+        parquet_published(workspace.published_db, query, unfinished)
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read_query(file: Path) -> str:
+    """The statement a file holds. Raises CatalogError when it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogError(f"{file} cannot be read: {error}.", remedy="Name a text file in UTF-8.") from error
+
+
+def _found(published: Path, query: str) -> pl.DataFrame:
+    word, _, name = query.rstrip("; \n").partition(" ")
+    if word == ".tables":
+        return query_published(published, dictionary.LISTED)
+    if word == ".describe" and name:
+        found = dictionary.entry(published, name.strip())
+        rows = [(found.name, found.kind, found.holds)] + [(c.name, c.kind, c.holds) for c in found.columns]
+        return pl.DataFrame(rows, schema=["name", "type", "holds"], orient="row")
+    if word.startswith("."):
+        raise CatalogError(
+            f"{word} is not understood.", remedy="Use `.tables`, `.describe NAME` or a statement in SQL."
+        )
+    return query_published(published, query)
 
 
 def shown(frame: pl.DataFrame, rows: int | None = None) -> str:

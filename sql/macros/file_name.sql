@@ -1,2 +1,2 @@
--- What stands behind the last slash of a path.
-CREATE OR REPLACE MACRO file_name(path) AS regexp_extract(path, '[^/\\]*$');
+-- What stands behind the last slash of a path, either way slashes lean.
+CREATE OR REPLACE MACRO file_name(path) AS split_part(replace(path, '\', '/'), '/', -1);

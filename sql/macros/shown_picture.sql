@@ -1,7 +1,12 @@
 -- A picture's file name, or its URL without user, password, query and fragment, where signatures and keys stand.
 CREATE OR REPLACE MACRO shown_picture(reference) AS CASE
-    WHEN regexp_matches(reference, '^([^:/?#]*:)?//') THEN regexp_replace(
-        regexp_replace(reference, '[?#].*$', '', 's'), '^([^:/]*:)?//[^/]*@', '\1//'
+    WHEN contains(reference, '://') OR starts_with(reference, '//') THEN split_part(
+        split_part(
+            CASE
+                WHEN contains(reference, '@') THEN regexp_replace(reference, '^([^:/]*:)?//[^/]*@', '\1//')
+                ELSE reference
+            END, '?', 1
+        ), '#', 1
     )
-    ELSE regexp_extract(regexp_replace(reference, '[?].*$', '', 's'), '[^/\\]*$')
+    ELSE file_name(split_part(reference, '?', 1))
 END;
