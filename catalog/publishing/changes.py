@@ -111,6 +111,11 @@ def record(store: Store, work: str, run_id: str) -> None:
 
 def after(query: Query, since: str) -> Stretch:
     """Everything after a cursor, or after what a run published. Raises CatalogError when there is no such one."""
+    if not query("SELECT 1 FROM duckdb_views() WHERE view_name = 'changes'").height:
+        raise CatalogError(
+            "What is published was written by a version that kept no changes.",
+            remedy="They are kept from the next publication on: the next night that has something to do.",
+        )
     runs = dict(query('SELECT run_id, max("cursor") AS last FROM changes GROUP BY run_id').rows())
     last = max(runs.values(), default=0)
     if since.isdecimal():
