@@ -11,6 +11,7 @@ import sys
 from copy import copy
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 from typer.testing import CliRunner
@@ -242,6 +243,14 @@ def test_nothing_published_yet(tmp_path: Path) -> None:
     place = workspace.init(tmp_path / "ws")
     code, said = command("export", "changes", "--since", 0, "-w", place.root)
     assert code == 1 and "catalog nightly" in said
+
+
+def test_a_file_published_before_changes_were_kept(tmp_path: Path) -> None:
+    place = workspace.init(tmp_path / "ws")
+    with duckdb.connect(str(place.published_db)) as old:
+        old.execute("CREATE TABLE freshness AS SELECT '000001-aaaa' AS run_id")
+    code, said = command("export", "changes", "--since", 0, "-w", place.root)
+    assert code == 1 and "next publication" in said
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from conftest import SHELVES
 
 from catalog.errors import Busy, CatalogError
 from catalog.lock import hold
 from catalog.publishing import ask
 from catalog.settings import Workspace
-from pipelines import nightly
+from catalog.store import query_published
+from pipelines import correct, nightly
 from pipelines.session import opened
 from tests.hostile_pictures import JPEG
 from tests.picture_server import content, served
@@ -108,6 +110,27 @@ def test_a_refused_feed_leaves_the_others_and_shows_in_the_exit_status(workspace
     assert result.returncode == 65
     assert "catalog feeds list" in result.stderr
     assert len(state(workspace_copy)) > 0
+
+
+def test_what_the_model_placed_wrongly_is_corrected_and_counted_for_that_model(
+    workspace_copy: Path, shop: Path, tmp_path: Path
+) -> None:
+    deliver(workspace_copy, shop / "first.csv", "2026-01-01.csv")
+    night(workspace_copy)
+    published = Workspace(workspace_copy).published_db
+    found = query_published(published, "SELECT * FROM current_category WHERE outcome = 'placed' ORDER BY item_id")
+    item, category, model = found.select("item_id", "category_id", "model_id").row(0)
+    [path] = found.filter(item_id=item)["path"]
+    other = next(shelf for shelf in SHELVES if shelf != path)
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text(f"vendor,item_id,category\nacme,{item},{other}\n")
+    with opened(workspace_copy) as session, session.single("correct") as job:
+        assert correct.run(job, wrong).counts["errors"] == 1
+    night(workspace_copy)
+    counted = "SELECT model_id, decided_by, category_id, reports, errors FROM corrections"
+    assert query_published(published, counted).rows() == [(model, "model", category, 1, 1)]
+    last = 'SELECT action, item_id, old_category_id, new_path, status FROM changes ORDER BY "cursor" DESC LIMIT 1'
+    assert query_published(published, last).rows() == [("move", item, category, other, "decided")]
 
 
 def test_one_run_at_a_time(workspace_copy: Path) -> None:

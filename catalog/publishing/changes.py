@@ -44,9 +44,11 @@ class Stretch:
 
 # One row per item whose category in the file being built is not what all changes before lead to.
 DIFFERING = """
-    WITH known AS (
-        SELECT vendor, item_id, arg_max_null(new_category_id, "cursor") AS category_id, arg_max_null(new_path, "cursor") AS path
-        FROM category_changes GROUP BY vendor, item_id
+    WITH newest AS (SELECT max("cursor") AS "cursor" FROM category_changes GROUP BY vendor, item_id),
+    known AS (
+        SELECT vendor, item_id, new_category_id AS category_id, new_path AS path
+        FROM category_changes SEMI JOIN newest USING ("cursor")
+        WHERE new_category_id IS NOT NULL
     )
     SELECT
         coalesce(k.vendor, n.vendor) AS vendor, coalesce(k.item_id, n.item_id) AS item_id, k.category_id AS old_category_id,
@@ -54,7 +56,7 @@ DIFFERING = """
         CASE
             WHEN k.category_id IS NULL THEN 'set' WHEN n.category_id IS NULL THEN 'retire' ELSE 'move'
         END AS action
-    FROM (FROM known WHERE category_id IS NOT NULL) k
+    FROM known k
     FULL JOIN current_category n ON n.vendor = k.vendor AND n.item_id = k.item_id
     WHERE k.category_id IS DISTINCT FROM n.category_id
 """
@@ -109,6 +111,11 @@ def record(store: Store, work: str, run_id: str) -> None:
 
 def after(query: Query, since: str) -> Stretch:
     """Everything after a cursor, or after what a run published. Raises CatalogError when there is no such one."""
+    if not query("SELECT 1 FROM duckdb_views() WHERE view_name = 'changes'").height:
+        raise CatalogError(
+            "What is published was written by a version that kept no changes.",
+            remedy="They are kept from the next publication on: the next night that has something to do.",
+        )
     runs = dict(query('SELECT run_id, max("cursor") AS last FROM changes GROUP BY run_id').rows())
     last = max(runs.values(), default=0)
     if since.isdecimal():
