@@ -40,7 +40,6 @@ class Item(dy.Schema):
     flags = dy.List(dy.String(nullable=False), nullable=False)
     raw_text = dy.String(nullable=True)
     unread_price = dy.String(nullable=True)
-    raw = dy.String(nullable=True)
 
     @dy.rule()
     def bad_price(cls) -> pl.Expr:

@@ -3,7 +3,7 @@
 DuckDB moves the rows from the temporary tables of `arrivals`; only texts whose language nobody knows pass through here.
 """
 
-from catalog.deliveries.arrivals import Delivery, record, rows_read
+from catalog.deliveries.arrivals import SAID, Delivery, record, rows_read
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
 from catalog.jobs import now
@@ -28,7 +28,7 @@ _TOLD = "CREATE OR REPLACE TEMP TABLE told (line BIGINT, language VARCHAR)"
 _SOME_UNTOLD = "SELECT line, title, description FROM untold WHERE number > ? AND number <= ?"
 
 _ITEMS = """SELECT
-    a.* EXCLUDE (line, unread_price, raw, category_id, who, decided_at, action),
+    a.* EXCLUDE (line, unread_price, category_id, who, decided_at, action),
     coalesce(f.language, t.language) AS language, $1 AS delivery_id, $2 AS run_id, $3::TIMESTAMPTZ AS created_at
 FROM fresh f JOIN arrived a USING (line) LEFT JOIN told t USING (line)"""
 _SIGHTINGS = """SELECT
@@ -40,10 +40,10 @@ FROM arrived a JOIN judged j USING (line) WHERE a.vendor = $3 AND j.verdict <> '
 _KEPT = """SELECT
     $1 AS delivery_id, $2::INTEGER AS delivery_no, $3 AS vendor, line, item_id, 'kept' AS status, row_hash, input_hash
 FROM kept_back ORDER BY line"""
-_REJECTS = """SELECT $1 AS delivery_id, $2 AS run_id, * FROM (
+_REJECTS = f"""SELECT $1 AS delivery_id, $2 AS run_id, * FROM (
     SELECT vendor, line, item_id, rule, detail, raw FROM turned_away WHERE vendor = $3
     UNION ALL
-    SELECT a.vendor, line, a.item_id, 'duplicate_id', 'several rows have this id and say different things', a.raw
+    SELECT a.vendor, line, a.item_id, 'duplicate_id', 'several rows have this id and say different things', {SAID}
     FROM arrived a JOIN judged j USING (line) WHERE a.vendor = $3 AND j.verdict = 'differing'
 ) ORDER BY line"""
 

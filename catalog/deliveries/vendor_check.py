@@ -18,7 +18,7 @@ _RULES = """SELECT rule, count(*) AS rows, min(line) AS line, arg_min(coalesce(d
 FROM (
     SELECT rule, line, detail, raw FROM turned_away
     UNION ALL
-    SELECT 'duplicate_id', a.line, 'id ' || a.item_id, a.raw FROM arrived a JOIN judged j USING (line)
+    SELECT 'duplicate_id', a.line, 'id ' || a.item_id, NULL FROM arrived a JOIN judged j USING (line)
     WHERE j.verdict = 'differing'
 ) GROUP BY rule ORDER BY rows DESC, rule"""
 _FLAGS = """SELECT flag, count(*) AS rows, min(line) AS line, arg_min(coalesce(title, item_id), line) AS value

@@ -81,7 +81,7 @@ class LabelReader:
         wide = self._refused(wide)
         rejects = wide.filter(pl.col("rule").is_not_null()).select(_REJECT)
         return Canonical(
-            wide.filter(pl.col("rule").is_null()).drop("rule", "detail"),
+            wide.filter(pl.col("rule").is_null()).drop("rule", "detail", "raw"),
             pl.concat([found.rejects, rejects]).sort("line"),
         )
 
@@ -100,6 +100,7 @@ class LabelReader:
         absent = pl.lit(None, pl.String)
         return rows.select(
             "line",
+            "raw",
             named=pl.coalesce(present.get("category_id", absent), present.get("category_path", absent)),
             who=present.get("labelled_by", absent).fill_null(self.who),
             labelled_at=present.get("labelled_at", absent),
