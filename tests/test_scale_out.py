@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 
 import duckdb
@@ -98,6 +99,30 @@ ray.shutdown()
 def needs_ray() -> None:
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed: pip install 'feedshelf[ray]'")
+    if fault := no_cluster_because():
+        pytest.skip(f"no Ray cluster can be started on this machine: {fault}")
+
+
+@lru_cache(maxsize=1)
+def no_cluster_because() -> str:
+    """Why Ray itself, without any of our code, does not come up here (a container without shared memory, say); else empty."""
+    start = """
+import ray
+ray.init("local", num_cpus=1, num_gpus=0, include_dashboard=False, object_store_memory=80 * 2**20)
+assert ray.get(ray.remote(lambda: 7).remote()) == 7
+"""
+    try:
+        tried = subprocess.run(
+            [sys.executable, "-c", start],
+            env=os.environ | ENVIRONMENT,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    except subprocess.TimeoutExpired:
+        return "it did not come up in two minutes"
+    return (tried.stderr.strip().splitlines() or ["no reason given"])[-1] if tried.returncode else ""
 
 
 def classify(place: Path, engine: str) -> None:
