@@ -255,7 +255,7 @@ def ingest(workspace: Here = CURRENT) -> None:
 
 @app.command()
 def fetch(workspace: Here = CURRENT) -> None:
-    """Fetches pictures that vendors name by URL, as far as [images] allows."""
+    """Fetches pictures that vendors name by URL, as far as the settings for images allow."""
     _step(workspace, "fetch")
 
 
@@ -292,7 +292,7 @@ def nightly_command(
     vendor: Annotated[str | None, typer.Option(help="Only this vendor's deliveries.")] = None,
     engine: Engine = None,
 ) -> None:
-    """Everything since last time: ingest, classify, route, publish, review sheets, report. Repeating it changes nothing."""
+    """Everything since last time: ingest, classify, route, review sheets, publish, changes, report. Repeating it changes nothing."""
     from catalog.publishing import summary
     from pipelines import nightly
 

@@ -135,11 +135,10 @@ def _opened(path: Path) -> Iterator[pa.Table]:
 
 
 def _written(folder: Path, new: pl.DataFrame) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob(".*"):
         left.unlink()
-    unfinished = folder / f".{uuid.uuid4().hex}"
-    new.write_ipc(unfinished, compression="uncompressed", compat_level=pl.CompatLevel.oldest())
-    durable.sync(unfinished)
-    reached("classify.embeddings")
-    return unfinished.rename(folder / f"{unfinished.name[1:]}.arrow")
+    target = folder / f"{uuid.uuid4().hex}.arrow"
+    with durable.replacing(target) as file:
+        new.write_ipc(file, compression="uncompressed", compat_level=pl.CompatLevel.oldest())
+        reached("classify.embeddings")
+    return target
