@@ -108,12 +108,12 @@ def items(folder: Path, count: int) -> pl.DataFrame:
     return found.select(INPUT_COLUMNS)
 
 
-def trained(folder: Path, place: Path) -> None:
+def trained(folder: Path, place: Path, labels: int = LABELS) -> None:
     """A workspace with a bundle of frozen towers, its labels from the folder."""
     found = pl.read_csv(folder / "items.csv", infer_schema_length=0)
     house = ("item_id", "title", "description", "brand", "price", "category_path", "image", "vendor_category")
     found = found.select(name for name in house if name in found.columns)
-    labelled = found.sample(min(LABELS, found.height - 10), seed=1)
+    labelled = found.sample(min(labels, found.height - 10), seed=1)
     prepare(folder, place, labelled, found.join(labelled, on="item_id", how="anti").head(10))
     shutil.rmtree(place / "feeds" / "bench")
     configure(place, 0.95, 0)

@@ -42,6 +42,9 @@ class Training(_Section):
     text_tokens: int = Field(64, ge=8, le=512)
     finetune_epochs: int = Field(4, ge=0, description="Of the text tower; the image tower gets twice as many.")
     unfreeze_blocks: int = Field(12, ge=0, description="Topmost blocks of each tower that are tuned.")
+    early_exit: bool = Field(
+        True, description="Pictures are not read where the words alone are sure; the certificate is earned that way."
+    )
     seed: int = 7
 
 

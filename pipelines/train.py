@@ -11,6 +11,7 @@ import polars as pl
 from catalog.certification.calibration import Temperatures, fit_temperatures
 from catalog.inference import bundle
 from catalog.inference.classifier import Classifier, KeptEmbeddings, MemoryEmbeddings
+from catalog.inference.early_exit import EarlyExit
 from catalog.inference.inputs import TEXT_FIELDS
 from catalog.inference.novelty import Novelty
 from catalog.jobs import Job, now
@@ -73,7 +74,7 @@ def training_settings(job: Job) -> TrainingSettings:
 
 def _calibrate(folder: Path, held_out: pl.DataFrame, classes: list[str], job: Job) -> None:
     """Writes temperatures and what is usual, fitted on what will serve (the exported network), not on the network in training."""
-    found, unlike = Temperatures(), Novelty()
+    found, unlike, leave = Temperatures(), Novelty(), EarlyExit()
     index = {category: n for n, category in enumerate(classes)}
     scored = held_out.filter(pl.col("category_id").is_in(classes))
     if scored.height >= examples.LEAST_EXAMPLES:
@@ -81,7 +82,9 @@ def _calibrate(folder: Path, held_out: pl.DataFrame, classes: list[str], job: Jo
         target = np.array([index[category] for category in scored["category_id"]])
         logits, present, rows = _by_modality(classifier, scored)
         found, unlike = fit_temperatures(logits, target[rows], present), Novelty.fit(logits, present)
-    content = {**found.to_dict(), **unlike.to_dict(), "labels": scored.height}
+        if job.settings.training.early_exit:
+            leave = EarlyExit.from_answers(logits / found.of(present)[:, None], target, present, rows)
+    content = {**found.to_dict(), **unlike.to_dict(), **leave.to_dict(), "labels": scored.height}
     (folder / "calibration.json").write_text(json.dumps(content))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from catalog import durable
 from catalog.certification.calibration import Temperatures
 from catalog.errors import BundleRefused
+from catalog.inference.early_exit import EarlyExit
 from catalog.inference.novelty import Novelty
 
 FORMAT = 1
@@ -45,6 +46,7 @@ class Bundle:
     towers: dict[str, str]
     temperatures: Temperatures
     novelty: Novelty
+    early_exit: EarlyExit
     manifest: dict[str, Any]
 
 
@@ -117,5 +119,6 @@ def open_bundle(path: Path, *, verified: bool = True) -> Bundle:
         labels["towers"],
         Temperatures.from_dict(calibrated),
         Novelty.from_dict(calibrated),
+        EarlyExit.from_dict(calibrated),
         manifest,
     )

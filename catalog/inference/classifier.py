@@ -12,8 +12,10 @@ import numpy as np
 import onnxruntime
 import polars as pl
 
+from catalog.certification.calibration import log_odds
 from catalog.errors import CatalogError
 from catalog.inference.bundle import LAYOUT, Bundle, open_bundle
+from catalog.inference.early_exit import checked
 from catalog.inference.embeddings import EmbeddingCache, KeptEmbeddings, MemoryEmbeddings
 from catalog.inference.inputs import (
     InputRules,
@@ -50,6 +52,11 @@ class Encoded:
     ngrams: Ngrams
     image_status: list[str]
 
+    def take(self, rows: np.ndarray) -> "Encoded":
+        """Some of the items."""
+        status = [self.image_status[row] for row in rows]
+        return Encoded(self.text[rows], self.image[rows], self.present[rows], self.ngrams.take(rows), status)
+
 
 class Classifier:
     """A served bundle. Results are the same whatever the batch, the order and the cache."""
@@ -82,15 +89,15 @@ class Classifier:
     def predict(self, frame: pl.DataFrame, *, embeddings: EmbeddingCache | None = None) -> pl.DataFrame:
         """One row per item of `frame` (columns of INPUT_COLUMNS), in its order: what `describe` gives, and the input's state.
 
-        Further columns: input_hash, has_text, has_image, image_status (used, missing, unreadable), stage.
+        Further columns: input_hash, has_text, has_image, image_status (used, missing, unreadable, not_read), stage
+        (`early_exit.STAGES`).
         """
         cache = embeddings if embeddings is not None else MemoryEmbeddings()
         parts = [self._predict(frame.slice(at, STEP), cache) for at in range(0, max(frame.height, 1), STEP)]
         return pl.concat(parts)
 
     def _predict(self, frame: pl.DataFrame, cache: EmbeddingCache) -> pl.DataFrame:
-        encoded = self._encode(frame, cache)
-        logits = self._fuse(encoded).astype(np.float64)
+        encoded, logits, stage = self._staged(frame, cache)
         found = describe(logits, self.bundle.temperatures.of(encoded.present), self._tree)
         unlike = pl.Series(self.bundle.novelty.of(logits, encoded.present), dtype=pl.Float64)
         return found.with_columns(
@@ -99,8 +106,37 @@ class Classifier:
             has_text=pl.Series(encoded.present[:, 0] > 0),
             has_image=pl.Series(encoded.present[:, 1] > 0),
             image_status=pl.Series(encoded.image_status, dtype=pl.String),
-            stage=pl.lit("full"),
+            stage=pl.Series(stage, dtype=pl.String),
         )
+
+    def _staged(self, frame: pl.DataFrame, cache: EmbeddingCache) -> tuple[Encoded, np.ndarray, np.ndarray]:
+        """What was read, logits float64 (n, classes), and the stage (n,) of each answer, as `early_exit.STAGES`."""
+        if self.bundle.early_exit.bar is None:
+            encoded = self._encode(frame, cache)
+            return encoded, self._fuse(encoded).astype(np.float64), np.full(frame.height, "full", object)
+        shown = frame["image"] if "image" in frame.columns else pl.Series([None] * frame.height, dtype=pl.String)
+        alone = self._encode(frame.with_columns(image=pl.lit(None, pl.String)), cache)
+        by_words = self._fuse(alone).astype(np.float64)
+        leaving = (alone.present[:, 0] > 0) & shown.is_not_null().to_numpy()
+        leaving &= self.bundle.early_exit.leaving(self._best_odds(by_words, alone.present))
+        looked = leaving & checked(frame["input_hash"].to_list())
+        reading = pl.Series(~leaving | looked)
+        pictures = pl.select(pl.when(reading).then(shown)).to_series().to_list()
+        with ThreadPoolExecutor(self.threads) as pool:
+            image, status = self._images(pictures, cache, pool)
+        status = ["not_read" if early else said for early, said in zip(leaving & ~looked, status, strict=True)]
+        present = np.column_stack([alone.present[:, 0], [said == "used" for said in status]]).astype(np.float32)
+        encoded = Encoded(alone.text, image, present, alone.ngrams, status)
+        logits = by_words.copy()
+        rows = np.flatnonzero(present[:, 1])
+        logits[rows] = self._fuse(encoded.take(rows))
+        same = logits.argmax(axis=1) == by_words.argmax(axis=1)
+        stage = np.where(leaving, np.where(looked, np.where(same, "checked", "contradicted"), "text"), "full")
+        return encoded, logits, stage
+
+    def _best_odds(self, logits: np.ndarray, present: np.ndarray) -> np.ndarray:
+        """Calibrated log-odds (n,) of the likeliest class."""
+        return log_odds(logits / self.bundle.temperatures.of(present)[:, None]).max(axis=1)
 
     def logits(self, frame: pl.DataFrame, *, embeddings: EmbeddingCache | None = None) -> np.ndarray:
         """float64 (n, classes), before the temperature."""

@@ -10,7 +10,8 @@ class TrainingSettings:
 
     `encoder` is "embedded" (towers named by encoder_text and encoder_image, weights from installed packages) or any
     name open_clip knows, "architecture/pretrained_tag", "hf-hub:..." or "local-dir:...".
-    `image_precision` is what the image tower serves in; temperatures and certificate are earned in it.
+    `image_precision` is what the image tower serves in; temperatures and certificate are earned in it. `early_exit`:
+    whether the bundle gets a rule by which pictures need not be read (catalog/inference/early_exit.py).
     """
 
     encoder: str = "embedded"
@@ -20,6 +21,7 @@ class TrainingSettings:
     image_mode: str = "longest"
     image_precision: Literal["fp32", "int8"] = "fp32"
     text_tokens: int = 64
+    early_exit: bool = True
     finetune_epochs: int = 4
     unfreeze_blocks: int = 12
     seed: int = 7
