@@ -6,9 +6,10 @@
 -- probability: calibrated probability of that leaf
 -- candidates: up to five leaves of today, the likeliest first
 -- novelty: how unlike everything known it is, as a rank between 0 and 1; 1 is the most unlike
--- image_status: what the model saw of its picture: ok, missing, unreadable, refused, remote or fetch_failed
+-- image_status: what the model saw of its picture: used, missing, unreadable, or not_read where the words sufficed
 -- provider: what the model ran on, e.g. CPUExecutionProvider
 -- predicted_at: when
+-- stage: full; text where the words sufficed; checked or contradicted where they would have and the picture was read as a check
 CREATE OR REPLACE VIEW item_predictions AS
 WITH chosen AS (
     SELECT p.input_hash, p.model_id
@@ -19,7 +20,8 @@ WITH chosen AS (
 )
 SELECT
     l.vendor, l.item_id, p.model_id, coalesce(m.now[p.leaf_id], p.leaf_id) AS leaf_id, p.probability,
-    categories_now(p.top_ids, m.now)[1:5] AS candidates, p.novelty, p.image_status, p.provider, p.predicted_at
+    categories_now(p.top_ids, m.now)[1:5] AS candidates, p.novelty, p.image_status, p.provider, p.predicted_at,
+    p.stage
 FROM live_items l
 JOIN chosen c USING (input_hash)
 JOIN predictions p USING (input_hash, model_id)
