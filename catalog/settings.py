@@ -206,6 +206,7 @@ class Workspace:
         self.staged = self.state / "staged"
         self.embeddings = self.state / "embeddings"
         self.pictures = self.state / "pictures"
+        self.seen_files = self.state / "seen_files"
         self.shards = self.state / "shards"
         self.published = self.root / "published"
         self.published_db = self.published / "catalog.duckdb"

@@ -17,6 +17,7 @@ from catalog.pictures.archives import DEFAULT, Archive, MemberRefused
 from catalog.pictures.picture_cache import PictureFiles
 from catalog.pictures.picture_content import fault
 from catalog.pictures.picture_urls import URL, full_url, scheme
+from catalog.pictures.seen_files import Facts, SeenFiles
 
 MAX_BYTES = 20 * 1024 * 1024
 PLACEHOLDER = "placeholder"
@@ -41,21 +42,25 @@ class Picture:
 
 @dataclass(frozen=True)
 class Beyond:
-    """What is found elsewhere than in the feed's folder. known: what is known of URLs; placeholders: of this vendor."""
+    """What is known beyond the feed's folder. known: of URLs; placeholders: of this vendor; seen: of files read before."""
 
     files: PictureFiles
     known: Known
     placeholders: frozenset[str] = frozenset()
     archive: Archive | None = None
+    seen: SeenFiles | None = None
 
 
 @contextmanager
 def found_for(job: Job, vendor: str, folder: Path, archive: str | None = None) -> "Iterator[Pictures]":
     """Where the pictures of a vendor's file are: in its folder, in the archive there, and where others were fetched to.
 
-    archive: its file name, images.zip by default; none there is no fault.
+    archive: its file name, images.zip by default; none there is no fault. What files held is kept when the block is
+    left without an exception.
     """
     path = folder / (archive or DEFAULT)
+    name = hashlib.sha256(vendor.encode()).hexdigest()[:16]
+    seen = SeenFiles(job.workspace.seen_files / f"{name}.arrow", salt=job.run_id)
     with ExitStack() as opened:
         found = None
         if os.path.lexists(path):
@@ -65,20 +70,32 @@ def found_for(job: Job, vendor: str, folder: Path, archive: str | None = None) -
             known=lambda urls: picture_cache.known(job.store, urls),
             placeholders=picture_cache.placeholders(job.store, vendor),
             archive=found,
+            seen=seen,
         )
         yield Pictures(folder, beyond)
+        seen.save()
+    if seen.opened:
+        job.event("picture_files", vendor=vendor, read=seen.opened, changed_unnoticed=seen.deceived)
+
+
+@dataclass(frozen=True)
+class _File:
+    """A regular file that a cell leads to."""
+
+    named: str
+    facts: Facts
 
 
 class Pictures:
     """Pictures below one folder, in the archive there, and behind URLs asked for before.
 
-    Content hashes of files are remembered by path, size and time of change. Nothing is fetched here.
+    What files hold is remembered by path, size, time of change and inode. Nothing is fetched here.
     """
 
     def __init__(self, folder: Path, beyond: Beyond | None = None) -> None:
         self.folder = folder.resolve()
         self._beyond = beyond
-        self._seen: dict[tuple[str, int, int], Picture] = {}
+        self._seen: dict[Facts, Picture] = {}
         self._members: dict[str, Picture] = {}
         self._turn = Lock()  # an archive is read at one place at a time
 
@@ -103,7 +120,7 @@ class Pictures:
         urls = cells.filter(pl.col("named").str.contains(URL))
         others = cells.filter(~pl.col("named").str.contains(URL))
         with self._turn:
-            found = [_fields(self._elsewhere(cell)) for cell in others["named"]]
+            found = [_fields(picture) for picture in self._all([self._elsewhere(cell) for cell in others["named"]])]
             here = others.hstack(pl.DataFrame(found, schema=COLUMNS, orient="row"))
             return self._no_placeholders(pl.concat([self._behind(urls), here]))
 
@@ -143,13 +160,35 @@ class Pictures:
             image_reason=pl.when(shown).then(pl.lit(PLACEHOLDER)).otherwise("image_reason"),
         )
 
-    def _elsewhere(self, named: str) -> Picture:
+    def _all(self, found: list["Picture | _File"]) -> list[Picture]:
+        """What each file holds that is not known yet: kept from before, else read."""
+        new = [one.facts for one in found if isinstance(one, _File) and one.facts not in self._seen]
+        kept = self._beyond.seen if self._beyond else None
+        known = kept.find(new) if kept and new else {}
+        for facts in dict.fromkeys(new):
+            path = Path(facts.path)
+            if facts.path in known:
+                sha256, status, reason = known[facts.path]
+                self._seen[facts] = Picture(facts.path if status == "ok" else None, sha256, status, reason)
+                continue
+            self._seen[facts] = picture = _read(path, facts.size)
+            if kept and picture.status != "refused":
+                kept.read(facts, picture.sha256, picture.status, picture.reason)
+        if kept:
+            kept.check()
+        return [self._shown(one) if isinstance(one, _File) else one for one in found]
+
+    def _shown(self, file: "_File") -> Picture:
+        found = self._seen[file.facts]
+        return found if found.status == "ok" else replace(found, image=file.named)
+
+    def _elsewhere(self, named: str) -> "Picture | _File":
         """What a cell leads to that is no URL we could ask for."""
         if scheme(named) is not None:
             return Picture(named, None, "refused", "scheme")
         return self._local(named)
 
-    def _local(self, named: str) -> Picture:
+    def _local(self, named: str) -> "Picture | _File":
         refusal = _leads_elsewhere(named)
         if refusal:
             return Picture(named, None, "refused", refusal)
@@ -165,14 +204,7 @@ class Pictures:
             return Picture(named, None, "refused", "bad_path")
         if not stat.S_ISREG(facts.st_mode):
             return Picture(named, None, "refused", "no_file")
-        return self._remembered(named, path, facts.st_size, facts.st_mtime_ns)
-
-    def _remembered(self, named: str, path: Path, size: int, changed: int) -> Picture:
-        key = (str(path), size, changed)
-        if key not in self._seen:
-            self._seen[key] = _read(path, size)
-        found = self._seen[key]
-        return found if found.status == "ok" else replace(found, image=named)
+        return _File(named, Facts(str(path), facts.st_size, facts.st_mtime_ns, facts.st_ino))
 
     def _archived(self, named: str) -> Picture:
         if self._beyond is None or self._beyond.archive is None:
