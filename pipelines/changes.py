@@ -30,15 +30,18 @@ def run(job: Job) -> list[Manifest]:
     ]
 
 
-def export(workspace: Workspace, since: str, form: Format, target: Path | IO[bytes]) -> Manifest | None:
+def export(
+    workspace: Workspace, since: str, form: Format, target: Path | IO[bytes], tree: str | None = None
+) -> Manifest | None:
     """Writes everything published after a run or cursor; the manifest of a file, None for a stream.
 
-    It reads the published file alone, so that a night may run meanwhile. Raises CatalogError when nothing is published, or
-    there is no such run or cursor.
+    It reads the published file alone, so that a night may run meanwhile. `tree`: another tree to name beside ours. Raises
+    CatalogError when nothing is published, or there is no such run, cursor or tree.
     """
     query = partial(query_published, workspace.published_db)
     stretch = changes.after(query, since)
+    there = changes.tree_named(query, tree) if tree else None
     if isinstance(target, Path):
-        return changes.write_file(query, stretch, target, form)
-    changes.write(query, stretch, target, form)
+        return changes.write_file(query, stretch, target, form, there)
+    changes.write(query, stretch, target, form, there)
     return None

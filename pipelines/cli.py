@@ -12,6 +12,7 @@ from pipelines.cli_correct import correct
 from pipelines.cli_review_page import serve as review_serve
 from pipelines.cli_sql import sql
 from pipelines.cli_taxonomy import taxonomy_app
+from pipelines.cli_tree import tree_app
 from pipelines.cli_vendor_categories import vendor_categories
 from pipelines.command import CURRENT, Engine, Here
 from pipelines.command import session as _session
@@ -29,6 +30,7 @@ models_app = typer.Typer(help="What can serve; alone it lists.")
 predictions_app = typer.Typer(no_args_is_help=True, help="Answers of other classifiers.")
 app.add_typer(cli_feeds.app, name="feeds")
 app.add_typer(taxonomy_app, name="taxonomy")
+app.add_typer(tree_app, name="tree")
 app.add_typer(labels_app, name="labels")
 cli_review.app.command("serve")(review_serve)
 app.add_typer(cli_review.app, name="review")

@@ -23,6 +23,9 @@ def export_changes(
     out: Annotated[
         Path | None, typer.Option(help="Write here, with FILE.manifest.json beside it; default: standard output.")
     ] = None,
+    tree: Annotated[
+        str | None, typer.Option(help="Name the categories in this other tree too; see catalog tree.")
+    ] = None,
 ) -> None:
     """Writes a row for each item whose published category changed since a run or cursor, in the order to apply them."""
     from catalog.publishing.changes import FORMATS
@@ -35,6 +38,6 @@ def export_changes(
     if known == "parquet" and out is None:
         raise typer.BadParameter("parquet needs a file to be written to", param_hint="--out")
     target = out if out is not None else typer.get_binary_stream("stdout")
-    manifest = changes.export(Workspace(workspace).require(), since, known, target)
+    manifest = changes.export(Workspace(workspace).require(), since, known, target, tree)
     if manifest is not None:
         typer.echo(f"{manifest.rows} changes in {out}; go on from it with --since {manifest.last_cursor}.")

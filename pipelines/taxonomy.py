@@ -6,7 +6,7 @@ from catalog.errors import CatalogError
 from catalog.jobs import Counts, Job
 from catalog.learning import examples
 from catalog.store import Store
-from catalog.taxonomies import category_moves
+from catalog.taxonomies import category_moves, other_trees
 from catalog.taxonomies.category_map import CategoryMap, by_ids, read_map, write_map
 from catalog.taxonomies.taxonomy import Taxonomy
 from catalog.taxonomies.taxonomy_diff import Change, diff
@@ -45,6 +45,7 @@ def _replace(job: Job, file: Path, taxonomy: Taxonomy, map_file: Path | None) ->
         save_taxonomy(store, taxonomy, str(file))
         category_moves.record(job, moves, store.one("SELECT max(seq) FROM taxonomies"))
         counts = category_moves.migrate(job, moves, before, taxonomy)
+        counts["left_out_of_maps_to_other_trees"] = other_trees.migrate(job, moves)
         for model, after in examples.calibration_names(store).items():
             if names[model] != after:
                 store.append_row("calibration_names", before=names[model], after=after, run_id=job.run_id)

@@ -98,6 +98,7 @@ DOORS = {
             "pipelines/cli_review_page.py",
             "pipelines/cli_sql.py",
             "pipelines/cli_taxonomy.py",
+            "pipelines/cli_tree.py",
             "pipelines/cli_vendor.py",
             "pipelines/cli_vendor_categories.py",
             "pipelines/command.py",

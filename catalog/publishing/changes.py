@@ -25,6 +25,8 @@ SCHEMA: dict[str, Any] = {"cursor": pl.Int64} | dict.fromkeys(
     pl.String,
 )
 Query = Callable[[str], pl.DataFrame]
+# What a map to another tree adds, see `tree_categories`.
+IN_TREE: dict[str, Any] = dict.fromkeys(("tree_id", "tree_path", "tree_mapped"), pl.String)
 _PAGE = 50_000  # rows held in memory at a time
 _REMEDY = "Take a cursor or run from the manifest you applied last, or start over from nothing with --since 0."
 
@@ -40,6 +42,14 @@ class Stretch:
     def rows(self) -> int:
         """How many: cursors have no gap."""
         return self.last - self.since
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Another tree that a file also names, and the version of its map."""
+
+    name: str
+    map_version: str
 
 
 # One row per item whose category in the file being built is not what all changes before lead to.
@@ -139,33 +149,58 @@ def of_run(store: Store, run_id: str) -> Stretch:
     return Stretch(last if first is None else first - 1, last)
 
 
-def write(query: Query, stretch: Stretch, target: IO[bytes], form: Format) -> None:
+def tree_named(query: Query, name: str) -> Tree:
+    """A tree that there is a map to. Raises CatalogError otherwise, naming those there are."""
+    found = dict(query("SELECT DISTINCT tree, map_version FROM tree_categories").rows())
+    if name not in found:
+        known = f"There are maps to: {', '.join(sorted(found))}." if found else "There is none yet."
+        raise CatalogError(
+            f"What is published has no map to a tree {name!r}. {known}",
+            remedy=f"Import one and publish: catalog tree import {name} FILE; catalog publish.",
+        )
+    return Tree(name, found[name])
+
+
+def write(query: Query, stretch: Stretch, target: IO[bytes], form: Format, tree: Tree | None = None) -> None:
     """Writes the rows, in order; a bounded number of them is in memory at a time."""
+    empty = pl.DataFrame(schema=SCHEMA | (IN_TREE if tree else {}))
     if form == "parquet":
-        schema = pl.DataFrame(schema=SCHEMA).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-        with pq.ParquetWriter(target, schema) as writer:
-            for page in _pages(query, stretch):
+        with pq.ParquetWriter(target, empty.to_arrow(compat_level=pl.CompatLevel.oldest()).schema) as writer:
+            for page in _pages(query, stretch, tree):
                 writer.write_table(page.to_arrow(compat_level=pl.CompatLevel.oldest()))
         return
     if form == "csv":
-        target.write(pl.DataFrame(schema=SCHEMA).write_csv().encode())
-    for page in _pages(query, stretch):
+        target.write(empty.write_csv().encode())
+    for page in _pages(query, stretch, tree):
         text = page.write_csv(include_header=False) if form == "csv" else page.write_ndjson()
         target.write(text.encode())
 
 
-def _pages(query: Query, stretch: Stretch) -> Iterator[pl.DataFrame]:
+def _pages(query: Query, stretch: Stretch, tree: Tree | None) -> Iterator[pl.DataFrame]:
     # Rows are only ever appended: pages read from a file that is replaced meanwhile still belong together.
+    there = _targets(query, tree) if tree else None
     for start in range(stretch.since, stretch.last, _PAGE):
         end = min(start + _PAGE, stretch.last)
-        yield query(
+        page = query(
             f'SELECT * FROM changes WHERE "cursor" > {int(start)} AND "cursor" <= {int(end)} ORDER BY "cursor"'
         ).select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+        yield page if there is None else page.join(there, on="new_category_id", how="left", maintain_order="left")
+
+
+def _targets(query: Query, tree: Tree) -> pl.DataFrame:
+    """Where each category of ours goes in the other tree."""
+    found = query("SELECT * FROM tree_categories").filter(tree=tree.name)
+    return found.select(
+        new_category_id="category_id", tree_id="target_id", tree_path="target_path", tree_mapped="mapped"
+    )
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What stands in a file of changes. since: the cursor it goes on from; first_cursor: null without rows."""
+    """What stands in a file of changes. since: the cursor it goes on from; first_cursor: null without rows.
+
+    tree and map_version: the other tree it names too, if any; a file with another map_version places items elsewhere there.
+    """
 
     file: str
     since: int
@@ -173,24 +208,28 @@ class Manifest:
     last_cursor: int
     rows: int
     sha256: str
+    tree: str | None = None
+    map_version: str | None = None
 
 
-def write_file(query: Query, stretch: Stretch, file: Path, form: Format) -> Manifest:
+def write_file(query: Query, stretch: Stretch, file: Path, form: Format, tree: Tree | None = None) -> Manifest:
     """Writes the file and after it FILE.manifest.json, each whole or not at all: a manifest speaks for a finished file.
 
     The same stretch again writes the same bytes. Raises CatalogError when the disk is full or the place not writable.
     """
     try:
         with durable.replacing(file) as target:
-            write(query, stretch, target, form)
+            write(query, stretch, target, form, tree)
         reached("changes.manifest")
         with file.open("rb") as written:
             sha256 = hashlib.file_digest(written, "sha256").hexdigest()
         first = stretch.since + 1 if stretch.rows else None
-        manifest = Manifest(file.name, stretch.since, first, stretch.last, stretch.rows, sha256)
-        durable.write(
-            file.with_name(f"{file.name}.manifest.json"), (json.dumps(asdict(manifest), indent=1) + "\n").encode()
-        )
+        there = (tree.name, tree.map_version) if tree else ()
+        manifest = Manifest(file.name, stretch.since, first, stretch.last, stretch.rows, sha256, *there)
+        content = {
+            name: value for name, value in asdict(manifest).items() if tree or name not in ("tree", "map_version")
+        }
+        durable.write(file.with_name(f"{file.name}.manifest.json"), (json.dumps(content, indent=1) + "\n").encode())
     except OSError as error:
         raise CatalogError(
             f"{file} cannot be written: {error.strerror}.",
