@@ -151,6 +151,9 @@ class Review(_Section):
     format: Literal["csv", "xlsx", "labelstudio"] = "csv"
     delimiter: Literal[",", ";", "\t"] = ","
     rows_per_sheet: int = Field(2000, ge=1)
+    nightly_rows: int = Field(
+        20_000, ge=0, description="Rows of the queue a night writes sheets of, those worth most; 0: all of it."
+    )
     names: Literal["pseudonyms", "names"] = "pseudonyms"
 
 

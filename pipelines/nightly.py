@@ -147,7 +147,7 @@ def step(session: Session, name: str, run_id: str, planned: list[Pending]) -> No
         "classify": classify.run,
         "route": route.run,
         "publish": lambda job: publish.run(job, fence=session.lock.check),
-        "review": review.export,
+        "review": review.nightly,
         "changes": changes.run,
         "report": report.run,
     }

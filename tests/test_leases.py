@@ -1,5 +1,6 @@
 """Leases: what one reviewer works on is in front of nobody else, and what is not worked on comes back by itself."""
 
+import csv
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,7 @@ from catalog.errors import CatalogError
 from catalog.review import leases
 from catalog.review.leases import Lease, Wanted
 from catalog.review.review_queue import NEUTRAL, Narrowing
+from catalog.settings import Review, Settings
 from catalog.sheets import Answer
 from catalog.taxonomies.taxonomy import from_paths
 from catalog.taxonomies.versions import save_taxonomy
@@ -175,6 +177,19 @@ def test_the_sheets_of_the_whole_queue_leave_out_what_is_held(desk: Desk) -> Non
     named = dict(desk.store.query("SELECT item_id, token FROM review_backlog").rows())
     assert named["a0"] == lent.rows[0].token
     assert None not in named.values()
+
+
+def test_a_night_writes_what_is_worth_most_and_the_rest_waits(desk: Desk) -> None:
+    for n in range(5):
+        desk.item(f"a{n}", group_id="look-alikes" if n < 3 else None)
+    desk.settings = Settings(review=Review(nightly_rows=3))
+    (sheet,) = review.nightly(desk.job())
+    with sheet.open(encoding="utf-8-sig", newline="") as file:
+        assert [row["item_id"] for row in csv.DictReader(file)] == ["a0", "a1", "a2"]
+    assert desk.store.one("SELECT count(*) FROM review_backlog") == 5
+    desk.settings = Settings(review=Review(nightly_rows=0))
+    (everything,) = review.nightly(desk.job())
+    assert len(everything.read_text().splitlines()) == 1 + 5
 
 
 def test_who_holds_what_and_until_when(desk: Desk) -> None:
