@@ -3,6 +3,7 @@ the same wherever in the file it stands."""
 
 from pathlib import Path
 
+import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -139,3 +140,63 @@ def test_a_tree_says_the_same_wherever_it_stands(tmp_path: Path, nodes, at: int,
         for n, keys in enumerate(items)
     ]
     assert placed(tmp_path, written[:at], offers, written[at:]) == expected
+
+
+def frames(path: Path, mapping: Mapping, batch_rows: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    found = list(read_rows(path, mapping, Feeds(batch_rows=batch_rows)))
+    assert all(batch.rows.height + batch.rejects.height <= batch_rows for batch in found)
+    rows = pl.concat([batch.rows for batch in found], how="diagonal")
+    return rows.select(sorted(rows.columns)), pl.concat([batch.rejects for batch in found])
+
+
+inner = st.sampled_from(
+    [
+        *(
+            "<name> a </name>",
+            "<name>ä</name>",
+            "<name/>",
+            "<name><b>x</b> &amp; y</name>",
+            "<url>u</url>",
+            "<price>1</price>",
+        ),
+        *("<picture>p1</picture>", "<picture> p2 </picture>", "<picture>p1</picture>", "<picture/>", "<!-- c -->"),
+        *('<param name="Size">L</param>', '<param name="Size">XL</param>', '<param name=" Size ">L</param>'),
+        *('<param name="Weight" unit="kg">3</param>', '<param name="">4</param>', "<param>5</param>"),
+        *("<categoryId>1</categoryId>", "<categoryId>2</categoryId>", "<barcode>7</barcode>", "<barcode>8</barcode>"),
+    ]
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(offers=st.lists(st.lists(inner, max_size=7), min_size=1, max_size=9), size=st.integers(1, 4))
+def test_offers_given_together_say_what_each_says(tmp_path: Path, offers: list[list[str]], size: int) -> None:
+    path = tmp_path / "feed"
+    tree = '<categories><category id="1">N</category></categories>'
+    several = "".join(f'<offer id="{n}">{"".join(offer)}</offer>' for n, offer in enumerate(offers))
+    path.write_text(f"<shop>{tree}<offers>{several}</offers></shop>")
+    mapping = Mapping.model_validate({"format": "xml", "preset": "yml"})
+    (together, none), (apart, nor) = frames(path, mapping, 100), frames(path, mapping, size)
+    assert together.equals(apart)
+    assert none.equals(nor)
+    assert together["line"].to_list() == list(range(1, len(offers) + 1))
+
+
+def test_an_odd_offer_among_many_costs_no_other(tmp_path: Path) -> None:
+    crowd = "".join(f'<param name="n{n}">1</param>' for n in range(1_001))
+    offers = [f'<offer id="{n}"><name>{"x" * 100}</name>{crowd if n == 1_500 else ""}</offer>' for n in range(3_000)]
+    path = tmp_path / "feed"
+    path.write_text(f"<shop>{''.join(offers)}</shop>")
+    rows, rejects = frames(path, Mapping.model_validate({"format": "xml", "preset": "yml"}), 50_000)
+    assert rows["line"].to_list() == [n for n in range(1, 3_001) if n != 1_501]
+    assert rejects.select("line", "item_id", "rule").rows() == [(1_501, "1500", "too_many_attributes")]
+
+
+def test_what_a_test_of_the_elements_around_looks_at_may_be_long_gone(tmp_path: Path) -> None:
+    path = tmp_path / "feed"
+    groups = [f"<group><kind>{kind}</kind>{f'<item><id>{kind}</id></item>' * 9_000}</group>" for kind in "ABA"]
+    path.write_text(f"<shop>{''.join(groups)}</shop>")
+    columns = {"item_id": "id", "title": "id"}
+    rows, _ = frames(
+        path, Mapping.model_validate({"format": "xml", "record": "group[kind='A']/item", "columns": columns}), 9_000
+    )
+    assert rows["item_id"].to_list() == ["A"] * 18_000

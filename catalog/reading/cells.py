@@ -37,6 +37,25 @@ class Record(NamedTuple):
     product: str | None = None
 
 
+class Block(NamedTuple):
+    """Consecutive rows without anything odd. first: the number of the first; cells: of all rows one after the other, each
+    of the header's width."""
+
+    first: int
+    width: int
+    cells: list[Any]
+
+    @property
+    def rows(self) -> int:
+        """How many they are."""
+        return len(self.cells) // self.width
+
+    def records(self) -> Iterator[Record]:
+        """The rows one by one."""
+        for row in range(self.rows):
+            yield Record(self.first + row, self.cells[row * self.width : (row + 1) * self.width], None)
+
+
 Rows = tuple[list[str], Generator[Record, None, None]]
 
 
@@ -129,6 +148,13 @@ def checked(line: int, cells: list[Any], raw: str | None, wrong: str) -> Record:
     if len(whole) > MAX_CELL or "\0" in whole or not (whole.isascii() or _encodes(whole)):
         return _looked_at(line, cells, raw, wrong)
     return Record(line, cells, raw)
+
+
+def short(cells: list[Any]) -> bool:
+    """True when no text among cells of many rows can be longer than MAX_CELL."""
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    texts += [_together(cell) for cell in cells if cell and not isinstance(cell, str)]
+    return max(map(len, texts), default=0) <= MAX_CELL
 
 
 def _together(cell: list[str] | dict[str, str]) -> str:

@@ -1,12 +1,13 @@
 """Where our columns stand in a vendor's rows: found by name, never by position; and what a row says in them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -66,12 +67,12 @@ class Columns:
         values = {pair.value for pair in self.pairs} | {place for place, _ in self.packed}
         return images | values | {place for places in self.attributes.values() for place in places}
 
-    def texts(self, ours: str, rows: list[list[Any]]) -> list[str | None]:
-        """What rows say in one of our columns."""
+    def texts(self, ours: str, cells: list[list[Any]]) -> list[str | None]:
+        """What rows say in one of our columns. cells: theirs, a list for each column."""
         parts = self.parts[ours]
         if len(parts) == 1 and len(parts[0]) == 1:
-            return _said(ours, parts[0][0], rows)
-        found = [_first_filled(ours, part, rows) for part in parts]
+            return _said(ours, cells[parts[0][0]])
+        found = [_first_filled(ours, part, cells) for part in parts]
         if len(found) == 1:
             return found[0]
         return [" ".join([text for text in several if text]) or None for several in zip(*found, strict=True)]
@@ -82,31 +83,31 @@ class Columns:
         found = (next((place for place in part if joined(ours, row[place])), None) for part in parts)
         return [place for place in found if place is not None]
 
-    def attribute(self, name: str, rows: list[list[Any]]) -> list[str | None]:
-        """What rows say in an attribute that is a column of theirs. A row may be too short to have it."""
-        return _first_filled("", self.attributes[name], rows)
+    def attribute(self, name: str, cells: list[list[Any]]) -> list[str | None]:
+        """What rows say in an attribute that is a column of theirs."""
+        return _first_filled("", self.attributes[name], cells)
 
-    def images(self, rows: list[list[Any]]) -> pl.Series:
+    def images(self, cells: list[list[Any]]) -> pl.Series:
         """The pictures that rows name, in order, each once."""
         parts = self.parts["image"]
         if len(parts) == 1 and len(parts[0]) == 1 and not self.image_separator:
-            cells = [row[parts[0][0]] for row in rows]
-            if all(cell is None or isinstance(cell, str) for cell in cells):
-                texts = pl.Series("images", cells, dtype=pl.String).str.strip_chars().replace("", None)
+            column = cells[parts[0][0]]
+            if all(cell is None or isinstance(cell, str) for cell in column):
+                texts = pl.Series("images", column, dtype=pl.String).str.strip_chars().replace("", None)
                 return texts.reshape((-1, 1)).arr.to_list().list.drop_nulls()
-        return _lists("images", [self._images(parts, row) for row in rows])
+        found = [self._first_named(part, cells) for part in parts]
+        every = found[0] if len(found) == 1 else map(list, map(chain.from_iterable, zip(*found, strict=True)))
+        return _lists("images", [list(dict.fromkeys(several)) if len(several) > 1 else several for several in every])
 
-    def _images(self, parts: list[list[int]], row: list[Any]) -> list[str]:
-        found: list[str] = []
-        for part in parts:
-            for place in part:
-                if (cell := row[place]) and (several := self._several(cell)):
-                    found += several
-                    break
-        return list(dict.fromkeys(found))
+    def _first_named(self, part: list[int], cells: list[list[Any]]) -> list[list[str]]:
+        """Of each row the pictures in the first of some cells that names any."""
+        found = [self._several(cell) for cell in cells[part[0]]]
+        for place in part[1:]:
+            found = [several or self._several(cell) for several, cell in zip(found, cells[place], strict=True)]
+        return found
 
     def _several(self, cell: Cell) -> list[str]:
-        texts = [cell] if isinstance(cell, str) else list(cell or ())
+        texts: Iterable[str] = (cell,) if isinstance(cell, str) else cell or ()
         if self.image_separator:
             texts = [part for text in texts for part in text.split(self.image_separator)]
         return [bare for text in texts if (bare := text.strip())]
@@ -131,27 +132,25 @@ class Columns:
             yield from (row[place] or {}).items()
 
 
-def _said(ours: str, place: int, rows: list[list[Any]]) -> list[str | None]:
-    """A cell of each row as one text; an empty one as it is delivered."""
-    try:
-        cells = [row[place] for row in rows]
-    except IndexError:
-        cells = [row[place] if place < len(row) else None for row in rows]
-    return [cell if cell is None or isinstance(cell, str) else joined(ours, cell) for cell in cells]
+def _said(ours: str, column: list[Any]) -> list[str | None]:
+    """Cells as one text each; an empty one as it is delivered."""
+    return [cell if cell is None or isinstance(cell, str) else joined(ours, cell) for cell in column]
 
 
-def _first_filled(ours: str, part: list[int], rows: list[list[Any]]) -> list[str | None]:
+def _first_filled(ours: str, part: list[int], cells: list[list[Any]]) -> list[str | None]:
     """Of each row the first filled of some cells."""
-    found = _said(ours, part[0], rows)
+    found = _said(ours, cells[part[0]])
     for place in part[1:]:
-        found = [text or other for text, other in zip(found, _said(ours, place, rows), strict=True)]
+        found = [text or other for text, other in zip(found, _said(ours, cells[place]), strict=True)]
     return [text or None for text in found]
 
 
 def _lists(name: str, lists: list[list[str]]) -> pl.Series:
     """A column of lists, built out of one column of all their texts: many times faster than list by list."""
-    ends = pa.array([0, *accumulate(map(len, lists))], pa.int64())
-    return pl.Series(name, pa.LargeListArray.from_arrays(ends, pa.array(chain.from_iterable(lists), pa.large_string())))
+    texts = pl.Series(list(chain.from_iterable(lists)), dtype=pl.String).to_arrow()
+    ends = np.fromiter(accumulate(map(len, lists), initial=0), np.int64, len(lists) + 1)
+    kind = pa.large_list(texts.type)  # from buffers, because pa.array would load all of pandas where there is one
+    return pl.Series(name, pa.Array.from_buffers(kind, len(lists), [None, pa.py_buffer(ends)], children=[texts]))
 
 
 def joined(ours: str, cell: Cell) -> str | None:

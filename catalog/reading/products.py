@@ -78,7 +78,8 @@ class Products:
     def _text(self, ours: str, record: Record) -> str:
         if ours not in self._columns.parts:
             return ""
-        return (self._columns.texts(ours, [record.cells])[0] or "").strip()
+        absent = [[None]] * (self._columns.width - len(record.cells))
+        return (self._columns.texts(ours, [*([cell] for cell in record.cells), *absent])[0] or "").strip()
 
     def _bounded(self, held: int) -> None:
         if held > MAX_VARIANTS:

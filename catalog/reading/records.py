@@ -3,14 +3,14 @@
 from collections.abc import Generator
 from pathlib import Path
 
-from catalog.reading.cells import MAX_CELL, Record, Rows
+from catalog.reading.cells import MAX_CELL, Block, Record, Rows
 from catalog.reading.delimited import csv_pieces, csv_rows, suggest_dialect
 from catalog.reading.json_feeds import json_array, json_lines
 from catalog.reading.mapping import Mapping
 from catalog.reading.parquet_feeds import parquet_rows
 from catalog.reading.spreadsheets import sheet_rows
 from catalog.reading.stretches import Stretch
-from catalog.reading.xml_feeds import xml_rows
+from catalog.reading.xml_feeds import xml_pieces, xml_rows
 
 __all__ = ["HEADERLESS", "MAX_CELL", "Record", "Rows", "open_pieces", "open_rows", "suggest_dialect"]
 
@@ -37,10 +37,12 @@ def open_rows(path: Path, mapping: Mapping) -> Rows:
     return csv_rows(path, mapping)
 
 
-def open_pieces(path: Path, mapping: Mapping) -> tuple[list[str], Generator[Record | Stretch, None, None]]:
-    """The same rows, those of delimited text many at a time where they need no look at each: where a row's attributes
-    bring their own names and where rows fold or belong together, they do."""
-    one_by_one = mapping.pairs or mapping.packed or mapping.fold or mapping.variants
-    if mapping.format in ("csv", "tsv") and not one_by_one:
+def open_pieces(path: Path, mapping: Mapping) -> tuple[list[str], Generator[Record | Stretch | Block, None, None]]:
+    """The same rows, those of delimited text and of XML many at a time where they need no look at each: where rows fold or
+    belong together they do, and in delimited text where a row's attributes bring their own names."""
+    together = mapping.fold or mapping.variants
+    if mapping.format in ("csv", "tsv") and not (together or mapping.pairs or mapping.packed):
         return csv_pieces(path, mapping)
+    if mapping.format == "xml" and not together:
+        return mapping.names, xml_pieces(path, mapping)
     return open_rows(path, mapping)

@@ -25,6 +25,11 @@ class Stretch(NamedTuple):
     raw: pl.Series
     cells: pl.DataFrame
 
+    @property
+    def rows(self) -> int:
+        """How many they are."""
+        return self.cells.height
+
 
 class Cut(NamedTuple):
     """What a block of text comes to: its even rows, the others as (line, text) and how many characters and lines both take.

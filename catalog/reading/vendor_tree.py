@@ -53,8 +53,12 @@ class VendorTree:
     def fill(self, cells: list[Any]) -> None:
         """Replaces ids of categories in a row by paths; with links, by the item's id."""
         for place in self._categories:
-            cells[place] = self._named(cells[place])
-        if self._categories and not any(cells[place] for place in self._categories):
+            cell = cells[place]
+            if cell is not None:
+                cells[place] = (
+                    (self._paths.get(cell) or self._path(cell)) if isinstance(cell, str) else self._several(cell)
+                )
+        if self._links_given and self._categories and not any(cells[place] for place in self._categories):
             for place in self._items:
                 cells[self._categories[0]] = cells[self._categories[0]] or self._linked(cells[place])
 
@@ -82,10 +86,8 @@ class VendorTree:
             for element in self._everything(self.sources):
                 self._take(element)
 
-    def _named(self, cell: Cell) -> Cell:
+    def _several(self, cell: Cell) -> Cell:
         """A cell with its ids replaced. Of several ids only those count that the file defines, if it defines any."""
-        if isinstance(cell, str):
-            return self._path(cell)
         if not isinstance(cell, list):
             return cell
         if not all(key in self._nodes for key in cell):

@@ -2,7 +2,6 @@
 walk over the children finds; the others follow their paths."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 from lxml import etree
@@ -55,7 +54,11 @@ class XmlColumns:
         else:
             self._below |= {step.name for step in path.steps[:1]}
             read = _Paired(part).pairs if part else path.cell
-            self._others.append((place, lambda record, children: read(_found(path, record, children))))
+            if len(path.steps) == 1 and path.steps[0].plain and not path.steps[0].prefix:
+                name = path.steps[0].name
+                self._others.append((place, lambda record, children: read(children.get(name, []))))
+            else:
+                self._others.append((place, lambda record, children: read(_found(path, record, children))))
 
     def cells(self, record: etree._Element) -> list[Cell]:
         """The cells of a record."""
@@ -67,14 +70,13 @@ class XmlColumns:
         for child in record:
             texts, kept, alone = tags.get(child.tag) or self._learn(child)
             if alone is not None and cells[alone] is None and not len(child):
-                cells[alone] = (child.text or "").strip() or None
-                continue
-            for place, prefix in texts:
-                text = content(child) if len(child) else child.text
-                if text and (text := text.strip()) and (not prefix or child.prefix == prefix):
-                    _put(cells, place, text)
-            if kept:
-                children.setdefault(kept, []).append(child)
+                if text := child.text:
+                    cells[alone] = text.strip() or None
+            else:
+                if texts:
+                    _put(cells, texts, child)
+                if kept:
+                    children.setdefault(kept, []).append(child)
         for place, read in self._others:
             cells[place] = read(record, children)
         return cells
@@ -100,15 +102,18 @@ class XmlColumns:
         return {name: text for name, text in found.items() if text}
 
 
-def _put(cells: list[Any], place: int, text: str) -> None:
-    """Adds a text to a cell, which is a list from the second one on."""
-    here = cells[place]
-    if here is None:
-        cells[place] = text
-    elif isinstance(here, str):
-        cells[place] = [here, text]
-    else:
-        here.append(text)
+def _put(cells: list[Any], places: tuple[tuple[int, str], ...], child: etree._Element) -> None:
+    """Adds a child's text to the cells at these places, if it has the prefix. A cell is a list from the second text on."""
+    text = content(child) if len(child) else (child.text or "").strip()
+    for place, prefix in places if text else ():
+        if not prefix or child.prefix == prefix:
+            here = cells[place]
+            if here is None:
+                cells[place] = text
+            elif isinstance(here, str):
+                cells[place] = [here, text]
+            else:
+                here.append(text)
 
 
 def _found(path: XmlPath, record: etree._Element, children: Children) -> list[etree._Element]:
@@ -145,17 +150,28 @@ class _Paired:
     def pairs(self, found: list[etree._Element]) -> dict[str, str]:
         """Name -> value with its unit; several values of one name are joined."""
         pairs: dict[str, str] = {}
+        read_name, read_value, read_unit, without = self._read_name, self._read_value, self._read_unit, self._without
         for element in found:
-            key, text = self._read_name(element), self._read_value(element)
-            if key and text and text not in self._without:
-                measure = self._read_unit(element) if self._read_unit else None
-                shown = f"{text} {measure}" if measure else text
-                pairs[key] = f"{pairs[key]}, {shown}" if key in pairs else shown
+            key, text = read_name(element), read_value(element)
+            if key and text and text not in without:
+                if read_unit and (measure := read_unit(element)):
+                    text = f"{text} {measure}"
+                pairs[key] = f"{pairs[key]}, {text}" if key in pairs else text
         return pairs
 
 
 def _reader(path: XmlPath, *, all_of_them: bool = False) -> Callable[[etree._Element], str | None]:
     """What a path says about an element. Most are its own text or attribute, which need no steps."""
     if not path.steps:
-        return partial(attribute, name=path.attribute) if path.attribute else content
+        return _attribute_of(path.attribute) if path.attribute else content
     return (lambda element: ", ".join(path.below(element))) if all_of_them else path.first
+
+
+def _attribute_of(name: str) -> Callable[[etree._Element], str | None]:
+    """What `attribute` says, for an attribute that is asked for again and again."""
+
+    def read(element: etree._Element) -> str | None:
+        value = element.get(name)
+        return attribute(element, name) if value is None else value.strip()
+
+    return read

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 from xml.parsers import expat
@@ -18,6 +19,9 @@ from catalog.reading.xml_paths import Step, local, parse_path
 
 MAX_GAP = 64 * 1024 * 1024  # bytes between two records; the tree of what lies between is held in memory
 MAX_PROLOGUE = 1024 * 1024  # bytes before the first element
+BUNCH = (
+    64 * 1024
+)  # bytes after which the tree is cut: what a processor keeps near, for a larger one takes half again as long
 MAX_TAGS = 1_000  # of siblings remembered; a hostile file has as many as it likes
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)[\"']")
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -25,13 +29,17 @@ _GIANT = 114  # libxml2's code for limits of depth, of text and of entities
 
 
 class _Bounded:
-    """A file that refuses to be read too far without a record in it. In a said encoding, it is read as UTF-8."""
+    """A file that refuses to be read too far without a record in it. In a said encoding, it is read as UTF-8.
+
+    gap: bytes since the last record. held: bytes since the tree was cut.
+    """
 
     def __init__(self, file: BinaryIO, encoding: str | None) -> None:
         self._file = file
         self._text = io.TextIOWrapper(file, encoding=encoding, errors="strict", newline="") if encoding else None
         self._begun = False
         self.gap = 0
+        self.held = 0
 
     def read(self, size: int) -> bytes:
         """Reads on."""
@@ -39,6 +47,7 @@ class _Bounded:
         if not self._begun:  # blank lines before the declaration are common, and no parser takes them
             chunk, self._begun = chunk.lstrip(b" \t\r\n") or chunk, True
         self.gap += len(chunk)
+        self.held += len(chunk)
         if self.gap > MAX_GAP:
             raise FeedRefused(
                 "giant_row",
@@ -62,21 +71,33 @@ def elements(
     dropped: Sequence[str] = (),
     meet: Callable[[etree._Element], None] | None = None,
 ) -> Iterator[etree._Element]:
-    """Every element one of the paths names, complete; its content is gone when the next one is asked for.
+    """Every element one of the paths names, complete; its content is gone some elements later.
 
     A name alone stands for the outermost elements of that name. `dropped` names elements that are not given, so that
     they do not stay in memory; `meet` is called with each of them. Raises FeedRefused when the XML is not well-formed.
     """
-    wanted = [parse_path(record).steps for record in records]
-    unwanted = [parse_path(record).steps for record in dropped]
-    tags = [steps[-1].tag for steps in wanted + unwanted if steps]
-    walk = _Walk(wanted, unwanted)
+    return chain.from_iterable(bunches(path, encoding, records, dropped=dropped, meet=meet))
+
+
+def bunches(
+    path: Path,
+    encoding: str | None,
+    records: list[str],
+    *,
+    dropped: Sequence[str] = (),
+    meet: Callable[[etree._Element], None] | None = None,
+) -> Iterator[list[etree._Element]]:
+    """The same elements, those of some BUNCH bytes of the file together: their content is gone when the next bunch is
+    asked for, and the tree is cut once for all of them."""
+    walk = _Walk([parse_path(record).steps for record in records], [parse_path(record).steps for record in dropped])
+    bunch: list[etree._Element] = []
+    wrong: Exception | None = None
     with closing(open_plain(path)) as file:
         source = _Bounded(file, encoding)
         parser = etree.iterparse(
             source,
             events=("end",),
-            tag=tags,
+            tag=walk.tags,
             encoding="utf-8" if encoding else None,
             resolve_entities=False,
             load_dtd=False,
@@ -88,77 +109,77 @@ def elements(
                 if beside and meet:
                     meet(element)
                 if found:
-                    yield element
+                    bunch.append(element)
                 if found or beside:
                     source.gap = 0
-                    walk.forget(element)
-        except etree.XMLSyntaxError as error:
-            raise _malformed(error) from error
+                    if source.held >= BUNCH:
+                        yield bunch
+                        bunch, source.held = [], 0
+                        forget(element)
+        except (etree.XMLSyntaxError, FeedRefused) as error:
+            wrong = error
+        yield bunch  # what stands before a fault is counted
+    if wrong:
+        raise (_malformed(wrong) if isinstance(wrong, etree.XMLSyntaxError) else wrong) from wrong
 
 
 class _Walk:
     """The way through the elements that end. What stands around an element is looked at once for all its siblings."""
 
     def __init__(self, wanted: list[tuple[Step, ...]], unwanted: list[tuple[Step, ...]]) -> None:
-        self._wanted, self._unwanted = wanted, unwanted
+        self._paths = [steps for steps in wanted if steps], [steps for steps in unwanted if steps]
+        self._last = [steps[-1] for steps in chain(*self._paths)]
         # A prefix and a test may hold for one sibling and not for the next.
-        self._alike = all(step.plain and not step.prefix for steps in wanted + unwanted for step in steps)
-        self._parent: etree._Element | None = None
+        self._alike = all(step.plain and not step.prefix for step in self._last)
+        self._enter(None)
+
+    @property
+    def tags(self) -> list[str]:
+        """What the elements are called that may be named."""
+        return [step.tag for step in self._last]
+
+    def _enter(self, parent: etree._Element | None) -> None:
+        """Looks around the children of an element. Once for all of them: what stands before a child, and decides a test
+        of its parent, may be gone when the next one comes."""
+        self._parent = parent
         self._known: dict[Any, tuple[bool, bool]] = {}
-        self._forgotten = False
+        self._open = [[steps[-1] for steps in paths if _around(parent, steps)] for paths in self._paths]
 
     def named(self, element: etree._Element) -> tuple[bool, bool]:
         """Whether one of the wanted paths leads to the element, and whether one of the unwanted does."""
         parent = element.getparent()
         if parent is not self._parent:
-            self._parent, self._known, self._forgotten = parent, {}, False
-        found = self._known.get(element.tag)
+            self._enter(parent)
+        tag = element.tag
+        found = self._known.get(tag)
         if found is None:
-            found = (_named(element, self._wanted), _named(element, self._unwanted))
+            wanted, unwanted = (any(step.fits(element) for step in steps) for steps in self._open)
+            found = (wanted, unwanted)
             if self._alike and len(self._known) < MAX_TAGS:
-                self._known[element.tag] = found
+                self._known[tag] = found
         return found
 
-    def forget(self, element: etree._Element) -> None:
-        """Drops the content of the element last looked at and everything before it, so that memory does not grow with
-        the file."""
-        element.clear()
-        here: etree._Element | None = element
-        while here is not None:
-            parent = here.getparent()
-            while parent is not None and here.getprevious() is not None:
-                del parent[0]
-            here = None if self._forgotten else parent  # what stood before the parent went with the first sibling
-        self._forgotten = True
+
+def forget(element: etree._Element) -> None:
+    """Drops the content of an element and everything before it, so that memory does not grow with the file."""
+    element.clear()
+    here = element
+    while (parent := here.getparent()) is not None:
+        del parent[: parent.index(here)]
+        here = parent
 
 
-def _named(element: etree._Element, paths: list[tuple[Step, ...]]) -> bool:
-    for steps in paths:
-        if (
-            steps
-            and steps[-1].fits(element)
-            and (_alone(element, steps) if len(steps) == 1 else _below(element, steps))
-        ):
-            return True
-    return False
-
-
-def _alone(element: etree._Element, steps: tuple[Step, ...]) -> bool:
-    """True when no element of the same name is around it."""
-    name = steps[0].name
-    here = element.getparent()
-    while here is not None and name != "*":
-        if local(here) == name:
+def _around(parent: etree._Element | None, steps: tuple[Step, ...]) -> bool:
+    """True when a path may end at a child of this element: those around it are those of the steps, or when a name is
+    all there is, none of the same name is."""
+    above = steps[-2::-1] if len(steps) > 1 else ()
+    here = parent
+    for step in above:
+        if here is None or not step.fits(here):
             return False
         here = here.getparent()
-    return True
-
-
-def _below(element: etree._Element, steps: tuple[Step, ...]) -> bool:
-    """True when the elements around it are those of the steps."""
-    here = element.getparent()
-    for step in steps[-2::-1]:
-        if here is None or not step.fits(here):
+    while here is not None and not above and steps[0].name != "*":
+        if local(here) == steps[0].name:
             return False
         here = here.getparent()
     return True
@@ -197,11 +218,15 @@ def check_doctype(path: Path, encoding: str | None) -> None:
     parser = expat.ParserCreate("utf-8")
     parser.StartDoctypeDeclHandler = lambda name, system, public, internal: found.append("!" if internal else "")
     parser.EntityDeclHandler = lambda *_: found.append("!")
-    parser.StartElementHandler = lambda *_: found.append("element")
-    with suppress(expat.ExpatError):  # the reader says what is wrong, and where
+
+    def begun(*_: Any) -> None:
+        found.append("element")
+        raise _Begun
+
+    parser.StartElementHandler = begun
+    with suppress(expat.ExpatError, _Begun):  # the reader says what is wrong, and where
         parser.Parse(_decoded(head, encoding).encode("utf-8", errors="replace"), False)
-    before = found[: found.index("element")] if "element" in found else found
-    if "!" in before:
+    if "!" in found:
         raise FeedRefused(
             "xml_entities",
             "The XML file declares entities or a document type of its own, which could read other files.",
@@ -213,6 +238,10 @@ def check_doctype(path: Path, encoding: str | None) -> None:
             f"The XML file has no element within its first {MAX_PROLOGUE:,} bytes.",
             remedy="Look at the beginning of the file; perhaps it is no XML.",
         )
+
+
+class _Begun(Exception):
+    """The first element was met; what follows is none of the prologue."""
 
 
 def _decoded(head: bytes, encoding: str | None) -> str:

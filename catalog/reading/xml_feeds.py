@@ -1,16 +1,19 @@
 """Rows of XML files: an element each, its columns by relative paths."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from catalog.errors import FeedRefused
-from catalog.reading.cells import Record, checked
+from catalog.reading.cells import Block, Record, checked, short
 from catalog.reading.mapping import Mapping
 from catalog.reading.vendor_tree import VendorTree
 from catalog.reading.xml_columns import XmlColumns
-from catalog.reading.xml_elements import check_doctype, elements
+from catalog.reading.xml_elements import bunches, check_doctype, elements
 from catalog.reading.xml_paths import local
+
+BLOCK = 1_000  # rows and a few more that are given together
 
 
 def xml_rows(path: Path, mapping: Mapping) -> Generator[Record, None, None]:
@@ -19,6 +22,15 @@ def xml_rows(path: Path, mapping: Mapping) -> Generator[Record, None, None]:
     Raises FeedRefused when the file is not well-formed to its end, declares entities or an own document type, or has
     no such element while others repeat.
     """
+    for piece in xml_pieces(path, mapping):
+        if isinstance(piece, Record):
+            yield piece
+        else:
+            yield from piece.records()
+
+
+def xml_pieces(path: Path, mapping: Mapping) -> Generator[Record | Block, None, None]:
+    """The same rows, many at a time where none of them is odd."""
     if not mapping.records[0]:
         raise FeedRefused(
             "no_record",
@@ -26,17 +38,37 @@ def xml_rows(path: Path, mapping: Mapping) -> Generator[Record, None, None]:
             remedy='Write for instance `record = "offer"` into the mapping, or a `preset` (google, yml, heureka, bmecat).',
         )
     check_doctype(path, mapping.said_encoding)
+    line, width, cells = 1, len(mapping.names), []
+    for some in _cells(path, mapping):
+        if short(some):  # the parser lets no NUL and no half of a surrogate pair pass
+            cells += some
+        else:
+            if cells:
+                yield Block(line, width, cells)
+            line, cells = line + len(cells) // width, []
+            yield from (checked(record.line, record.cells, None, "") for record in Block(line, width, some).records())
+            line += len(some) // width
+        if len(cells) >= BLOCK * width:
+            yield Block(line, width, cells)
+            line, cells = line + len(cells) // width, []
+    if cells:
+        yield Block(line, width, cells)
+    elif line == 1:
+        _require_none_repeats(path, mapping)
+
+
+def _cells(path: Path, mapping: Mapping) -> Iterator[list[Any]]:
+    """The cells of some elements, one after the other."""
     columns, tree = XmlColumns(mapping), _tree(path, mapping)
     dropped, meet = (tree.sources, tree.add) if tree else ((), None)
-    line = 0
-    records = elements(path, mapping.said_encoding, mapping.records, dropped=dropped, meet=meet)
-    for line, element in enumerate(records, start=1):
-        cells = columns.cells(element)
-        if tree:
-            tree.fill(cells)
-        yield checked(line, cells, None, "half of a surrogate pair")
-    if not line:
-        _require_none_repeats(path, mapping)
+    for bunch in bunches(path, mapping.said_encoding, mapping.records, dropped=dropped, meet=meet):
+        found: list[Any] = []
+        for element in bunch:
+            row = columns.cells(element)
+            if tree:
+                tree.fill(row)
+            found.extend(row)
+        yield found
 
 
 def _tree(path: Path, mapping: Mapping) -> VendorTree | None:

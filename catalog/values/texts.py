@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from catalog.reading.feeds import ATTRIBUTE
 from catalog.reading.mapping import FACT_COLUMNS, LABEL_COLUMNS, TEXT_COLUMNS, Mapping
+from catalog.reading.stretched_columns import ATTRIBUTE
 from catalog.values import attributes
 from catalog.values.markup import without_markup
 from catalog.values.mojibake import SUSPECT, mended
