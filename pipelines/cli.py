@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines import cli_feeds, cli_review, cli_vendor
+from pipelines import cli_feeds, cli_review, cli_runs, cli_vendor
 from pipelines.cli_changes import export_app
 from pipelines.cli_correct import correct
 from pipelines.cli_review_page import serve as review_serve
@@ -24,7 +24,6 @@ app = typer.Typer(
     add_completion=False,
 )
 labels_app = typer.Typer(no_args_is_help=True, help="Products that already have a category.")
-runs_app = typer.Typer(no_args_is_help=True, help="What ran.")
 models_app = typer.Typer(help="What can serve; alone it lists.")
 predictions_app = typer.Typer(no_args_is_help=True, help="Answers of other classifiers.")
 app.add_typer(cli_feeds.app, name="feeds")
@@ -32,7 +31,7 @@ app.add_typer(taxonomy_app, name="taxonomy")
 app.add_typer(labels_app, name="labels")
 cli_review.app.command("serve")(review_serve)
 app.add_typer(cli_review.app, name="review")
-app.add_typer(runs_app, name="runs")
+app.add_typer(cli_runs.app, name="runs")
 app.add_typer(models_app, name="models")
 app.add_typer(predictions_app, name="predictions")
 app.add_typer(export_app, name="export")
@@ -97,10 +96,10 @@ def doctor(
 
 @app.command()
 def status(workspace: Here = CURRENT) -> None:
-    """Last run, what serves, what waits; late vendors, held and refused deliveries with what to do next."""
-    from pipelines import workspace as job
+    """Ten lines: last night, feeds, vendors, backlog, automation, disk, next step; below them deliveries that need a person."""
+    from pipelines import status as job
 
-    typer.echo(job.status(workspace))
+    typer.echo(job.text(workspace))
 
 
 @labels_app.command("import")
@@ -310,22 +309,6 @@ def nightly_command(
             err=True,
         )
         raise typer.Exit(65)
-
-
-@runs_app.command("list")
-def runs_list(workspace: Here = CURRENT) -> None:
-    """The last runs, youngest first."""
-    from pipelines import workspace as job
-
-    typer.echo(job.runs(workspace))
-
-
-@runs_app.command("show")
-def runs_show(run: str, workspace: Here = CURRENT) -> None:
-    """One run: its steps, its deliveries with what was wrong, its counts per vendor."""
-    from pipelines import workspace as job
-
-    typer.echo(job.run_detail(workspace, run))
 
 
 app.command()(sql)

@@ -20,11 +20,14 @@ TODO = """
                r.certified_precision AS standing_certified_precision, r.confidence AS standing_probability, r.route_key,
                CASE WHEN d.verdict = 'retired' THEN d.note
                     WHEN d.verdict IS NULL AND r.reason = 'category_retired' AND r.outcome = 'review' THEN r.sentence END AS returned,
+               CASE WHEN u.model_id IS NOT NULL THEN 'run_undone' END AS held_back,
                hash(l.input_hash, d.decision_id, p.model_id, $policy)::VARCHAR AS key_now
         FROM live_items l
         LEFT JOIN standing_decisions d USING (vendor, item_id)
         LEFT JOIN standing_routes r USING (vendor, item_id)
         LEFT JOIN predictions p ON p.input_hash = l.input_hash AND p.model_id = $model
+        LEFT JOIN (SELECT DISTINCT vendor, item_id, input_hash, model_id FROM placements_undone) u
+            ON u.vendor = l.vendor AND u.item_id = l.item_id AND u.input_hash = l.input_hash AND u.model_id = $model
     ), changed AS (
         SELECT * FROM now_at WHERE route_key IS DISTINCT FROM key_now
     )

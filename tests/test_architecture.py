@@ -96,6 +96,7 @@ DOORS = {
             "pipelines/cli_feeds.py",
             "pipelines/cli_review.py",
             "pipelines/cli_review_page.py",
+            "pipelines/cli_runs.py",
             "pipelines/cli_sql.py",
             "pipelines/cli_taxonomy.py",
             "pipelines/cli_vendor.py",

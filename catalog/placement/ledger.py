@@ -110,6 +110,7 @@ def state_key(store: Store, settings: Settings) -> str:
     undone = store.one("SELECT max(seq) FROM delivery_orders WHERE word = 'undo'")
     schedules = store.one("SELECT max(seq) FROM schedules")
     taken_back = store.one("SELECT max(seq) FROM import_undos")
+    runs_back = store.one("SELECT max(seq) FROM run_undos")
     return digest(
         model,
         store.one("SELECT taxonomy_version FROM taxonomies ORDER BY seq DESC LIMIT 1"),
@@ -118,4 +119,5 @@ def state_key(store: Store, settings: Settings) -> str:
         *imported,
         *([undone, schedules] if undone or schedules else []),
         *([f"import_undos {taken_back}"] if taken_back else []),
+        *([f"run_undos {runs_back}"] if runs_back else []),
     )

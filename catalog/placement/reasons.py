@@ -54,6 +54,8 @@ def sentences(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.Expr:
             "{} is not placed automatically: too many of its products were wrong. The best guess is {}.",
             department, first,
         ),
+        "automation_off": pl.concat_str(pl.lit("Placing automatically is switched off. "), best),
+        "run_undone": pl.concat_str(pl.lit("The run in which the model placed it was taken back. "), best),
         "vendor_suspended": pl.concat_str(
             pl.lit("How this vendor's file is read has changed since the model was certified. "), best
         ),

@@ -22,7 +22,7 @@ OPEN_VERDICTS = {
     "skip": "reviewer_skipped",
     "wrong_picture": "wrong_picture",
 }
-WITHHELD = ("vendor_suspended", "department_suspended", "unseen_vendor")
+WITHHELD = ("automation_off", "run_undone", "vendor_suspended", "department_suspended", "unseen_vendor")
 OPTIONAL: dict[str, Any] = {
     "decided_input_hash": pl.String,
     "decided_source": pl.String,
@@ -33,6 +33,7 @@ OPTIONAL: dict[str, Any] = {
     "returned": pl.String,
     "lost_leaf": pl.String,
     "vendor_conflict": pl.String,
+    "held_back": pl.String,
 }
 PREDICTION: dict[str, Any] = {
     "leaf_id": pl.String,
@@ -91,7 +92,8 @@ def route(frame: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFra
     One row per item: vendor, item_id, row_hash, input_hash, product_id, decided_category, decided_verdict,
     standing_category, standing_outcome and the prediction columns (null without a prediction). Optional: title, cluster,
     returned (why the category it stood in is none any more, in words), lost_leaf (the same of the model's best guess),
-    vendor_conflict (what the vendor's own category says against the best guess, in words),
+    vendor_conflict (what the vendor's own category says against the best guess, in words), held_back (why the model may not
+    place it now, as the code of a reason),
     standing_probability, standing_certified_precision, decided_source ("label", "rule", else a person) and
     decided_input_hash (the content a decision was made on; without it a decision never counts as contradicted).
 
@@ -150,7 +152,8 @@ def _withheld(policy: Policy, department: pl.Expr) -> pl.Expr:
     """Why nothing of this vendor or department may be placed for now, as a reason's code; null where nothing is wrong."""
     known = pl.col("vendor").is_in(list(policy.known_vendors))
     return (
-        pl.when(pl.col("vendor").is_in(list(policy.suspended_vendors))).then(pl.lit("vendor_suspended"))
+        pl.when(pl.col("held_back").is_not_null()).then(pl.col("held_back"))
+        .when(pl.col("vendor").is_in(list(policy.suspended_vendors))).then(pl.lit("vendor_suspended"))
         .when(department.is_in(list(policy.suspended_departments))).then(pl.lit("department_suspended"))
         .when(~known & pl.lit(policy.review_unseen_vendors)).then(pl.lit("unseen_vendor"))
     )  # fmt: skip
