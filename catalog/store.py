@@ -78,6 +78,40 @@ class Store:
         store._migrate()
         return store
 
+    @classmethod
+    def reading(cls, path: Path, *, memory_limit: str = "1GB", threads: int = 2) -> "Store":
+        """The work file opened so that nothing can be written but temporary tables.
+
+        Raises CatalogError when there is none, another process writes it, or its tables are of another version.
+        """
+        if not path.exists():
+            raise CatalogError(f"{path} does not exist yet.", remedy="Begin with: catalog taxonomy import FILE")
+        config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": memory_limit, "threads": threads}
+        try:
+            connection = duckdb.connect(str(path), read_only=True, config=config)
+        except duckdb.IOException as error:
+            raise CatalogError(
+                f"{path} cannot be read: {str(error).splitlines()[0]}", remedy="Wait for the other run to end."
+            ) from error
+        connection.execute("SET TimeZone = 'UTC'")
+        store = cls(connection, path)
+        have = set(store.query("SELECT version FROM schema_version")["version"])
+        if have != migrations().keys():
+            connection.close()
+            raise CatalogError(f"The tables of {path} are of another version.", remedy="Run: catalog upgrade")
+        return store
+
+    @classmethod
+    def versions(cls, path: Path) -> set[int]:
+        """The migrations a work file has; none where there is no file."""
+        if not path.exists():
+            return set()
+        connection = duckdb.connect(str(path), read_only=True)
+        try:
+            return {version for (version,) in connection.execute("SELECT version FROM schema_version").fetchall()}
+        finally:
+            connection.close()
+
     def close(self) -> None:
         """Checkpoints and closes."""
         self.connection.close()

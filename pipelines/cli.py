@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from pipelines import cli_feeds, cli_review, cli_runs, cli_vendor
+from pipelines import cli_feeds, cli_review, cli_rules, cli_runs, cli_vendor
 from pipelines.cli_changes import export_app
 from pipelines.cli_correct import correct
+from pipelines.cli_keep import backup, prune, restore, upgrade
+from pipelines.cli_night import nightly
 from pipelines.cli_review_page import serve as review_serve
 from pipelines.cli_sql import sql
 from pipelines.cli_taxonomy import taxonomy_app
@@ -32,6 +34,7 @@ app.add_typer(labels_app, name="labels")
 cli_review.app.command("serve")(review_serve)
 app.add_typer(cli_review.app, name="review")
 app.add_typer(cli_runs.app, name="runs")
+app.add_typer(cli_rules.app, name="rules")
 app.add_typer(models_app, name="models")
 app.add_typer(predictions_app, name="predictions")
 app.add_typer(export_app, name="export")
@@ -231,18 +234,18 @@ def predictions_import(
 
 
 def _step(workspace: Path, name: str, *, engine: Engine = None) -> None:
-    from pipelines import nightly
+    from pipelines import nightly as job
 
     with _session(workspace, engine=engine) as session:
-        found = nightly.to_take(session)
-        run_id, _ = nightly.begin(session, found)
+        found = job.to_take(session)
+        run_id, _ = job.begin(session, found)
         if run_id is None:
             typer.echo("Nothing to do: no new delivery, decision, model or setting since the last run.")
             return
-        nightly.step(session, name, run_id, found)
+        job.step(session, name, run_id, found)
         if name == "publish":
-            nightly.step(session, "changes", run_id, found)
-            nightly.close(session, run_id)
+            job.step(session, "changes", run_id, found)
+            job.close(session, run_id)
         typer.echo(f"Run {run_id}: {name} done.")
 
 
@@ -285,32 +288,11 @@ def publish(
         typer.echo(f"All files: {export(Workspace(workspace).published_db, parquet)}")
 
 
-@app.command("nightly")
-def nightly_command(
-    workspace: Here = CURRENT,
-    vendor: Annotated[str | None, typer.Option(help="Only this vendor's deliveries.")] = None,
-    engine: Engine = None,
-) -> None:
-    """Everything since last time: ingest, classify, route, review sheets, publish, changes, report. Repeating it changes nothing."""
-    from catalog.publishing import summary
-    from pipelines import nightly
-
-    with _session(workspace, engine=engine) as session:
-        night = nightly.run(session, vendor=vendor)
-        nothing = "Nothing to do: no new delivery, decision, model or setting since the last run."
-        typer.echo(summary.run_table(session.store, night.run_id) if night.run_id else nothing)
-        allowed = session.settings.feeds.max_refused
-    for line in night.late:
-        typer.echo(line)
-    if night.refused + len(night.late) > allowed:
-        typer.echo(
-            f"{night.refused} feeds were refused or held and {len(night.late)} vendors are late, {allowed} are allowed. "
-            f"See: catalog feeds list{f'; catalog runs show {night.run_id}' if night.run_id else ''}",
-            err=True,
-        )
-        raise typer.Exit(65)
-
-
+app.command("nightly")(nightly)
+app.command()(backup)
+app.command()(restore)
+app.command()(prune)
+app.command()(upgrade)
 app.command()(sql)
 
 

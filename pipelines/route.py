@@ -2,11 +2,17 @@
 
 import polars as pl
 
-from catalog.jobs import Job, digest, now
+from catalog.certification.policy import Policy
+from catalog.jobs import Job, digest, note_left, now
 from catalog.placement import ledger, routing
+from catalog.placement.rules import Standing, guards, with_rules
+from catalog.placement.switch import CODE, SENTENCE, switched_off
+from catalog.placement.taking_back import placed_in, take_back
 from catalog.placement.vendor_categories import with_conflicts
 from catalog.taxonomies.category_moves import model_translation, standing_now
+from catalog.taxonomies.taxonomy import Taxonomy
 from catalog.taxonomies.versions import latest_taxonomy
+from pipelines import rules
 
 # One row per live item whose outcome may have changed: its content, its decision, the model, the policy or the
 # taxonomy is not what its latest route was settled with. Members of one product are settled together.
@@ -15,7 +21,7 @@ TODO = """
         SELECT l.vendor, l.item_id, l.row_hash, l.input_hash, l.product_id,
                d.decision_id, d.category_id AS decided_category, d.verdict AS decided_verdict, d.source AS decided_source,
                d.input_hash AS decided_input_hash, p.model_id,
-               r.category_id AS standing_category, r.outcome AS standing_outcome,
+               r.category_id AS standing_category, r.outcome AS standing_outcome, r.decided_by AS standing_by,
                r.taxonomy_version AS standing_version,
                r.certified_precision AS standing_certified_precision, r.confidence AS standing_probability, r.route_key,
                CASE WHEN d.verdict = 'retired' THEN d.note
@@ -41,6 +47,8 @@ TODO = """
     ORDER BY coalesce(n.product_id, ''), n.vendor, n.item_id
 """
 
+UNCLASSIFIED = "not_classified_yet"
+NOT_YET = "The night ended before it was classified; the next one goes on with it."
 ROUTE_COLUMNS = [
     "vendor",
     "item_id",
@@ -58,24 +66,47 @@ ROUTE_COLUMNS = [
     "audit",
     "control",
     "group_id",
+    "rule_id",
 ]
 
 
 def run(job: Job, *, limit: int | None = None) -> int:
     """Appends one route per item whose outcome was settled anew; returns how many."""
     store = job.store
+    off = switched_off(job.workspace)
+    standing = rules.acting(job)
+    settled = _settled(job, standing, off=off, limit=limit)
+    if not off and switched_off(job.workspace):  # while it was being worked out
+        settled = _settled(job, standing, off=True, limit=limit)
+    if not settled.height:
+        return 0
+    first = 1 + (store.one("SELECT max(seq) FROM routes") or 0)
+    settled = settled.with_columns(seq=pl.int_range(first, first + settled.height, dtype=pl.Int64))
+    with store.transaction():
+        for part in settled.iter_slices(job.settings.feeds.batch_rows):
+            store.append("routes", part)
+    return settled.height
+
+
+def _settled(job: Job, standing: Standing, *, off: bool, limit: int | None) -> pl.DataFrame:
+    """The routes of all items whose outcome may have changed; with `off` the model places none of them."""
+    store = job.store
     model, taxonomy = ledger.current_model(store), latest_taxonomy(store)
     policy = ledger.current_policy(store, job.settings)
     held = ledger.vendor_category_rules(store, model, job.settings)
-    key = digest(policy.policy_id, taxonomy.version, *([held.rows()] if held.height else []))
+    bars = rules.bars(store, standing, model)
+    key = _key(policy, taxonomy, held, (standing.key, sorted(bars.items())), off=off)
     todo = store.query(TODO, {"policy": key, "model": model})
     if limit is not None:
         todo = todo.head(limit)
     if not todo.height:
-        return 0
+        return todo
+    if off:
+        todo = todo.with_columns(held_back=pl.lit(CODE))
+    todo = with_rules(todo, standing, rules.sizes(store, standing))
     todo = standing_now(store, model_translation(store, model).predictions(todo))
     todo = with_conflicts(todo, held, taxonomy)
-    settled = routing.route(todo, policy, taxonomy).select(
+    settled = routing.route(todo, policy, taxonomy, guards(standing, taxonomy, bars)).select(
         *ROUTE_COLUMNS,
         pl.col("key_now").alias("route_key"),
         pl.col("model_id"),
@@ -84,9 +115,46 @@ def run(job: Job, *, limit: int | None = None) -> int:
         pl.lit(job.run_id).alias("run_id"),
         pl.lit(now()).alias("routed_at"),
     )
-    first = 1 + (store.one("SELECT max(seq) FROM routes") or 0)
-    settled = settled.with_columns(seq=pl.int_range(first, first + settled.height, dtype=pl.Int64))
-    with store.transaction():
-        for part in settled.iter_slices(job.settings.feeds.batch_rows):
-            store.append("routes", part)
-    return settled.height
+    return _with_unclassified(job, settled)
+
+
+def _key(policy: Policy, taxonomy: Taxonomy, held: pl.DataFrame, ruled: tuple[str, list], *, off: bool) -> str:
+    """Names all that decides outcomes beside an item's own content, decision and prediction."""
+    further = [*([held.rows()] if held.height else []), *(["off"] if off else []), *([ruled] if ruled[0] else [])]
+    return digest(policy.policy_id, taxonomy.version, *further)
+
+
+def due(job: Job, *, off: bool) -> int:
+    """How many live items would be settled anew now. Only reads."""
+    store = job.store
+    model, taxonomy = ledger.current_model(store), latest_taxonomy(store)
+    policy, held = ledger.current_policy(store, job.settings), ledger.vendor_category_rules(store, model, job.settings)
+    standing = rules.acting(job)
+    ruled = (standing.key, sorted(rules.bars(store, standing, model).items()))
+    given = {"policy": _key(policy, taxonomy, held, ruled, off=off), "model": model}
+    return store.query(f"SELECT count(*) FROM ({TODO})", given).item()
+
+
+def _with_unclassified(job: Job, settled: pl.DataFrame) -> pl.DataFrame:
+    """Items that this night had no time to classify say so: nobody is asked about what the next night may place."""
+    left = job.store.one("SELECT sum(rows) FROM leftovers WHERE run_id = ? AND kind = 'inputs'", [job.run_id])
+    if not left:
+        return settled
+    waits = (pl.col("reason") == "no_prediction") & (pl.col("outcome") == "review")
+    return settled.with_columns(
+        reason=pl.when(waits).then(pl.lit(UNCLASSIFIED)).otherwise("reason"),
+        reasons=pl.when(waits).then(pl.concat_list(pl.lit(UNCLASSIFIED))).otherwise("reasons"),
+        sentence=pl.when(waits).then(pl.lit(NOT_YET)).otherwise("sentence"),
+    )
+
+
+def withdraw_if_switched_off(job: Job) -> int:
+    """Takes back what this very run has placed when automation was switched off since; returns how many items."""
+    if not switched_off(job.workspace):
+        return 0
+    placed = placed_in(job, job.run_id)
+    count = take_back(job, placed, CODE, SENTENCE, mark=False)
+    if count:
+        note_left(job, "placements", [(None, None, count)])
+        job.event("automation_off", counts={"taken_back": count})
+    return count

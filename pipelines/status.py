@@ -43,7 +43,7 @@ def around(workspace: Workspace, settings: Settings, waiting: Feeds, working: st
 
 def switch(settings: Settings) -> str:
     """What the settings say of placing, in words."""
-    return f"mode {settings.mode}"
+    return f"mode {settings.mode}" + (", automation is SWITCHED OFF" if settings.automation == "off" else "")
 
 
 def feeds(store: Store, workspace: Workspace, settings: Settings) -> Feeds:

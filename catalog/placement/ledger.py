@@ -120,4 +120,6 @@ def state_key(store: Store, settings: Settings) -> str:
         *([undone, schedules] if undone or schedules else []),
         *([f"import_undos {taken_back}"] if taken_back else []),
         *([f"run_undos {runs_back}"] if runs_back else []),
+        *(["off"] if settings.automation == "off" else []),
+        *(["shadow"] if settings.mode == "shadow" else []),
     )

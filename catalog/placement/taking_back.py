@@ -77,7 +77,7 @@ def placed_in(job: Job, run_id: str) -> Placements:
 def take_back(job: Job, found: Placements, code: str, sentence: str, *, mark: bool = True) -> int:
     """Appends what stood before for each of them, with a reason's code and sentence; returns how many.
 
-    `mark`: the same model is not to place the same content again.
+    `mark`: the same model is not to place the same content again. Without it the next run settles these items anew.
     """
     rows = found.rows
     if not rows.height:
@@ -91,7 +91,7 @@ def take_back(job: Job, found: Placements, code: str, sentence: str, *, mark: bo
                 "placements_undone", kept.with_columns(pl.lit(value).alias(name) for name, value in facts.items())
             )
         job.store.append("routes", _restored(rows, code, sentence, _numbers(job)).with_columns(
-            run_id=pl.lit(job.run_id), routed_at=pl.lit(undone_at)
+            run_id=pl.lit(job.run_id), routed_at=pl.lit(undone_at), route_key="route_key" if mark else pl.lit(None, pl.String)
         ))  # fmt: skip
     return rows.height
 
