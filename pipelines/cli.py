@@ -14,6 +14,7 @@ from pipelines.cli_night import nightly
 from pipelines.cli_review_page import serve as review_serve
 from pipelines.cli_sql import sql
 from pipelines.cli_taxonomy import taxonomy_app
+from pipelines.cli_trial import trial
 from pipelines.cli_vendor_categories import vendor_categories
 from pipelines.command import CURRENT, Engine, Here
 from pipelines.command import session as _session
@@ -289,6 +290,7 @@ def publish(
 
 
 app.command("nightly")(nightly)
+app.command()(trial)
 app.command()(backup)
 app.command()(restore)
 app.command()(prune)

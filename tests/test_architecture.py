@@ -103,6 +103,7 @@ DOORS = {
             "pipelines/cli_runs.py",
             "pipelines/cli_sql.py",
             "pipelines/cli_taxonomy.py",
+            "pipelines/cli_trial.py",
             "pipelines/cli_vendor.py",
             "pipelines/cli_vendor_categories.py",
             "pipelines/command.py",

@@ -24,7 +24,15 @@ OPEN_VERDICTS = {
     "wrong_picture": "wrong_picture",
 }
 RULED = ("rule_never_automate", "rule_target", "rule_probation", "rule_unclear")
-WITHHELD = (*RULED, "automation_off", "run_undone", "vendor_suspended", "department_suspended", "unseen_vendor")
+WITHHELD = (
+    *RULED,
+    "shadow_mode",
+    "automation_off",
+    "run_undone",
+    "vendor_suspended",
+    "department_suspended",
+    "unseen_vendor",
+)
 OPTIONAL: dict[str, Any] = {
     "decided_input_hash": pl.String,
     "decided_source": pl.String,
@@ -40,6 +48,7 @@ OPTIONAL: dict[str, Any] = {
     "rule_of": pl.String,
     "standing_by": pl.String,
     "control_share": pl.Float64,
+    "through_product": pl.Boolean,
 }
 PREDICTION: dict[str, Any] = {
     "leaf_id": pl.String,
@@ -103,7 +112,7 @@ def route(
     returned (why the category it stood in is none any more, in words), lost_leaf (the same of the model's best guess),
     vendor_conflict (what the vendor's own category says against the best guess, in words), held_back (why the model may not
     place it now, as the code of a reason), pinned and rule_of (the category a rule gives it, and the rule), standing_by, control_share
-    (where another share than the policy's is to be drawn as control),
+    (where another share than the policy's is to be drawn as control), through_product (the decision is on another item of it),
     standing_probability, standing_certified_precision, decided_source ("label", "rule", else a person) and
     decided_input_hash (the content a decision was made on; without it a decision never counts as contradicted).
 
@@ -344,9 +353,18 @@ def _with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     lead = pl.col("way").replace_strict({"stays": "sticky", "pinned": "rule_pin"}, default=None, return_dtype=pl.String)
     # Most rows do not wait and have one reason: the long list is built for the others only.
     waiting = work.filter(waits).select("row", reasons=pl.concat_list(lead, *codes).list.drop_nulls())
-    fixed = {"model": "certified", "stays": "sticky", "pinned": "rule_pin", "decided": "decided", "settled": "settled"}
+    fixed = {
+        "model": "certified",
+        "stays": "sticky",
+        "pinned": "rule_pin",
+        "decided": "decided",
+        "by_product": "product_decided",
+        "settled": "settled",
+    }
     warned = pl.when((pl.col("way") == "model") & pl.col("unseen")).then(pl.lit("unseen_vendor"))
-    own = pl.concat_list(pl.col("way").replace_strict(fixed, default=None, return_dtype=pl.String), warned)
+    shared = (pl.col("way") == "decided") & pl.col("through_product").fill_null(False)
+    way = pl.when(shared).then(pl.lit("by_product")).otherwise("way")
+    own = pl.concat_list(way.replace_strict(fixed, default=None, return_dtype=pl.String), warned)
     work = work.join(waiting, on="row", how="left", maintain_order="left")
     work = work.with_columns(pl.col("reasons").fill_null(own.list.drop_nulls()))
     return work.with_columns(reason=pl.col("reasons").list.first())
