@@ -167,7 +167,10 @@ def _append(job: Job, bound: Bound, word: str, checked: Checked, *, acts: bool) 
         rule_id=rule.id,
         rule_hash=rule.hash,
         word=word,
-        body=rule.model_dump_json(exclude_none=True),
+        owner=rule.owner,
+        body=rule.model_dump_json(
+            exclude_none=True, exclude={"owner", "why"}
+        ),  # it is published, people's words are not
         checked=json.dumps(asdict(checked)),
         acts=acts,
         run_id=job.run_id,

@@ -16,7 +16,7 @@ from catalog.store import Store
 from pipelines import promote
 
 UNDONE = "run_undone"
-SENTENCE = "The run that placed it was taken back by {who}. Please choose the category."
+SENTENCE = "The run that placed it was taken back. Please choose the category."
 # What cannot be taken back by this command, and what can be done instead.
 INSTEAD = {
     "labels": "Import the corrected labels (catalog labels import FILE), or fix single items: catalog correct FILE",
@@ -149,7 +149,7 @@ def undo(job: Job, found: Plan, by: By) -> None:
     """Carries a plan out, by appending, in one transaction; the next night publishes it."""
     with job.store.transaction():
         if found.placements:
-            take_back(job, found.placements, UNDONE, SENTENCE.format(who=by.who))
+            take_back(job, found.placements, UNDONE, SENTENCE)
         for delivery in found.deliveries.reverse()["delivery_id"]:
             held.undo(job, delivery, held.By(by.who, by.note))
         for key in found.imports:

@@ -24,7 +24,17 @@ max_refused = 0 # refused or held feeds a night may have and still exit with 0
 [images]
 fetch = false   # true: pictures that vendors name by URL are fetched at night; read docs/images.md first
 """
-POLICY = "# Dated, owned rules: never automatic, pins, probation. Empty: the certificate alone decides.\n"
+POLICY = """\
+# Dated, owned rules: never_automate, pin, target, probation (docs/nights.md). Empty: the certificate alone decides.
+# catalog rules check says what each would have changed, and how often it was right.
+#
+# [[rule]]
+# id = "no-medicine"
+# kind = "never_automate"
+# node = "Health > Medicine"
+# owner = "your name"
+# since = 2026-11-01
+"""
 
 
 def init(folder: Path) -> Workspace:

@@ -9,6 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 from conftest import FIELDS, product, write
+from short_nights import short_night
+from simulated import World, tree
 from typer.testing import CliRunner
 
 from catalog.errors import CatalogError
@@ -68,7 +70,30 @@ def catalog(place: Path, *words: str) -> str:
     return result.output
 
 
+def test_a_trial_is_certified_on_the_evidence_and_judged_on_the_rest() -> None:
+    world, taxonomy = World(mean=6.0), tree()
+    facts = {"row_hash": "r", "product_id": None, "input_hash": "i", "title": None, "novelty": 0.1, "has_text": True,
+             "has_image": False, "image_status": "missing", "top_ids": [], "top_log_odds": []}  # fmt: skip
+    literals = [pl.lit(value, pl.List(pl.String) if name == "top_ids" else pl.List(pl.Float64) if name == "top_log_odds" else None)
+                .alias(name) for name, value in facts.items()]  # fmt: skip
+    before, after, tried = (
+        world.draw(size, seed).with_columns(literals) for size, seed in ((400, 1), (2000, 2), (2000, 3))
+    )
+    days = [NOW + timedelta(days=n % 20) for n in range(tried.height)]
+    tried = tried.with_columns(pl.Series("decided_at", days))
+    strict, lax = (
+        trial.outcome((before, after), tried, taxonomy, target=target, delta=0.05) for target in (0.999, 0.95)
+    )
+    assert not strict.certified and strict.placed == 0 and strict.precision is None and strict.missing != 0
+    assert lax.certified and lax.placed > 0.5 * lax.items and lax.precision is not None and lax.precision > 0.94
+    assert lax.items == tried.height and lax.decisions < strict.decisions and lax.hours < strict.hours
+    assert sum(part.items for part in lax.departments) == tried.height
+    told = trial.text(trial.Trial(("2026-01-01", "2026-11-30"), 20, 500, 2400, "none", (lax, strict)))
+    assert "95%       yes" in told and "D0" in told and "labels missing" in told
+
+
 @pytest.mark.train
+@pytest.mark.slow
 def test_a_trial_says_what_would_have_been_placed_and_how_right(shop: Path, tmp_path: Path) -> None:
     rng = random.Random(3)
     rows = [
@@ -90,12 +115,6 @@ def test_a_trial_says_what_would_have_been_placed_and_how_right(shop: Path, tmp_
     assert sum(part["placed"] for part in first["departments"]) == first["placed"]
     assert found["learned"] + found["evidence"] + first["items"] <= 1200
     assert "not tuned" in found["training"]
-    told = trial.text(trial.Trial(
-        ("2026-01-01", "2026-11-30"), 200, 500, 90, found["training"],
-        tuple(trial.Outcome(**one | {"departments": tuple(trial.Department(**p) for p in one["departments"])})
-              for one in found["outcomes"]),
-    ))  # fmt: skip
-    assert "95%       yes" in told and "Home" in told and "labels missing" in told
     assert list((tmp_path / "ws").iterdir()) == [tmp_path / "ws" / "catalog.toml"]
 
 
@@ -111,7 +130,7 @@ def test_nights_in_the_shadow_change_no_category_and_are_summed_up(learned: Path
     )
     (place / "feeds" / "acme").mkdir()
     shutil.copy(shop / "first.csv", place / "feeds" / "acme" / "2026-01-01.csv")
-    catalog(place, "nightly")
+    short_night(place)
     published = Workspace(place).published_db
     mine = "SELECT count(*) FROM current_category WHERE vendor = 'acme'"
     assert query_published(published, mine).item() == 0
@@ -126,7 +145,7 @@ def test_nights_in_the_shadow_change_no_category_and_are_summed_up(learned: Path
     own = dict(line.split(",", 1) for line in (shop / "truth.csv").read_text().splitlines())
     (tmp_path / "own.csv").write_text("\n".join(f"{line},{own[line.split(',')[0]]}" for line in lines) + "\n")
     catalog(place, "labels", "import", str(tmp_path / "own.csv"), "--vendor", "acme")
-    catalog(place, "nightly")
+    short_night(place)
     assert query_published(published, mine).item() == 120
     compared = dict(
         query_published(
@@ -138,5 +157,5 @@ def test_nights_in_the_shadow_change_no_category_and_are_summed_up(learned: Path
     said = catalog(place, "trial", "--shadow")
     assert "would stand where you put them" in said and "Home" in said
     settings.write_text(live)
-    catalog(place, "nightly")
+    short_night(place)
     assert query_published(published, mine).item() == 120

@@ -15,9 +15,9 @@ CREATE TABLE placements_undone (
 );
 
 -- One row each time policy.toml came to hold a rule, another form of it, or none any more (word: stands, changed, gone). body:
--- the rule as written, JSON. checked: what history said of it then, JSON. acts: false where history speaks against it.
+-- the rule as written, JSON, without who answers for it (owner) and their words. checked: what history said of it then, JSON. acts: false where history speaks against it.
 CREATE TABLE rules_noted (
-    seq BIGINT, rule_id VARCHAR, rule_hash VARCHAR, word VARCHAR, body JSON, checked JSON, acts BOOLEAN, run_id VARCHAR,
+    seq BIGINT, rule_id VARCHAR, rule_hash VARCHAR, word VARCHAR, owner VARCHAR, body JSON, checked JSON, acts BOOLEAN, run_id VARCHAR,
     noted_at TIMESTAMPTZ
 );
 

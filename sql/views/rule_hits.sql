@@ -1,7 +1,7 @@
 -- One row per rule of policy.toml that was ever noted: what it does to live items today.
 -- rule_id: its name in policy.toml
 -- kind: never_automate, pin, target or probation
--- owner: who answers for it
+-- owner: who answers for it, a pseudonym or the name (settings: review.names)
 -- acts: whether it is in the file still, and history does not speak against it
 -- items: live items that stand, or wait, because of it
 -- placed: of those, items it placed
