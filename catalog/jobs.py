@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ def quiet(_what: str, _done: int, _total: int, _note: str = "", /) -> None:
 
 @dataclass(frozen=True)
 class Job:
-    """The workspace, its open store and the run this work is written under."""
+    """The workspace, its open store and the run this work is written under. until: when it takes up nothing more."""
 
     workspace: Workspace
     settings: Settings
@@ -41,6 +41,12 @@ class Job:
     run_id: str
     progress: Progress = quiet
     log: Any = field(default_factory=structlog.get_logger)
+    until: datetime | None = None
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the moment has come at which a night stops taking up more; never without a deadline."""
+        return self.until is not None and now() >= self.until
 
     def event(self, name: str, **counts: Any) -> None:
         """One log line of this run."""
@@ -133,6 +139,25 @@ def open_run(store: Store) -> OpenRun | None:
     run_id, state_key, plan = found.row(0)
     stages = store.query("SELECT stage FROM stages WHERE run_id = ?", [run_id])["stage"]
     return OpenRun(run_id, state_key, frozenset(tuple(entry) for entry in json.loads(plan)), frozenset(stages))
+
+
+def note_left(job: Job, kind: str, left: Sequence[tuple[str | None, str | None, int]]) -> None:
+    """Keeps what this run leaves of one kind (delivery, inputs, pictures, placements) for the next: vendor, name, rows."""
+    with job.store.transaction():
+        job.store.execute("DELETE FROM leftovers WHERE run_id = ? AND kind = ?", [job.run_id, kind])
+        for vendor, name, rows in left:
+            job.store.append_row(
+                "leftovers", run_id=job.run_id, kind=kind, vendor=vendor, name=name, rows=rows, noted_at=now()
+            )
+
+
+def left_by_last(store: Store) -> list[tuple[str, str | None, str | None, int]]:
+    """What the last nightly run that ended well left: kind, vendor, name, rows."""
+    return store.query(
+        """SELECT kind, vendor, name, rows FROM leftovers WHERE run_id = (
+               SELECT max(run_id) FROM runs JOIN run_ends USING (run_id) WHERE job = 'nightly' AND status = 'done')
+           ORDER BY kind, vendor, name"""
+    ).rows()
 
 
 def last_state(store: Store) -> str | None:

@@ -79,6 +79,7 @@ class Feeds(_Section):
     """What a delivery may do before a person has to look."""
 
     max_refused: int = Field(0, ge=0, description="Refused or held feeds a night may have and still exit with 0.")
+    max_refused_share: float = Field(0.0, ge=0, lt=1, description="The same as a share of the night's feeds.")
     max_drop: float = Field(0.6, gt=0, le=1, description="A full delivery this share smaller than the last is held.")
     max_structural: float = Field(0.01, gt=0, le=1, description="Share of ragged rows above which a feed is refused.")
     batch_rows: int = Field(40_000, ge=1)
@@ -163,6 +164,16 @@ class Changes(_Section):
     format: Literal["csv", "jsonl", "parquet"] = "csv"
 
 
+class Retention(_Section):
+    """How long `catalog prune` keeps files, in days; 0 keeps them for ever. Facts in the work database are kept."""
+
+    copies_days: int = Field(90, ge=0, description="Feeds that were read: the copies and the originals in done/.")
+    sheets_days: int = Field(365, ge=0, description="Written review sheets.")
+    reports_days: int = Field(365, ge=0, description="Pages about runs.")
+    changes_days: int = Field(365, ge=0, description="Files of changes; any can be exported again.")
+    models: int = Field(3, ge=0, description="Newest bundles, and bundles that served last; 0 keeps all.")
+
+
 class Database(_Section):
     """Limits for DuckDB."""
 
@@ -173,7 +184,10 @@ class Database(_Section):
 class Settings(_Section):
     """All of catalog.toml."""
 
-    mode: Literal["live"] = "live"
+    mode: Literal["live", "shadow"] = Field("live", description="shadow: every night compares, no category changes.")
+    automation: Literal["on", "off"] = Field(
+        "on", description="off: the model places and moves nothing, from the next placement step on, also this night."
+    )
     routing: Routing = Routing()
     training: Training = Training()
     labels: Labels = Labels()
@@ -183,6 +197,7 @@ class Settings(_Section):
     images: Images = Images()
     review: Review = Review()
     changes: Changes = Changes()
+    retention: Retention = Retention()
     database: Database = Database()
 
     @property

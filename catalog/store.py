@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -24,6 +25,12 @@ _NO_FRAME = re.compile(r"\b(INTERVAL|UNION|BIT|BLOB|TIME WITH TIME ZONE)\b")  # 
 def quoted(identifier: str) -> str:
     """An SQL identifier, safe whatever a vendor called it."""
     return '"' + identifier.replace('"', '""') + '"'
+
+
+def migrations() -> dict[int, Traversable]:
+    """The numbered migrations that ship with the program, by number."""
+    found = (resources.files("schemas") / "migrations").iterdir()
+    return {int(file.name[:4]): file for file in found if file.name.endswith(".sql")}
 
 
 def _bound(params: Params) -> list[Any] | dict[str, Any]:
@@ -71,6 +78,40 @@ class Store:
         store._migrate()
         return store
 
+    @classmethod
+    def reading(cls, path: Path, *, memory_limit: str = "1GB", threads: int = 2) -> "Store":
+        """The work file opened so that nothing can be written but temporary tables.
+
+        Raises CatalogError when there is none, another process writes it, or its tables are of another version.
+        """
+        if not path.exists():
+            raise CatalogError(f"{path} does not exist yet.", remedy="Begin with: catalog taxonomy import FILE")
+        config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": memory_limit, "threads": threads}
+        try:
+            connection = duckdb.connect(str(path), read_only=True, config=config)
+        except duckdb.IOException as error:
+            raise CatalogError(
+                f"{path} cannot be read: {str(error).splitlines()[0]}", remedy="Wait for the other run to end."
+            ) from error
+        connection.execute("SET TimeZone = 'UTC'")
+        store = cls(connection, path)
+        have = set(store.query("SELECT version FROM schema_version")["version"])
+        if have != migrations().keys():
+            connection.close()
+            raise CatalogError(f"The tables of {path} are of another version.", remedy="Run: catalog upgrade")
+        return store
+
+    @classmethod
+    def versions(cls, path: Path) -> set[int]:
+        """The migrations a work file has; none where there is no file."""
+        if not path.exists():
+            return set()
+        connection = duckdb.connect(str(path), read_only=True)
+        try:
+            return {version for (version,) in connection.execute("SELECT version FROM schema_version").fetchall()}
+        finally:
+            connection.close()
+
     def close(self) -> None:
         """Checkpoints and closes."""
         self.connection.close()
@@ -83,20 +124,19 @@ class Store:
 
     def _migrate(self) -> None:
         self.connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER, name VARCHAR)")
-        have = self.one("SELECT coalesce(max(version), 0) FROM schema_version")
-        migrations = (resources.files("schemas") / "migrations").iterdir()
-        known = sorted((p for p in migrations if p.name.endswith(".sql")), key=lambda file: file.name)
-        newest = int(known[-1].name[:4])
-        if have > newest:
+        have = set(self.query("SELECT version FROM schema_version")["version"])
+        known = migrations()
+        newest = max(known)
+        if max(have, default=0) > newest:
             raise CatalogError(
-                f"{self.path} was written by a newer version (schema {have}, this program knows {newest}).",
+                f"{self.path} was written by a newer version (schema {max(have)}, this program knows {newest}).",
                 remedy="Upgrade this installation; going back needs a restored backup.",
             )
-        for file in known:
-            if int(file.name[:4]) > have:
-                with self.transaction():
-                    self.connection.execute(file.read_text(encoding="utf-8"))
-                    self.execute("INSERT INTO schema_version VALUES (?, ?)", [int(file.name[:4]), file.name])
+        # Every one that is missing, not only those above the highest: versions made side by side come in any order.
+        for version in sorted(known.keys() - have):
+            with self.transaction():
+                self.connection.execute(known[version].read_text(encoding="utf-8"))
+                self.execute("INSERT INTO schema_version VALUES (?, ?)", [version, known[version].name])
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

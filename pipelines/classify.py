@@ -6,7 +6,7 @@ from catalog.inference import unseen
 from catalog.inference.classifier import Classifier, KeptEmbeddings
 from catalog.inference.pace import CountedEmbeddings, Pace
 from catalog.inference.shards import ShardFolder
-from catalog.jobs import Job
+from catalog.jobs import Job, note_left
 from catalog.placement import ledger
 from pipelines import scale_out
 
@@ -15,10 +15,15 @@ def run(job: Job, *, limit: int | None = None) -> str | None:
     """Appends predictions; returns the provider that answered, None when there was nothing to predict.
 
     Without a promoted model nothing is predicted; so too when imported answers serve: what they do not name has no
-    prediction and goes to review.
+    prediction and goes to review. What is not classified when the time is up is left for the next night; workers of a
+    cluster finish what they have begun.
     """
     model_id = ledger.current_model(job.store)
     if model_id is None or ledger.is_foreign(job.store, model_id):
+        return None
+    if job.out_of_time:
+        left = unseen.count(job, model_id, limit=limit)
+        note_left(job, "inputs", [(None, None, left)] if left else [])
         return None
     path = ledger.model_path(job.workspace, model_id)
     if job.settings.scale.engine == "ray":
@@ -40,4 +45,7 @@ def _here(job: Job, model_id: str, path: Path, limit: int | None) -> str | None:
         unseen.keep(job, classifier.predict(batch, embeddings=cache), model_id, classifier.provider)
         done += batch.height
         pace.show(done)
+        if job.out_of_time and done < total:
+            note_left(job, "inputs", [(None, None, total - done)])
+            break
     return classifier.provider

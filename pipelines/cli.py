@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 
-from pipelines import cli_feeds, cli_review, cli_vendor
+from pipelines import cli_feeds, cli_review, cli_rules, cli_runs, cli_vendor
 from pipelines.cli_changes import export_app
 from pipelines.cli_correct import correct
+from pipelines.cli_keep import backup, prune, restore, upgrade
+from pipelines.cli_night import nightly
 from pipelines.cli_review_page import serve as review_serve
 from pipelines.cli_sql import sql
 from pipelines.cli_taxonomy import taxonomy_app
 from pipelines.cli_tree import tree_app
+from pipelines.cli_trial import trial
 from pipelines.cli_vendor_categories import vendor_categories
 from pipelines.command import CURRENT, Engine, Here
 from pipelines.command import session as _session
@@ -25,7 +28,6 @@ app = typer.Typer(
     add_completion=False,
 )
 labels_app = typer.Typer(no_args_is_help=True, help="Products that already have a category.")
-runs_app = typer.Typer(no_args_is_help=True, help="What ran.")
 models_app = typer.Typer(help="What can serve; alone it lists.")
 predictions_app = typer.Typer(no_args_is_help=True, help="Answers of other classifiers.")
 app.add_typer(cli_feeds.app, name="feeds")
@@ -34,7 +36,8 @@ app.add_typer(tree_app, name="tree")
 app.add_typer(labels_app, name="labels")
 cli_review.app.command("serve")(review_serve)
 app.add_typer(cli_review.app, name="review")
-app.add_typer(runs_app, name="runs")
+app.add_typer(cli_runs.app, name="runs")
+app.add_typer(cli_rules.app, name="rules")
 app.add_typer(models_app, name="models")
 app.add_typer(predictions_app, name="predictions")
 app.add_typer(export_app, name="export")
@@ -99,10 +102,10 @@ def doctor(
 
 @app.command()
 def status(workspace: Here = CURRENT) -> None:
-    """Last run, what serves, what waits; late vendors, held and refused deliveries with what to do next."""
-    from pipelines import workspace as job
+    """Ten lines: last night, feeds, vendors, backlog, automation, disk, next step; below them deliveries that need a person."""
+    from pipelines import status as job
 
-    typer.echo(job.status(workspace))
+    typer.echo(job.text(workspace))
 
 
 @labels_app.command("import")
@@ -234,18 +237,18 @@ def predictions_import(
 
 
 def _step(workspace: Path, name: str, *, engine: Engine = None) -> None:
-    from pipelines import nightly
+    from pipelines import nightly as job
 
     with _session(workspace, engine=engine) as session:
-        found = nightly.to_take(session)
-        run_id, _ = nightly.begin(session, found)
+        found = job.to_take(session)
+        run_id, _ = job.begin(session, found)
         if run_id is None:
             typer.echo("Nothing to do: no new delivery, decision, model or setting since the last run.")
             return
-        nightly.step(session, name, run_id, found)
+        job.step(session, name, run_id, found)
         if name == "publish":
-            nightly.step(session, "changes", run_id, found)
-            nightly.close(session, run_id)
+            job.step(session, "changes", run_id, found)
+            job.close(session, run_id)
         typer.echo(f"Run {run_id}: {name} done.")
 
 
@@ -288,48 +291,12 @@ def publish(
         typer.echo(f"All files: {export(Workspace(workspace).published_db, parquet)}")
 
 
-@app.command("nightly")
-def nightly_command(
-    workspace: Here = CURRENT,
-    vendor: Annotated[str | None, typer.Option(help="Only this vendor's deliveries.")] = None,
-    engine: Engine = None,
-) -> None:
-    """Everything since last time: ingest, classify, route, review sheets, publish, changes, report. Repeating it changes nothing."""
-    from catalog.publishing import summary
-    from pipelines import nightly
-
-    with _session(workspace, engine=engine) as session:
-        night = nightly.run(session, vendor=vendor)
-        nothing = "Nothing to do: no new delivery, decision, model or setting since the last run."
-        typer.echo(summary.run_table(session.store, night.run_id) if night.run_id else nothing)
-        allowed = session.settings.feeds.max_refused
-    for line in night.late:
-        typer.echo(line)
-    if night.refused + len(night.late) > allowed:
-        typer.echo(
-            f"{night.refused} feeds were refused or held and {len(night.late)} vendors are late, {allowed} are allowed. "
-            f"See: catalog feeds list{f'; catalog runs show {night.run_id}' if night.run_id else ''}",
-            err=True,
-        )
-        raise typer.Exit(65)
-
-
-@runs_app.command("list")
-def runs_list(workspace: Here = CURRENT) -> None:
-    """The last runs, youngest first."""
-    from pipelines import workspace as job
-
-    typer.echo(job.runs(workspace))
-
-
-@runs_app.command("show")
-def runs_show(run: str, workspace: Here = CURRENT) -> None:
-    """One run: its steps, its deliveries with what was wrong, its counts per vendor."""
-    from pipelines import workspace as job
-
-    typer.echo(job.run_detail(workspace, run))
-
-
+app.command("nightly")(nightly)
+app.command()(trial)
+app.command()(backup)
+app.command()(restore)
+app.command()(prune)
+app.command()(upgrade)
 app.command()(sql)
 
 

@@ -14,7 +14,7 @@ from catalog.deliveries.arrivals import Delivery
 from catalog.deliveries.inbox import Pending
 from catalog.deliveries.staging import put_away, stage
 from catalog.errors import CatalogError, FeedRefused
-from catalog.jobs import Counts, Job
+from catalog.jobs import Counts, Job, note_left
 from catalog.pictures.finding import found_for
 from catalog.reading.feeds import RawBatch, read_rows
 from catalog.reading.mapping import Mapping, load_mapping, of_kind
@@ -22,11 +22,15 @@ from catalog.reading.mapping import Mapping, load_mapping, of_kind
 
 def run(job: Job, pending: list[Pending]) -> Counts:
     """Takes the waiting deliveries one by one, each in a transaction of its own; one that cannot be read stops no other.
+    Those that have not begun when the time is up are left for the next night.
 
     Returns how many were accepted, refused, held and repeated. Repeating it in the same run changes nothing.
     """
     counts: Counter[str] = Counter()
     for number, waiting in enumerate(pending):
+        if job.out_of_time:  # they stay in the inbox
+            note_left(job, "delivery", [(left.vendor, left.path.name, 0) for left in pending[number:]])
+            break
         job.progress("ingest", number, len(pending))
         status = _taken_before(job, waiting) or _take(job, waiting)
         if status != "unfinished" and waiting.origin is None:
@@ -50,19 +54,19 @@ def _take(job: Job, waiting: Pending) -> str:
     try:
         if waiting.refusal:
             raise FeedRefused(waiting.refusal[0], waiting.refusal[1], remedy="")
-        mapping = _mapping(job, waiting)
+        mapping = mapping_of(job, waiting)
         staged = stage(job.workspace, waiting)
     except FeedRefused as refused:
-        return _refuse(job, _delivery(job, waiting, None), refused, None)
+        return _refuse(job, delivery_of(job, waiting, None), refused, None)
     if staged is None:
         return "unfinished"
-    delivery = _delivery(job, waiting, mapping)
+    delivery = delivery_of(job, waiting, mapping)
     last = arrivals.latest(job.store, waiting.vendor, labels=False)
     if last and last[:2] == (waiting.sha256, mapping.hash):
         why = ("repeated", "The file is the one this vendor delivered last; nothing changes.")
         arrivals.record(job.store, delivery, "repeated", rows=last[2], why=why)
         return "repeated"
-    batches = _rows(job, waiting, staged, mapping)
+    batches = rows_of(job, waiting, staged, mapping)
     try:
         with found_for(job, waiting.vendor, waiting.path.parent, mapping.rules.image_archive) as pictures:
             judged = ahead(lambda batch: with_actions(batch, waiting.vendor, mapping, pictures), batches)
@@ -72,7 +76,7 @@ def _take(job: Job, waiting: Pending) -> str:
     return _accept_or_hold(job, delivery, mapping, released=waiting.released)
 
 
-def _mapping(job: Job, waiting: Pending) -> Mapping:
+def mapping_of(job: Job, waiting: Pending) -> Mapping:
     """The vendor's form for this delivery; a manifest knows better whether it is a full one."""
     first = waiting.parts[0].path
     try:
@@ -82,7 +86,7 @@ def _mapping(job: Job, waiting: Pending) -> Mapping:
     return of_kind(mapping, waiting.manifest.kind if waiting.manifest else None)
 
 
-def _rows(job: Job, waiting: Pending, staged: list[Path], mapping: Mapping) -> Iterator[RawBatch]:
+def rows_of(job: Job, waiting: Pending, staged: list[Path], mapping: Mapping) -> Iterator[RawBatch]:
     """The rows of all files, one after the other; lines count on, so that each row of a delivery has its own.
 
     Raises FeedRefused when a file has another number of rows than its manifest promises.
@@ -105,7 +109,8 @@ def _rows(job: Job, waiting: Pending, staged: list[Path], mapping: Mapping) -> I
         offset += last
 
 
-def _delivery(job: Job, waiting: Pending, mapping: Mapping | None) -> Delivery:
+def delivery_of(job: Job, waiting: Pending, mapping: Mapping | None) -> Delivery:
+    """What is kept of a delivery as a whole; without a mapping it was refused before it was read."""
     parts = [{"name": part.name, "sha256": part.sha256, "bytes": part.bytes} for part in waiting.parts]
     said = waiting.manifest
     marked = {"sha256": waiting.manifest_file.sha256} if waiting.manifest_file else {}
@@ -130,13 +135,18 @@ def _refuse(job: Job, delivery: Delivery, refused: FeedRefused, rows: int | None
     return "refused"
 
 
-def _accept_or_hold(job: Job, delivery: Delivery, mapping: Mapping, *, released: bool) -> str:
+def doubt_of(job: Job, delivery: Delivery, mapping: Mapping, *, released: bool) -> tuple[str, str] | None:
+    """Judges the collected rows; (code, sentence) when a person should look at the delivery before it is taken."""
     items = arrivals.judge(job.store, delivery.vendor, duplicates=mapping.rules.duplicates)
-    doubt = None
-    if not released:
-        allowed = mapping.rules.max_drop or job.settings.feeds.max_drop
-        undone = arrivals.taken_back(job.store, delivery) if delivery.origin is None else None
-        doubt = undone or arrivals.shrunk(job.store, delivery, items, allowed)
+    if released:
+        return None
+    allowed = mapping.rules.max_drop or job.settings.feeds.max_drop
+    undone = arrivals.taken_back(job.store, delivery) if delivery.origin is None else None
+    return undone or arrivals.shrunk(job.store, delivery, items, allowed)
+
+
+def _accept_or_hold(job: Job, delivery: Delivery, mapping: Mapping, *, released: bool) -> str:
+    doubt = doubt_of(job, delivery, mapping, released=released)
     with job.store.transaction():
         if doubt:
             rows = arrivals.rows_read(job.store, delivery.vendor)

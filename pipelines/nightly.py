@@ -5,14 +5,19 @@ finished by starting it once more, and a night without anything new does nothing
 """
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from catalog.deliveries import held, lateness
 from catalog.deliveries.inbox import Pending
-from catalog.jobs import Job, digest, end_run, last_state, open_run, stage, start_run
+from catalog.errors import CatalogError
+from catalog.jobs import Job, digest, end_run, last_state, left_by_last, note_left, now, open_run, stage, start_run
 from catalog.placement import ledger
-from pipelines import changes, classify, publish, report, review, route, vendor_categories
+from catalog.settings import Feeds, Settings, Workspace
+from catalog.store import Store
+from pipelines import changes, classify, publish, report, review, route, rules, vendor_categories
 from pipelines.session import Session
 
 # Review sheets come before publishing, so that the published backlog names the token each row has in its sheet.
@@ -40,12 +45,26 @@ COUNTS = {
 
 @dataclass(frozen=True)
 class Night:
-    """How a night ended. `run_id` is None when there was nothing to do. refused: files, held ones too; late: a line each."""
+    """How a night ended. `run_id` is None when there was nothing to do. files: looked at; refused: of them, held ones too;
+    late: a line each; left: what its deadline left for the next night, a line each; rules: those that do not act, a line each.
+    """
 
     run_id: str | None
     refused: int = 0
     resumed: bool = False
     late: tuple[str, ...] = ()
+    files: int = 0
+    left: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+
+    @property
+    def trouble(self) -> int:
+        """Refused and held files and late vendors together."""
+        return self.refused + len(self.late)
+
+    def allowed(self, limits: Feeds) -> int:
+        """How many of those the settings let pass with a warning."""
+        return max(limits.max_refused, math.floor(limits.max_refused_share * (self.files + len(self.late))))
 
 
 def run(session: Session, *, vendor: str | None = None) -> Night:
@@ -55,8 +74,51 @@ def run(session: Session, *, vendor: str | None = None) -> Night:
     takes its deliveries over, so that no accepted row is without an outcome.
     """
     lateness.note_schedules(session.store, session.workspace)
+    session = replace(session, until=_last_start(session.store, session.until))
     night = _runs(session, vendor)
-    return replace(night, late=tuple(lateness.late_vendors(session.store, vendor)))
+    left = tuple(_left(session.store, night.run_id)) if night.run_id else ()
+    idle = rules.today_standing(session.store, session.workspace, session.settings).problems
+    return replace(night, late=tuple(lateness.late_vendors(session.store, vendor)), left=left, rules=idle)
+
+
+def deadline(text: str, here: datetime | None = None) -> datetime:
+    """The next time the clock of this machine says HH:MM. Raises CatalogError when the text is no such time."""
+    here = here or datetime.now().astimezone()
+    try:
+        hour, minute = (int(part) for part in text.split(":"))
+        found = here.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    except ValueError:
+        raise CatalogError(f"{text!r} is no time of day.", remedy="Write it as hours and minutes: 06:00") from None
+    return found if found > here else found + timedelta(days=1)
+
+
+# What the steps after classifying took in each of the last nights, in seconds.
+_CLOSING = """
+    SELECT coalesce(max(seconds), 0) FROM (
+        SELECT run_id, sum(epoch(finished_at) - epoch(started_at)) AS seconds FROM stages
+        WHERE stage IN ('route', 'review', 'publish', 'changes', 'report')
+        GROUP BY run_id ORDER BY run_id DESC LIMIT 5
+    )
+"""
+
+
+def _last_start(store: Store, until: datetime | None) -> datetime | None:
+    """When to take up nothing more, so that what is complete is published by `until`: as long before it as publishing took
+    at worst in the last nights, and a quarter more."""
+    return until - timedelta(seconds=1.25 * store.one(_CLOSING)) if until else None
+
+
+_WORDS = {
+    "delivery": "{vendor}, {name}: not taken yet, it stays in the inbox",
+    "inputs": "{rows:,} items are not classified yet",
+    "pictures": "pictures behind URLs were not fetched",
+    "placements": "{rows:,} placements were taken back: automation was switched off",
+}
+
+
+def _left(store: Store, run_id: str) -> list[str]:
+    rows = store.query("SELECT * FROM leftovers WHERE run_id = ? ORDER BY kind, vendor, name", [run_id])
+    return [_WORDS[row["kind"]].format_map(row) for row in rows.iter_rows(named=True)]
 
 
 def to_take(session: Session) -> list[Pending]:
@@ -67,31 +129,46 @@ def to_take(session: Session) -> list[Pending]:
 def _runs(session: Session, vendor: str | None) -> Night:
     night = Night(None)
     for _ in range(2):
-        found = [p for p in to_take(session) if vendor in (None, p.vendor)]
+        found = _first_left(session, [p for p in to_take(session) if vendor in (None, p.vendor)])
         run_id, resumed = begin(session, found)
         if run_id is None:
             return night
         _finish(session, run_id, found)
-        refused = session.store.one(
-            "SELECT count(*) FROM deliveries WHERE run_id = ? AND status IN ('refused', 'held')", [run_id]
-        )
-        night = Night(run_id, night.refused + refused, resumed)
+        files, refused = session.store.query(
+            "SELECT count(*), count(*) FILTER (status IN ('refused', 'held')) FROM deliveries WHERE run_id = ?",
+            [run_id],
+        ).row(0)
+        night = Night(run_id, night.refused + refused, resumed, files=night.files + files)
         if not resumed:
             return night
     return night
 
 
+def _first_left(session: Session, found: list[Pending]) -> list[Pending]:
+    """Vendors whose files the last night had no time for come first: else those late in the alphabet would never be read."""
+    waited = {vendor for kind, vendor, *_ in left_by_last(session.store) if kind == "delivery"}
+    return sorted(found, key=lambda waiting: waiting.vendor not in waited)
+
+
 def begin(session: Session, found: list[Pending]) -> tuple[str | None, bool]:
     """The run to work under and whether it is a resumed one; None when nothing has changed since the last."""
     store = session.store
-    state = ledger.state_key(store, session.settings)
+    state = state_of(store, session.workspace, session.settings)
     left = open_run(store)
     if left and left.state_key == state:
         return left.run_id, True
     published = session.workspace.published_db.exists()
-    if not left and not found and published and state == last_state(store) and not _pictures_due(session):
+    same = published and state == last_state(store) and not left_by_last(store)
+    if not left and not found and same and not _pictures_due(session):
         return None, False
     return _start(session, found, state, left.run_id if left else None), False
+
+
+def state_of(store: Store, workspace: Workspace, settings: Settings) -> str:
+    """Names everything besides the feeds that decides what a run does, the rules of policy.toml too."""
+    ruled = rules.state(store, workspace, settings)
+    state = ledger.state_key(store, settings)
+    return digest(state, ruled) if ruled else state
 
 
 def _pictures_due(session: Session) -> bool:
@@ -146,8 +223,8 @@ def step(session: Session, name: str, run_id: str, planned: list[Pending]) -> No
         "certify": _certify,
         "classify": classify.run,
         "route": route.run,
-        "publish": lambda job: publish.run(job, fence=session.lock.check),
-        "review": review.nightly,
+        "publish": lambda job: _publish(job, session),
+        "review": _review,
         "changes": changes.run,
         "report": report.run,
     }
@@ -171,7 +248,25 @@ def _ingest(job: Job, planned: list[Pending]) -> None:
 def _fetch(job: Job) -> None:
     from pipelines import fetch  # noqa: PLC0415 - see _ingest
 
+    limits = job.settings.images
+    if job.until and limits.fetch:
+        minutes = math.floor((job.until - now()).total_seconds() / 60)
+        if minutes < 1:
+            note_left(job, "pictures", [(None, None, 0)])
+            return
+        images = limits.model_copy(update={"max_minutes": min(limits.max_minutes, minutes)})
+        job = replace(job, settings=job.settings.model_copy(update={"images": images}))
     fetch.run(job)
+
+
+def _review(job: Job) -> None:
+    route.withdraw_if_switched_off(job)
+    review.nightly(job)
+
+
+def _publish(job: Job, session: Session) -> None:
+    route.withdraw_if_switched_off(job)
+    publish.run(job, fence=session.lock.check)
 
 
 def _certify(job: Job) -> None:
@@ -179,3 +274,4 @@ def _certify(job: Job) -> None:
 
     vendor_categories.learn(job)
     certify.run(job)
+    rules.note(job)

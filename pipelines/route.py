@@ -1,30 +1,47 @@
 """Settles where each live item stands, from stored predictions alone.  `catalog route`"""
 
+from dataclasses import dataclass, replace
+
 import polars as pl
 
-from catalog.jobs import Job, digest, now
+from catalog.certification.policy import Policy
+from catalog.jobs import Job, digest, note_left, now
 from catalog.placement import ledger, routing
+from catalog.placement.rules import Standing, guards, with_rules
+from catalog.placement.switch import CODE, SENTENCE, switched_off
+from catalog.placement.taking_back import placed_in, take_back
 from catalog.placement.vendor_categories import with_conflicts
+from catalog.store import quoted
 from catalog.taxonomies.category_moves import model_translation, standing_now
+from catalog.taxonomies.taxonomy import Taxonomy
 from catalog.taxonomies.versions import latest_taxonomy
+from pipelines import rules
 
 # One row per live item whose outcome may have changed: its content, its decision, the model, the policy or the
 # taxonomy is not what its latest route was settled with. Members of one product are settled together.
 TODO = """
     WITH now_at AS (
         SELECT l.vendor, l.item_id, l.row_hash, l.input_hash, l.product_id,
-               d.decision_id, d.category_id AS decided_category, d.verdict AS decided_verdict, d.source AS decided_source,
-               d.input_hash AS decided_input_hash, p.model_id,
-               r.category_id AS standing_category, r.outcome AS standing_outcome,
+               coalesce(d.decision_id, s.decision_id) AS decision_id, coalesce(d.category_id, s.category_id) AS decided_category,
+               CASE WHEN d.decision_id IS NULL AND s.decision_id IS NOT NULL THEN 'category' ELSE d.verdict END AS decided_verdict,
+               coalesce(d.source, s.source) AS decided_source,
+               CASE WHEN d.decision_id IS NULL AND s.decision_id IS NOT NULL THEN l.input_hash ELSE d.input_hash END
+                   AS decided_input_hash,
+               d.decision_id IS NULL AND s.decision_id IS NOT NULL AS through_product, p.model_id,
+               r.category_id AS standing_category, r.outcome AS standing_outcome, r.decided_by AS standing_by,
                r.taxonomy_version AS standing_version,
                r.certified_precision AS standing_certified_precision, r.confidence AS standing_probability, r.route_key,
                CASE WHEN d.verdict = 'retired' THEN d.note
                     WHEN d.verdict IS NULL AND r.reason = 'category_retired' AND r.outcome = 'review' THEN r.sentence END AS returned,
-               hash(l.input_hash, d.decision_id, p.model_id, $policy)::VARCHAR AS key_now
+               CASE WHEN u.model_id IS NOT NULL THEN 'run_undone' END AS held_back,
+               hash(l.input_hash, coalesce(d.decision_id, s.decision_id), p.model_id, $policy)::VARCHAR AS key_now
         FROM live_items l
         LEFT JOIN standing_decisions d USING (vendor, item_id)
+        LEFT JOIN product_decisions s USING (vendor, item_id)
         LEFT JOIN standing_routes r USING (vendor, item_id)
         LEFT JOIN predictions p ON p.input_hash = l.input_hash AND p.model_id = $model
+        LEFT JOIN (SELECT DISTINCT vendor, item_id, input_hash, model_id FROM placements_undone) u
+            ON u.vendor = l.vendor AND u.item_id = l.item_id AND u.input_hash = l.input_hash AND u.model_id = $model
     ), changed AS (
         SELECT * FROM now_at WHERE route_key IS DISTINCT FROM key_now
     )
@@ -38,6 +55,18 @@ TODO = """
     ORDER BY coalesce(n.product_id, ''), n.vendor, n.item_id
 """
 
+SHADOW = "shadow_mode"
+# What somebody said of an item, and where it stood.
+_SAID = (
+    *("decision_id", "decided_category", "decided_verdict", "decided_source", "decided_input_hash", "returned"),
+    *("standing_category", "standing_outcome", "standing_version", "standing_by", "held_back"),
+)
+_SHADOW = (
+    *("vendor", "item_id", "input_hash", "model_id", "policy_id", "taxonomy_version", "outcome", "category_id"),
+    *("confidence", "certified_precision", "reason", "group_id", "route_key"),
+)
+UNCLASSIFIED = "not_classified_yet"
+NOT_YET = "The night ended before it was classified; the next one goes on with it."
 ROUTE_COLUMNS = [
     "vendor",
     "item_id",
@@ -55,24 +84,85 @@ ROUTE_COLUMNS = [
     "audit",
     "control",
     "group_id",
+    "rule_id",
 ]
 
 
 def run(job: Job, *, limit: int | None = None) -> int:
     """Appends one route per item whose outcome was settled anew; returns how many."""
     store = job.store
+    off = switched_off(job.workspace)
+    standing = rules.acting(job)
+    how = _how(job, off=off)
+    settled = _settled(job, standing, how, limit=limit)
+    if how.places and switched_off(job.workspace):  # while it was being worked out
+        settled = _settled(job, standing, _how(job, off=True), limit=limit)
+    if not settled.height:
+        return 0
+    compared = _settled(job, standing, replace(how, held_back=None, alone=True), limit=limit) if how.shadow else None
+    with store.transaction():
+        if compared is not None:
+            _append(job, "shadow_routes", compared.select(*_SHADOW, settled_at="routed_at"))
+        _append(job, "routes", settled)
+    return settled.height
+
+
+@dataclass(frozen=True)
+class _How:
+    """How items are settled. held_back: why the model may place nothing, as a reason's code; shadow: what it would have done is
+    kept beside; alone: as if nobody had decided, and nothing had stood anywhere."""
+
+    held_back: str | None = None
+    shadow: bool = False
+    alone: bool = False
+
+    @property
+    def places(self) -> bool:
+        """Whether the model may place anything."""
+        return self.held_back is None
+
+    @property
+    def key(self) -> list[str]:
+        """What of it decides outcomes."""
+        return [{CODE: "off", SHADOW: "shadow"}[self.held_back]] if self.held_back else []
+
+
+def _how(job: Job, *, off: bool) -> _How:
+    shadow = job.settings.mode == "shadow"
+    return _How(SHADOW if shadow else CODE if off else None, shadow)
+
+
+def _append(job: Job, table: str, rows: pl.DataFrame) -> None:
+    first = 1 + (job.store.query(f"SELECT max(seq) FROM {quoted(table)}").item() or 0)
+    rows = rows.with_columns(seq=pl.int_range(first, first + rows.height, dtype=pl.Int64), run_id=pl.lit(job.run_id))
+    for part in rows.iter_slices(job.settings.feeds.batch_rows):
+        job.store.append(table, part)
+
+
+def _settled(job: Job, standing: Standing, how: _How, *, limit: int | None) -> pl.DataFrame:
+    """The routes of all items whose outcome may have changed."""
+    store = job.store
     model, taxonomy = ledger.current_model(store), latest_taxonomy(store)
     policy = ledger.current_policy(store, job.settings)
     held = ledger.vendor_category_rules(store, model, job.settings)
-    key = digest(policy.policy_id, taxonomy.version, *([held.rows()] if held.height else []))
+    bars = rules.bars(store, standing, model)
+    ruled = (standing.key, sorted(bars.items()))
+    key = _key(policy, taxonomy, held, ruled, _how(job, off=how.held_back == CODE))
     todo = store.query(TODO, {"policy": key, "model": model})
     if limit is not None:
         todo = todo.head(limit)
     if not todo.height:
-        return 0
+        return todo
+    if how.held_back:
+        todo = todo.with_columns(held_back=pl.lit(how.held_back))
+    if how.alone:
+        todo = todo.with_columns(pl.lit(None, pl.String).alias(name) for name in _SAID)
+    todo = with_rules(todo, standing, rules.sizes(store, standing))
+    if how.held_back == SHADOW:  # no category changes, not by a rule either
+        todo = todo.with_columns(pinned=pl.lit(None, pl.String))
     todo = standing_now(store, model_translation(store, model).predictions(todo))
     todo = with_conflicts(todo, held, taxonomy)
-    settled = routing.route(todo, policy, taxonomy).select(
+    settled = routing.route(todo, policy, taxonomy, guards(standing, taxonomy, bars)).select(
         *ROUTE_COLUMNS,
         pl.col("key_now").alias("route_key"),
         pl.col("model_id"),
@@ -81,9 +171,46 @@ def run(job: Job, *, limit: int | None = None) -> int:
         pl.lit(job.run_id).alias("run_id"),
         pl.lit(now()).alias("routed_at"),
     )
-    first = 1 + (store.one("SELECT max(seq) FROM routes") or 0)
-    settled = settled.with_columns(seq=pl.int_range(first, first + settled.height, dtype=pl.Int64))
-    with store.transaction():
-        for part in settled.iter_slices(job.settings.feeds.batch_rows):
-            store.append("routes", part)
-    return settled.height
+    return _with_unclassified(job, settled)
+
+
+def _key(policy: Policy, taxonomy: Taxonomy, held: pl.DataFrame, ruled: tuple[str, list], how: _How) -> str:
+    """Names all that decides outcomes beside an item's own content, decision and prediction."""
+    further = [*([held.rows()] if held.height else []), *how.key, *([ruled] if ruled[0] else [])]
+    return digest(policy.policy_id, taxonomy.version, *further)
+
+
+def due(job: Job, *, off: bool) -> int:
+    """How many live items would be settled anew now. Only reads."""
+    store = job.store
+    model, taxonomy = ledger.current_model(store), latest_taxonomy(store)
+    policy, held = ledger.current_policy(store, job.settings), ledger.vendor_category_rules(store, model, job.settings)
+    standing = rules.acting(job)
+    ruled = (standing.key, sorted(rules.bars(store, standing, model).items()))
+    given = {"policy": _key(policy, taxonomy, held, ruled, _how(job, off=off)), "model": model}
+    return store.query(f"SELECT count(*) FROM ({TODO})", given).item()
+
+
+def _with_unclassified(job: Job, settled: pl.DataFrame) -> pl.DataFrame:
+    """Items that this night had no time to classify say so: nobody is asked about what the next night may place."""
+    left = job.store.one("SELECT sum(rows) FROM leftovers WHERE run_id = ? AND kind = 'inputs'", [job.run_id])
+    if not left:
+        return settled
+    waits = (pl.col("reason") == "no_prediction") & (pl.col("outcome") == "review")
+    return settled.with_columns(
+        reason=pl.when(waits).then(pl.lit(UNCLASSIFIED)).otherwise("reason"),
+        reasons=pl.when(waits).then(pl.concat_list(pl.lit(UNCLASSIFIED))).otherwise("reasons"),
+        sentence=pl.when(waits).then(pl.lit(NOT_YET)).otherwise("sentence"),
+    )
+
+
+def withdraw_if_switched_off(job: Job) -> int:
+    """Takes back what this very run has placed when automation was switched off since; returns how many items."""
+    if not switched_off(job.workspace):
+        return 0
+    placed = placed_in(job, job.run_id)
+    count = take_back(job, placed, CODE, SENTENCE, mark=False)
+    if count:
+        note_left(job, "placements", [(None, None, count)])
+        job.event("automation_off", counts={"taken_back": count})
+    return count

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -24,10 +25,11 @@ class Session:
     store: Store
     lock: RunLock
     progress: Progress = quiet
+    until: datetime | None = None
 
     def job(self, run_id: str) -> Job:
         """Work under an existing run."""
-        return Job(self.workspace, self.settings, self.store, run_id, self.progress)
+        return Job(self.workspace, self.settings, self.store, run_id, self.progress, until=self.until)
 
     def on(self, engine: Literal["local", "ray"]) -> "Session":
         """The same with another engine for this command."""

@@ -42,7 +42,7 @@ def run(job: Job, *, limit: int | None = None) -> str:
         )
     else:
         report = cold.train_on_names(taxonomy, training_settings(job), folder, job.progress)
-    _calibrate(folder, usable.filter(split="temperature"), report.classes, job)
+    calibrate(folder, usable.filter(split="temperature"), report.classes, job)
     predicted = _predicted(folder, usable.filter(pl.col("split") != "train"), job)
     settings = {name: value for name, value in asdict(training_settings(job)).items() if name != "threads"}
     facts = {
@@ -72,7 +72,7 @@ def training_settings(job: Job) -> TrainingSettings:
     )
 
 
-def _calibrate(folder: Path, held_out: pl.DataFrame, classes: list[str], job: Job) -> None:
+def calibrate(folder: Path, held_out: pl.DataFrame, classes: list[str], job: Job) -> None:
     """Writes temperatures and what is usual, fitted on what will serve (the exported network), not on the network in training."""
     found, unlike, leave = Temperatures(), Novelty(), EarlyExit()
     index = {category: n for n, category in enumerate(classes)}

@@ -1,17 +1,12 @@
-"""Makes a workspace and says how it stands.  `catalog init | doctor | status | models | runs`"""
+"""Makes a workspace and says how it stands.  `catalog init | doctor | models`"""
 
 import json
 import shutil
 from importlib import metadata
 from pathlib import Path
 
-import polars as pl
-
-from catalog.deliveries import attention
 from catalog.errors import CatalogError
-from catalog.jobs import open_run
 from catalog.placement import ledger
-from catalog.publishing import summary
 from catalog.settings import Settings, Workspace
 from catalog.store import Store
 from pipelines.session import opened
@@ -29,7 +24,17 @@ max_refused = 0 # refused or held feeds a night may have and still exit with 0
 [images]
 fetch = false   # true: pictures that vendors name by URL are fetched at night; read docs/images.md first
 """
-POLICY = "# Dated, owned rules: never automatic, pins, probation. Empty: the certificate alone decides.\n"
+POLICY = """\
+# Dated, owned rules: never_automate, pin, target, probation (docs/nights.md). Empty: the certificate alone decides.
+# catalog rules check says what each would have changed, and how often it was right.
+#
+# [[rule]]
+# id = "no-medicine"
+# kind = "never_automate"
+# node = "Health > Medicine"
+# owner = "your name"
+# since = 2026-11-01
+"""
 
 
 def init(folder: Path) -> Workspace:
@@ -89,34 +94,6 @@ def _installed(package: str) -> str | None:
         return None
 
 
-def status(root: Path) -> str:
-    """Last run, what serves, what waits; of deliveries only what needs a person, each with what to do next."""
-    with opened(root) as session:
-        store = session.store
-        unfinished = open_run(store)
-        policy = ledger.current_policy(store, session.settings)
-        run_id = last_run(store)
-        lines = [
-            f"last run      {run_id}",
-            f"open run      {unfinished.run_id + ' (catalog nightly finishes it)' if unfinished else 'none'}",
-            f"model         {ledger.current_model(store) or 'none: everything goes to review'}",
-            f"policy        {policy.policy_id}, target {policy.target:.0%}",
-            f"pictures      {_pictures(store, fetching=session.settings.images.fetch)}",
-            *attention.lines(store, session.workspace, session.settings.feeds),
-            summary.run_table(store, run_id),
-        ]
-    return "\n".join(lines)
-
-
-def _pictures(store: Store, *, fetching: bool) -> str:
-    waiting, failed = store.query(
-        """SELECT count(*) FILTER (image_status = 'remote'), count(*) FILTER (image_status = 'fetch_failed')
-           FROM live_items JOIN items USING (vendor, item_id, row_hash)"""
-    ).row(0)
-    said = f"{waiting:,} items wait for theirs, {failed:,} got none from its URL"
-    return said if fetching or not waiting else f"{said}; to fetch them set fetch = true under [images]"
-
-
 def models(root: Path) -> str:
     """One line per model: kind, when, leaf accuracy on calibration products, what its certificate lets it place."""
     with opened(root) as session:
@@ -149,37 +126,3 @@ def _certified(store: Store, settings: Settings, model_id: str) -> str:
     if certificate.leaf.threshold is None:
         return f"not certified at {certificate.target:.0%}"
     return f"certified at {certificate.target:.0%} for {certificate.leaf.coverage:.1%} of products"
-
-
-def runs(root: Path) -> str:
-    """One line per run, youngest first."""
-    with opened(root) as session:
-        rows = session.store.query(
-            "SELECT run_id, job, started_at, coalesce(status, 'open') AS status, message "
-            "FROM runs LEFT JOIN run_ends USING (run_id) ORDER BY run_id DESC LIMIT 30"
-        )
-    return "\n".join(
-        f"{r['run_id']}  {r['started_at']:%Y-%m-%d %H:%M:%S}  {r['job']:<14} {r['status']:<10} {r['message'] or ''}".rstrip()
-        for r in rows.iter_rows(named=True)
-    )
-
-
-def run_detail(root: Path, run_id: str) -> str:
-    """The steps of a run, its deliveries with reasons, its counts per vendor."""
-    with opened(root) as session:
-        store = session.store
-        if not store.one("SELECT count(*) FROM runs WHERE run_id = ?", [run_id]):
-            raise CatalogError(f"There is no run {run_id}.", remedy="List them: catalog runs list")
-        steps = store.query(
-            "SELECT stage, counts, provider FROM stages WHERE run_id = ? ORDER BY finished_at", [run_id]
-        )
-        files = store.query(
-            "SELECT vendor, file_name, status, rows_in, sentence FROM deliveries WHERE run_id = ? ORDER BY vendor, delivery_no",
-            [run_id],
-        )
-        table = summary.run_table(store, run_id)
-    return "\n".join([*_lines(steps), *_lines(files), table])
-
-
-def _lines(frame: pl.DataFrame) -> list[str]:
-    return ["  ".join(str(value) for value in row if value is not None) for row in frame.iter_rows()]

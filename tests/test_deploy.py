@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
 IMAGES = [DEPLOY / "Dockerfile", DEPLOY / "Dockerfile.gpu"]
 NIGHTLY = ["--log-format", "json", "nightly", "--workspace"]
+DEADLINE = ["--deadline", "06:00"]
 NO_RETRY = [65, 75]
 
 # ---------------------------------------------------------------- settings
@@ -132,7 +133,7 @@ def test_the_service_runs_the_night_once_and_knows_the_exit_statuses() -> None:
     service = unit("feedshelf-nightly.service")["Service"]
     command = shlex.split(service["ExecStart"])
     assert Path(command[0]).name == "catalog"
-    assert command[1:] == [*NIGHTLY, service["WorkingDirectory"]]
+    assert command[1:] == [*NIGHTLY, service["WorkingDirectory"], *DEADLINE]
     assert service["ReadWritePaths"] == service["WorkingDirectory"]
     assert service["Type"] == "oneshot"
     assert service["RestartPreventExitStatus"].split() == [str(code) for code in NO_RETRY]
@@ -188,7 +189,7 @@ def test_the_pod_calls_the_command_in_its_volume_as_the_images_user() -> None:
     (container,) = pod["containers"]
     rule = documents["CronJob"]["spec"]["jobTemplate"]["spec"]["podFailurePolicy"]["rules"][0]
     assert rule["onExitCodes"]["containerName"] == container["name"]
-    assert container["args"] == [*NIGHTLY, "/workspace"]
+    assert container["args"] == [*NIGHTLY, "/workspace", *DEADLINE]
     assert "command" not in container
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert mounts["workspace"] == "/workspace"

@@ -50,6 +50,20 @@ def test_opening_again_keeps_the_facts_and_migrates_nothing_twice(store: Store) 
         assert again.one("SELECT count(*) = count(DISTINCT version) FROM schema_version")
 
 
+def test_every_missing_migration_is_applied_not_only_those_above_the_highest(store: Store) -> None:
+    store.execute("DROP TABLE category_changes")
+    store.execute("DROP TABLE corrected")
+    store.execute("DELETE FROM schema_version WHERE version = 10")
+    store.append_row("rejects", vendor="acme")
+    path = store.path
+    store.close()
+    with Store.open(path) as again:
+        assert again.one("SELECT count(*) FROM category_changes") == 0
+        assert again.one("SELECT name FROM schema_version WHERE version = 10") == "0010_changes.sql"
+        assert again.one("SELECT count(*) = count(DISTINCT version) FROM schema_version")
+        assert again.one("SELECT count(*) FROM rejects") == 1
+
+
 def test_a_newer_file_is_refused(store: Store) -> None:
     store.execute("INSERT INTO schema_version VALUES (9999, 'from the future')")
     path = store.path

@@ -11,7 +11,7 @@ from catalog.store import Store
 
 MOST = 5  # lines of a kind; the rest is in the list
 # One row per held or refused delivery that nobody has answered yet, by a word or by a newer file that was taken.
-_UNANSWERED = """
+UNANSWERED = """
     SELECT r.vendor, r.delivery_id, r.file_name, r.status, r.sentence
     FROM delivery_runs r
     WHERE r.status IN ('held', 'refused') AND r.kind <> 'labels'
@@ -27,7 +27,7 @@ _UNANSWERED = """
 def lines(store: Store, workspace: Workspace, limits: Feeds) -> list[str]:
     """One line each, with what to do next; none when all is well."""
     late = [f"late          {said}" for said in late_vendors(store)]
-    past = [_past(row) for row in store.query(_UNANSWERED).iter_rows(named=True)]
+    past = [_past(row) for row in store.query(UNANSWERED).iter_rows(named=True)]
     at_once = limits.model_copy(update={"settle_seconds": 0})  # who asks how things stand does not wait for files
     here = list(_here(store, inbox(workspace, at_once)))
     return [line for found in (late, past, here) for line in _first(found)]

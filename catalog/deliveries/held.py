@@ -41,15 +41,17 @@ class By:
     note: str | None = None
 
 
-def to_take(store: Store, workspace: Workspace, limits: Feeds) -> list[Pending]:
+def to_take(store: Store, workspace: Workspace, limits: Feeds, *, tidy: bool = True) -> list[Pending]:
     """What a run takes, in order: the inboxes without what is on hold or waits, and what people had released or retried.
 
-    A delivery of several files that a killed run had taken and was still moving to done/ is moved the rest of the way.
+    A delivery of several files that a killed run had taken and was still moving to done/ is moved the rest of the way
+    (`tidy`; else it is only left out).
     """
     held, ordered, taken = holds(store), _ordered(store, workspace), []
     for waiting in inbox(workspace, limits):
         if _left_over(store, waiting):
-            put_away(waiting)
+            if tidy:
+                put_away(waiting)
         elif waiting.waits is None and not on_hold(waiting, held):
             taken.append(waiting)
     # ordered ones come first among equals: sorting keeps their order

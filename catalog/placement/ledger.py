@@ -111,6 +111,7 @@ def state_key(store: Store, settings: Settings) -> str:
     schedules = store.one("SELECT max(seq) FROM schedules")
     taken_back = store.one("SELECT max(seq) FROM import_undos")
     trees = store.one("SELECT max(seq) FROM tree_maps")
+    runs_back = store.one("SELECT max(seq) FROM run_undos")
     return digest(
         model,
         store.one("SELECT taxonomy_version FROM taxonomies ORDER BY seq DESC LIMIT 1"),
@@ -120,4 +121,7 @@ def state_key(store: Store, settings: Settings) -> str:
         *([undone, schedules] if undone or schedules else []),
         *([f"import_undos {taken_back}"] if taken_back else []),
         *([f"tree_maps {trees}"] if trees else []),
+        *([f"run_undos {runs_back}"] if runs_back else []),
+        *(["off"] if settings.automation == "off" else []),
+        *(["shadow"] if settings.mode == "shadow" else []),
     )

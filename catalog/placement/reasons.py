@@ -54,6 +54,19 @@ def sentences(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.Expr:
             "{} is not placed automatically: too many of its products were wrong. The best guess is {}.",
             department, first,
         ),
+        "rule_never_automate": pl.concat_str(
+            pl.format("The rule {} keeps the model from placing there. ", pl.coalesce("rule_id", pl.lit("?"))), best
+        ),
+        "rule_target": pl.concat_str(
+            pl.format("The model is not sure enough for the rule {}. ", pl.coalesce("rule_id", pl.lit("?"))), best
+        ),
+        "rule_probation": pl.concat_str(
+            pl.format("Its vendor is on probation by the rule {}. ", pl.coalesce("rule_id", pl.lit("?"))), best
+        ),
+        "rule_unclear": pl.concat_str(pl.lit("A rule names a category that is none here; nothing is placed. "), best),
+        "shadow_mode": pl.concat_str(pl.lit("Nothing is placed while the shop only compares. "), best),
+        "automation_off": pl.concat_str(pl.lit("Placing automatically is switched off. "), best),
+        "run_undone": pl.concat_str(pl.lit("The run in which the model placed it was taken back. "), best),
         "vendor_suspended": pl.concat_str(
             pl.lit("How this vendor's file is read has changed since the model was certified. "), best
         ),
@@ -66,8 +79,10 @@ def sentences(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.Expr:
         "close_call": pl.format("Two categories are close: {} and {}.", one, two),
         "below_threshold": pl.format("The model is not sure enough. The best guess is {}.", first),
         "certified": pl.format("Placed in {} by the model.", kept),
+        "rule_pin": pl.format("Placed in {} by the rule {}.", kept, pl.coalesce("rule_id", pl.lit("?"))),
         "sticky": pl.format("It stays in {}, where the model placed it before.", kept),
         "decided": pl.format("Decided as {}.", kept),
+        "product_decided": pl.format("Decided as {}, with another item of the same product.", kept),
         "settled": pl.lit("A reviewer settled it without a category."),
     }  # fmt: skip
     sentence = pl.coalesce([pl.when(pl.col("reason") == code).then(text) for code, text in texts.items()])

@@ -8,6 +8,7 @@ import polars as pl
 from catalog.certification.policy import Policy, admitted, deep_enough, department_of, may_stand, reaches, sure_nodes
 from catalog.labels.clusters import item_key, stable_hash, title_key
 from catalog.placement.reasons import sentences
+from catalog.placement.rules import Guard, guarded
 from catalog.taxonomies.taxonomy import Taxonomy
 
 __all__ = ["Policy", "route"]
@@ -22,7 +23,16 @@ OPEN_VERDICTS = {
     "skip": "reviewer_skipped",
     "wrong_picture": "wrong_picture",
 }
-WITHHELD = ("vendor_suspended", "department_suspended", "unseen_vendor")
+RULED = ("rule_never_automate", "rule_target", "rule_probation", "rule_unclear")
+WITHHELD = (
+    *RULED,
+    "shadow_mode",
+    "automation_off",
+    "run_undone",
+    "vendor_suspended",
+    "department_suspended",
+    "unseen_vendor",
+)
 OPTIONAL: dict[str, Any] = {
     "decided_input_hash": pl.String,
     "decided_source": pl.String,
@@ -33,6 +43,12 @@ OPTIONAL: dict[str, Any] = {
     "returned": pl.String,
     "lost_leaf": pl.String,
     "vendor_conflict": pl.String,
+    "held_back": pl.String,
+    "pinned": pl.String,
+    "rule_of": pl.String,
+    "standing_by": pl.String,
+    "control_share": pl.Float64,
+    "through_product": pl.Boolean,
 }
 PREDICTION: dict[str, Any] = {
     "leaf_id": pl.String,
@@ -62,6 +78,7 @@ ROUTED: dict[str, Any] = {
     "control": pl.Boolean,
     "group_id": pl.String,
     "parent_id": pl.String,
+    "rule_id": pl.String,
 }
 # Which reason is the main one, when several hold: what a reviewer must know first.
 PRIORITY = (
@@ -85,13 +102,17 @@ PRIORITY = (
 )
 
 
-def route(frame: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFrame:
+def route(
+    frame: pl.DataFrame, policy: Policy, taxonomy: Taxonomy, guards: dict[str, Guard] | None = None
+) -> pl.DataFrame:
     """Adds the columns of `ROUTED` to each row; rows and their order stay.
 
     One row per item: vendor, item_id, row_hash, input_hash, product_id, decided_category, decided_verdict,
     standing_category, standing_outcome and the prediction columns (null without a prediction). Optional: title, cluster,
     returned (why the category it stood in is none any more, in words), lost_leaf (the same of the model's best guess),
-    vendor_conflict (what the vendor's own category says against the best guess, in words),
+    vendor_conflict (what the vendor's own category says against the best guess, in words), held_back (why the model may not
+    place it now, as the code of a reason), pinned and rule_of (the category a rule gives it, and the rule), standing_by, control_share
+    (where another share than the policy's is to be drawn as control), through_product (the decision is on another item of it),
     standing_probability, standing_certified_precision, decided_source ("label", "rule", else a person) and
     decided_input_hash (the content a decision was made on; without it a decision never counts as contradicted).
 
@@ -106,17 +127,19 @@ def route(frame: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFra
     work = work.with_columns(
         pl.col(name).cast(dtype) for name, dtype in (OPTIONAL | PREDICTION | dict.fromkeys(GIVEN, pl.String)).items()
     )
-    work = _propose(work.with_row_index("row"), policy, taxonomy)
+    work = _propose(work.with_row_index("row"), policy, taxonomy, guards or {})
     work = _with_decisions(work, taxonomy)
     work = _with_conflicts(work, taxonomy)
     work = _with_standing(work, taxonomy)
+    leaves = taxonomy.nodes.filter("is_leaf")["category_id"].to_list()
+    work = work.with_columns(pin_is_leaf=pl.col("pinned").is_in(leaves).fill_null(False))
     work = _settle(_with_draws(work, policy))
     work = _with_reasons(work, policy)
     work = work.with_columns(_group_id(work), sentences(work, taxonomy), _audit(work, policy))
     return pl.concat([rows, work.select(pl.col(name).cast(dtype) for name, dtype in ROUTED.items())], how="horizontal")
 
 
-def _propose(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFrame:
+def _propose(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy, guards: dict[str, Guard]) -> pl.DataFrame:
     """What the model alone would do: proposed (a category), proposed_outcome, proposed_mass, blocked (department)."""
     fit = admitted(work.columns, policy.novelty_threshold)
     passed = reaches("log_odds", policy.leaf_bar, department_of(taxonomy, "leaf_id"))
@@ -134,6 +157,7 @@ def _propose(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataF
         proposed=pl.when("at_leaf").then("leaf_id").when(at_parent).then("node"),
         proposed_mass=pl.when("at_leaf").then("probability").when(at_parent).then("node_mass"),
     )
+    work = guarded(work, guards)
     department = department_of(taxonomy, "proposed")
     refused = [department.is_in(list(ids)) for ids in (policy.review_departments, policy.parent_review_departments)]
     return work.with_columns(
@@ -150,7 +174,9 @@ def _withheld(policy: Policy, department: pl.Expr) -> pl.Expr:
     """Why nothing of this vendor or department may be placed for now, as a reason's code; null where nothing is wrong."""
     known = pl.col("vendor").is_in(list(policy.known_vendors))
     return (
-        pl.when(pl.col("vendor").is_in(list(policy.suspended_vendors))).then(pl.lit("vendor_suspended"))
+        pl.when(pl.col("guard").is_not_null()).then(pl.col("guard"))
+        .when(pl.col("held_back").is_not_null()).then(pl.col("held_back"))
+        .when(pl.col("vendor").is_in(list(policy.suspended_vendors))).then(pl.lit("vendor_suspended"))
         .when(department.is_in(list(policy.suspended_departments))).then(pl.lit("department_suspended"))
         .when(~known & pl.lit(policy.review_unseen_vendors)).then(pl.lit("unseen_vendor"))
     )  # fmt: skip
@@ -245,7 +271,7 @@ def _with_draws(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     high = (drawn >> np.uint64(32)) * 2.0**-32
     return work.with_columns(
         drawn=pl.Series(drawn),
-        drawn_control=pl.Series(low < policy.control_share),
+        drawn_control=pl.Series(low) < pl.col("control_share").fill_null(policy.control_share),
         drawn_audit=pl.Series(high < policy.audit_share),
     )
 
@@ -256,6 +282,7 @@ def _settle(work: pl.DataFrame) -> pl.DataFrame:
         pl.when("contradicted").then(pl.lit("contradicted"))
         .when("decided").then(pl.lit("decided"))
         .when("settled").then(pl.lit("settled"))
+        .when(pl.col("pinned").is_not_null()).then(pl.lit("pinned"))
         .when(pl.col("open_reason").is_not_null() | pl.col("retired")).then(pl.lit("review"))
         .when("stays").then(pl.lit("stays"))
         .when(pl.col("drawn_control") & ~pl.col("standing")).then(pl.lit("control"))
@@ -265,23 +292,28 @@ def _settle(work: pl.DataFrame) -> pl.DataFrame:
     work = work.with_columns(way=way)
     by_way = pl.col("way")
     kept = by_way.is_in(["contradicted", "decided"])
-    model, stays = by_way == "model", by_way == "stays"
+    model, stays, pinned = by_way == "model", by_way == "stays", by_way == "pinned"
+    at_pin = pl.when(pl.col("pin_is_leaf")).then(pl.lit("placed")).otherwise(pl.lit("placed_at_parent"))
     same = stays & (pl.col("standing_category") == pl.col("leaf_id"))
     source = pl.col("decided_source")
     person = pl.when(source.is_in(["label", "rule"])).then(source).otherwise(pl.lit("person"))
     return work.with_columns(
-        outcome=pl.when(model).then("proposed_outcome").when(stays).then("standing_outcome")
+        outcome=pl.when(model).then("proposed_outcome").when(stays).then("standing_outcome").when(pinned).then(at_pin)
         .when(by_way.is_in(["decided", "settled"])).then(pl.lit("decided")).otherwise(pl.lit("review")),
-        category_id=pl.when(kept).then("decided_category").when(model).then("proposed")
+        category_id=pl.when(kept).then("decided_category").when(model).then("proposed").when(pinned).then("pinned")
         .when(stays).then("standing_category"),
         confidence=pl.when(model).then("proposed_mass").when(same).then("probability")
         .when(stays).then("standing_probability"),
         certified_precision=pl.when(model).then("proposed_precision")
         .when(stays).then("standing_certified_precision"),
-        decided_by=pl.when(model | stays).then(pl.lit("model"))
+        decided_by=pl.when(pinned | (stays & (pl.col("standing_by") == "rule").fill_null(False))).then(pl.lit("rule"))
+        .when(model | stays).then(pl.lit("model"))
         .when(kept | (by_way == "settled")).then(person),
         control=by_way == "control",
-        parent_id=pl.when(model & (pl.col("proposed_outcome") == "placed_at_parent")).then("proposed")
+        rule_id=pl.when(pinned).then("rule_of").when(pl.col("withheld").is_in(list(RULED)) & (by_way == "review"))
+        .then(pl.coalesce("guard_rule", "rule_of")),
+        parent_id=pl.when(pinned & ~pl.col("pin_is_leaf")).then("pinned")
+        .when(model & (pl.col("proposed_outcome") == "placed_at_parent")).then("proposed")
         .otherwise("deepest"),
     )  # fmt: skip
 
@@ -318,12 +350,21 @@ def _with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     }
     waits = pl.col("outcome").is_in(["review", "placed_at_parent"])
     codes = [pl.when(holds[code].fill_null(False)).then(pl.lit(code)) for code in PRIORITY]
-    lead = pl.when(pl.col("way") == "stays").then(pl.lit("sticky"))
+    lead = pl.col("way").replace_strict({"stays": "sticky", "pinned": "rule_pin"}, default=None, return_dtype=pl.String)
     # Most rows do not wait and have one reason: the long list is built for the others only.
     waiting = work.filter(waits).select("row", reasons=pl.concat_list(lead, *codes).list.drop_nulls())
-    fixed = {"model": "certified", "stays": "sticky", "decided": "decided", "settled": "settled"}
+    fixed = {
+        "model": "certified",
+        "stays": "sticky",
+        "pinned": "rule_pin",
+        "decided": "decided",
+        "by_product": "product_decided",
+        "settled": "settled",
+    }
     warned = pl.when((pl.col("way") == "model") & pl.col("unseen")).then(pl.lit("unseen_vendor"))
-    own = pl.concat_list(pl.col("way").replace_strict(fixed, default=None, return_dtype=pl.String), warned)
+    shared = (pl.col("way") == "decided") & pl.col("through_product").fill_null(False)
+    way = pl.when(shared).then(pl.lit("by_product")).otherwise("way")
+    own = pl.concat_list(way.replace_strict(fixed, default=None, return_dtype=pl.String), warned)
     work = work.join(waiting, on="row", how="left", maintain_order="left")
     work = work.with_columns(pl.col("reasons").fill_null(own.list.drop_nulls()))
     return work.with_columns(reason=pl.col("reasons").list.first())

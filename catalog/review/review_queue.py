@@ -55,6 +55,7 @@ WAITING = """
       AND (d.verdict IS NULL OR d.verdict IN ('unsure', 'retired')
            OR (d.verdict = 'none' AND d.taxonomy_version <> r.taxonomy_version)
            OR (d.verdict = 'category' AND awaits_person(r.outcome) AND d.decided_at < r.routed_at))
+      AND r.reason IS DISTINCT FROM 'not_classified_yet'  -- the next night may place it
       AND ($vendor IS NULL OR r.vendor = $vendor)
       AND ($held OR h.reviewer IS NULL)
 """

@@ -6,6 +6,7 @@ Its figures say that everything works, never how well: the words and pictures of
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 
@@ -29,9 +30,11 @@ LABEL_COLUMNS = (
     "image",
     "gtin",
     "vendor_category",
+    "labelled_at",
 )
 DATES = ("2025-03-03", "2025-03-04")
 _LABEL_NOISE = 0.015
+_HISTORY = 540  # days over which the labelled products were filed, up to the day before the first night
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,14 @@ def _write_csv(file: Path, rows: Iterable[dict[str, str]]) -> Path:
 
 
 def _write_labels(folder: Path, seed: int, offers: Sequence[Offer]) -> Path:
-    _write_csv(folder / "items.csv", (_label_row(seed, offer) for offer in offers))
+    days = [_HISTORY * (len(offers) - n) // len(offers) for n in range(len(offers))]
+    first = date.fromisoformat(DATES[0])
+    rows = (_label_row(seed, offer, first - timedelta(days=back)) for offer, back in zip(offers, days, strict=True))
+    _write_csv(folder / "items.csv", rows)
     return folder
 
 
-def _label_row(seed: int, offer: Offer) -> dict[str, str]:
+def _label_row(seed: int, offer: Offer, filed: date) -> dict[str, str]:
     """A labelled product under our column names; a few stand in the wrong category, as in every real catalogue."""
     leaf, rng = offer.product.leaf, Random(f"{seed} label {offer.vendor} {offer.item_id}")
     if rng.random() < _LABEL_NOISE:
@@ -106,6 +112,7 @@ def _label_row(seed: int, offer: Offer) -> dict[str, str]:
         _labelled_picture(offer),
         offer.product.gtin or "",
         offer.vendor_category,
+        filed.isoformat(),
     )
     return dict(zip(LABEL_COLUMNS, cells, strict=True))
 

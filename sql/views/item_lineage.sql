@@ -31,6 +31,7 @@
 -- run_id: the run that settled it
 -- settled_at: when
 -- since: when it came to stand in this category
+-- rule_id: the rule of policy.toml that placed it, or kept the model from placing it; NULL where none did
 CREATE OR REPLACE VIEW item_lineage AS
 WITH said AS (SELECT vendor, item_id, count(*) AS decisions FROM decisions GROUP BY vendor, item_id)
 SELECT
@@ -38,7 +39,8 @@ SELECT
     p.leaf_id AS predicted_id, a.path AS predicted_path, p.probability, p.model_id AS predicted_by,
     d.verdict, d.category_id AS decided_id, d.who, d.source, d.decided_at, coalesce(s.decisions, 0) AS decisions,
     r.outcome, r.category_id, coalesce(b.path, r.category_id) AS path, r.decided_by, r.reason, r.sentence, r.confidence,
-    r.certified_precision, r.model_id, r.policy_id, y.certificate_id, r.run_id, r.routed_at AS settled_at, r.since
+    r.certified_precision, r.model_id, r.policy_id, y.certificate_id, r.run_id, r.routed_at AS settled_at, r.since,
+    r.rule_id
 FROM live_items l
 JOIN items i USING (vendor, item_id, row_hash)
 LEFT JOIN delivery_runs f ON f.delivery_id = l.delivery_id

@@ -22,6 +22,7 @@
 -- route_key: hash of all that decided this outcome
 -- seq: counts outcomes in the order they were settled
 -- routed_at: when it was settled
+-- rule_id: the rule of policy.toml that placed it, or kept the model from placing it; NULL where none did
 -- since: when it came to stand in this category
 -- queued_at: when it began to wait for a person; NULL when it does not
 CREATE OR REPLACE VIEW standing_routes AS

@@ -1,0 +1,1 @@
+"""Backups of a workspace, and what is removed by age."""

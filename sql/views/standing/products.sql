@@ -1,0 +1,24 @@
+-- One row per live item that shares its product with others: the same GTIN, or the same variant parent of its vendor.
+-- product_id: names the product
+-- vendor: who delivers the item
+-- item_id: the vendor's own id
+-- words: the distinct words of its title
+-- items: live items of that product
+-- titles: different titles among them; with too many the number says nothing (a GTIN typed into every row)
+-- decision_id: what stands as decided about this very item; NULL where nothing does
+-- category_id: the category given then; NULL where another word was said, or none
+-- source: label, review or correction
+CREATE OR REPLACE VIEW products AS
+WITH shared AS (
+    SELECT l.product_id, l.vendor, l.item_id, i.title, count(*) OVER product AS items
+    FROM live_items l JOIN items i USING (vendor, item_id, row_hash)
+    WHERE l.product_id <> ''
+    WINDOW product AS (PARTITION BY l.product_id)
+    QUALIFY items > 1
+),
+titled AS (SELECT product_id, count(DISTINCT title) AS titles FROM shared GROUP BY product_id)
+SELECT
+    s.product_id, s.vendor, s.item_id, title_words(s.title) AS words, s.items, t.titles, d.decision_id,
+    CASE WHEN d.verdict = 'category' THEN d.category_id END AS category_id, d.source
+FROM shared s JOIN titled t USING (product_id)
+LEFT JOIN standing_decisions d ON d.vendor = s.vendor AND d.item_id = s.item_id;

@@ -1,0 +1,132 @@
+"""docs/adoption.md and docs/nights.md: what they name exists, and a small drawn shop goes the whole way from the first day on."""
+
+import csv
+import re
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from conftest import SETTINGS
+from typer.testing import CliRunner
+
+from catalog.sample import write_sample
+from catalog.store import query_published
+from pipelines.cli import app
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = ("adoption.md", "nights.md")
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """(language, text) of every fenced block, in order."""
+    return re.findall(r"```(\w*)\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+def commands(page: str) -> list[list[str]]:
+    """Every command of a page, as words: in blocks, and between backticks."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    lines = re.findall(r"^(?:    )?catalog (.+?)(?:   .*)?$", text, re.MULTILINE) + re.findall(
+        r"`catalog ([^`]+)`", text
+    )
+    return [shlex.split(line.split(" | ")[0].replace("[", "").replace("]", "")) for line in lines]
+
+
+def unknown(words: list[str]) -> set[str]:
+    """What of a command line the program does not have: a command, or options."""
+    command: Any = typer.main.get_command(app)
+    rest = list(words)
+    while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
+        name = rest.pop(0)
+        if name not in command.commands:
+            return {name}
+        command = command.commands[name]
+    known = {option for parameter in command.params for option in parameter.opts}
+    return {word for word in rest if word.startswith("--")} - known
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_and_option_a_page_names_exists(page: str) -> None:
+    named = commands(page)
+    assert len(named) > 15
+    assert {" ".join(words): found for words in named if (found := unknown(words))} == {}
+
+
+def test_a_command_or_option_that_is_none_would_be_noticed() -> None:
+    assert unknown(["nightlies"]) == {"nightlies"} and unknown(["runs", "redo", "x"]) == {"redo"}
+    assert unknown(["nightly", "--dead-line", "06:00"]) == {"--dead-line"}
+
+
+class Shop:
+    """The drawn shop of one engineer, in a folder with the files that the page speaks of."""
+
+    def __init__(self, folder: Path) -> None:
+        sample = write_sample(folder / "drawn", products=700, delivered=60)
+        self.root = folder / "shop"
+        self.root.mkdir()
+        shutil.copy(sample.taxonomy, self.root / "categories.csv")
+        shutil.copytree(sample.labels / "images", self.root / "images")
+        shutil.copy(sample.labels / "items.csv", self.root / "history.csv")
+        self.feed = sample.nights[0]["kessel"]
+        shutil.copy(self.feed, self.root)
+        with sample.truth.open(newline="") as file:
+            truth = [row for row in csv.DictReader(file) if row["vendor"] == "kessel" and row["category_id"]]
+        lines = ["item_id,vendor,title,category_path"]
+        lines += [f"{row['item_id']},kessel,filed by hand,{row['category_path']}" for row in truth]
+        (self.root / "filed.csv").write_text("\n".join(lines) + "\n")
+
+    def write(self, text: str) -> None:
+        """Keys of catalog.toml replace those it has; rules of policy.toml are added."""
+        name, _, body = text.partition("\n")
+        file = self.root / name.removeprefix("# ")
+        if file.name == "policy.toml":
+            file.write_text(file.read_text() + body)
+            return
+        for key in re.findall(r"^(\w+) =", body, re.MULTILINE):
+            file.write_text(re.sub(rf"^{key} = .*\n", "", file.read_text(), flags=re.MULTILINE))
+        file.write_text(body + file.read_text())
+
+    def words(self, line: str) -> list[str]:
+        """A line's words, with the run, and the backup, that its reader would put in."""
+        if "RUN" in line:
+            line = line.replace(
+                "RUN",
+                query_published(self.root / "published" / "catalog.duckdb", "SELECT run_id FROM freshness").item(),
+            )
+        if "BACKUP" in line:
+            line = line.replace("BACKUP", str(max((self.root.parent / "backups").iterdir())))
+        return shlex.split(line)[1:]
+
+
+@pytest.mark.train
+@pytest.mark.slow
+def test_a_small_shop_goes_the_whole_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop(tmp_path)
+    monkeypatch.chdir(shop.root)
+    said: dict[str, str] = {}
+    for language, text in blocks("adoption.md"):
+        if language == "toml":
+            shop.write(text)
+            continue
+        for line in text.strip().splitlines():
+            result = CliRunner().invoke(app, shop.words(line))
+            if result.exception and not isinstance(result.exception, SystemExit):
+                raise result.exception
+            assert result.exit_code == 0, f"{line}\n{result.output}"
+            said[line] = result.output
+            if line.startswith("catalog init"):
+                file = shop.root / "catalog.toml"
+                file.write_text(SETTINGS.replace("target = 0.9", "target = 0.8"))  # small towers, small targets
+            if line.startswith("catalog vendor check"):
+                (shop.root / "feeds" / "kessel").mkdir()
+                shutil.copy(shop.feed, shop.root / "feeds" / "kessel")
+    assert "labels missing" in said["catalog trial history.csv"]
+    assert "would be taken" in said["catalog nightly --dry-run"]
+    assert (
+        "would stand where you put them" in said["catalog trial --shadow"]
+        or "none can be compared" in said["catalog trial --shadow"]
+    )
+    assert "Taken back" in said['catalog runs undo RUN --placements-only --by anna --note "prices read as titles"']
+    assert said["catalog status --workspace ../tried"].splitlines()[0].startswith("last night")
