@@ -9,6 +9,7 @@ import typer
 from pipelines import cli_feeds, cli_review, cli_vendor
 from pipelines.cli_changes import export_app
 from pipelines.cli_correct import correct
+from pipelines.cli_explain import explain
 from pipelines.cli_review_page import serve as review_serve
 from pipelines.cli_sql import sql
 from pipelines.cli_taxonomy import taxonomy_app
@@ -37,6 +38,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(predictions_app, name="predictions")
 app.add_typer(export_app, name="export")
 app.command()(correct)
+app.command()(explain)
 cli_vendor.app.command("categories")(vendor_categories)
 app.add_typer(cli_vendor.app, name="vendor")
 
