@@ -296,12 +296,15 @@ def nightly_command(
 ) -> None:
     """Everything since last time: ingest, classify, route, review sheets, publish, changes, report. Repeating it changes nothing."""
     from catalog.publishing import summary
+    from catalog.watch import drift_words
     from pipelines import nightly
 
     with _session(workspace, engine=engine) as session:
         night = nightly.run(session, vendor=vendor)
         nothing = "Nothing to do: no new delivery, decision, model or setting since the last run."
         typer.echo(summary.run_table(session.store, night.run_id) if night.run_id else nothing)
+        for line in drift_words.lines(session.store, night.run_id) if night.run_id else ():
+            typer.echo(line)
         allowed = session.settings.feeds.max_refused
     for line in night.late:
         typer.echo(line)

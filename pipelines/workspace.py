@@ -14,6 +14,7 @@ from catalog.placement import ledger
 from catalog.publishing import summary
 from catalog.settings import Settings, Workspace
 from catalog.store import Store
+from catalog.watch import drift_words
 from pipelines.session import opened
 
 SETTINGS = """\
@@ -103,6 +104,7 @@ def status(root: Path) -> str:
             f"policy        {policy.policy_id}, target {policy.target:.0%}",
             f"pictures      {_pictures(store, fetching=session.settings.images.fetch)}",
             *attention.lines(store, session.workspace, session.settings.feeds),
+            *drift_words.lines(store, run_id),
             summary.run_table(store, run_id),
         ]
     return "\n".join(lines)
