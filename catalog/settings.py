@@ -157,6 +157,14 @@ class Changes(_Section):
     format: Literal["csv", "jsonl", "parquet"] = "csv"
 
 
+class Audit(_Section):
+    """What a bias audit may do; docs/watching.md."""
+
+    bias: Literal["report", "block"] = Field(
+        "report", description="block: a model that serves a group worse, beyond chance, is not promoted."
+    )
+
+
 class Database(_Section):
     """Limits for DuckDB."""
 
@@ -177,6 +185,7 @@ class Settings(_Section):
     images: Images = Images()
     review: Review = Review()
     changes: Changes = Changes()
+    audit: Audit = Audit()
     database: Database = Database()
 
     @property

@@ -1,5 +1,6 @@
 """The command `catalog`: each command opens the workspace, calls one job and says what happened."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -149,13 +150,16 @@ def train(
 
 @app.command()
 def evaluate(
-    model: Annotated[str | None, typer.Argument(help="Default: the newest.")] = None, workspace: Here = CURRENT
+    model: Annotated[str | None, typer.Argument(help="Default: the newest.")] = None,
+    workspace: Here = CURRENT,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, every group that was compared in it.")] = False,
 ) -> None:
-    """Compares a model with the one that serves, on labelled products neither has trained on."""
-    from pipelines import evaluate as job
+    """Compares a model with the one that serves, on labelled products neither has trained on, and audits it for bias."""
+    from pipelines import audit as job
 
     with _session(workspace) as session, session.single("evaluate", model) as work:
-        typer.echo(job.run(work, model).brief())
+        found = job.run(work, model)
+    typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else found.text())
 
 
 @app.command()
@@ -163,19 +167,21 @@ def promote(
     model: str,
     workspace: Here = CURRENT,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Promote although the comparison speaks against it.")
+        bool, typer.Option("--anyway", help="Promote although the comparison or the audit speaks against it.")
     ] = False,
 ) -> None:
     """Makes a model the serving one, unless the comparison with today's speaks against it."""
-    from pipelines import evaluate
+    from pipelines import audit
     from pipelines import promote as job
 
     with _session(workspace) as session, session.single("promote", model) as work:
-        comparison = evaluate.run(work, model)
+        found = audit.run(work, model)
         if not anyway:
-            comparison.require_not_worse()
+            found.comparison.require_not_worse()
+            if work.settings.audit.bias == "block":
+                found.require_no_bias(model)
         job.run(work, model, reason="anyway" if anyway else "compared")
-        typer.echo(f"{comparison.brief()}\nModel {model} serves from the next night on.")
+        typer.echo(f"{found.text()}\nModel {model} serves from the next night on.")
 
 
 @app.command()
