@@ -1,6 +1,6 @@
 """How often quiet nights alarm, and which shifts are seen, by their size and the batch.
 
-    python -m benchmarks.drift [--data ../shared/data] [--trials 100] [--append benchmarks/RESULTS.md]
+    python -m benchmarks.drift [SET ...] [--only KIND] [--data ../shared/data] [--trials 100] [--append benchmarks/RESULTS.md]
 
 Batches are drawn again and again from a few thousand items with frozen embeddings, so that nothing is encoded twice. A
 vendor is a shop of mwpd_gpc, or all of fashion5k; a model is a logistic regression on other items. Six earlier batches of
@@ -133,7 +133,7 @@ def predicted(frame: pl.DataFrame, vectors: np.ndarray, learn: np.ndarray) -> pl
     )
 
 
-def shops(data: Path, cache: Path, trials: int) -> list[str]:
+def shops(data: Path, cache: Path, trials: int, only: str) -> list[str]:
     """The rows of mwpd_gpc."""
     items = load("mwpd_gpc", data).sample(fraction=1.0, shuffle=True, seed=SEED)
     large = [host for shop in SHOPS for host in shop]
@@ -155,10 +155,10 @@ def shops(data: Path, cache: Path, trials: int) -> list[str]:
 
     kinds = [("mwpd_gpc", "quiet", _quiet, False), ("mwpd_gpc", "quiet, in series", _quiet, True)]
     kinds += [("mwpd_gpc", f"mixed {share:.0%}", _replaced(share, of_another), False) for share in SHARES]
-    return _rows(pool, groups, kinds, trials)
+    return _rows(pool, groups, [kind for kind in kinds if only in kind[1]], trials)
 
 
-def fashion(data: Path, cache: Path, trials: int) -> list[str]:
+def fashion(data: Path, cache: Path, trials: int, only: str) -> list[str]:
     """The rows of fashion5k: pictures and titles are changed."""
     with tempfile.TemporaryDirectory() as folder:
         drawn = load("fashion5k", data).sample(PICTURED + EARLIER * EACH + max(BATCHES), seed=SEED)
@@ -182,7 +182,7 @@ def fashion(data: Path, cache: Path, trials: int) -> list[str]:
         for share in SHARES:
             shift = _replaced(share, lambda _, batch, place=place: batch + place * n)  # type: ignore[misc]
             kinds.append(("fashion5k", f"{name} {share:.0%}", shift, False))
-    return _rows(pool, [own], kinds, trials)
+    return _rows(pool, [own], [kind for kind in kinds if only in kind[1]], trials)
 
 
 def _rows(pool: Pool, own: list[np.ndarray], kinds: list[tuple[str, str, Shift, bool]], trials: int) -> list[str]:
@@ -216,9 +216,14 @@ def _looked(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+SETS = {"mwpd_gpc": shops, "fashion5k": fashion}
+
+
 def main() -> None:
     """Prints the table and appends it where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", nargs="*", default=list(SETS))
+    parser.add_argument("--only", default="", help="kinds of batches with this word in their name")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--cache", type=Path, default=Path("build/quality"))
     parser.add_argument("--trials", type=int, default=100)
@@ -227,7 +232,8 @@ def main() -> None:
     heading = f"### Drift, {datetime.now(UTC):%Y-%m-%d}, commit {commit()}, {platform.machine()}"
     columns = " | ".join(f"alarms, batch of {size}" for size in BATCHES)
     lines = [heading, "", f"| set | batch | trials | {columns} |", "|---|---|---" + "|---" * len(BATCHES) + "|"]
-    lines += fashion(options.data, options.cache, options.trials) + shops(options.data, options.cache, options.trials)
+    for name in options.sets:
+        lines += SETS[name](options.data, options.cache, options.trials, options.only)
     print("\n".join(lines))
     if options.append:
         with options.append.open("a", encoding="utf-8") as file:

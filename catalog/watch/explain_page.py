@@ -13,6 +13,7 @@ from catalog.watch.explanation import Explanation, share
 _SIDE = 320  # pixels of the picture on the page
 _STRONGEST = 0.6  # how much of a square the strongest colour covers
 _FULL = 2.0  # log-odds at which a word has the full colour
+_FAINT = 0.2  # log-odds of the strongest square below which its colour is fainter
 _FOR, _AGAINST = (44, 160, 120), (200, 60, 50)
 
 
@@ -25,8 +26,11 @@ def page(found: Explanation, pixels: np.ndarray | None) -> str:
 
 
 def heat_map(pixels: np.ndarray, regions: np.ndarray) -> bytes:
-    """A JPEG of a picture (size, size, 3) under the colours of its squares (rows, columns), the strongest one full."""
-    scaled = regions / max(float(np.abs(regions).max()), 1e-9)
+    """A JPEG of a picture (size, size, 3) under the colours of its squares (rows, columns), the strongest one full.
+
+    Where all squares together carry next to nothing, the picture stays as it is.
+    """
+    scaled = regions / max(float(np.abs(regions).max()), _FAINT)
     size = (_SIDE, _SIDE)
     # smooth between the squares: their edges are the grid's, not the picture's
     alpha = Image.fromarray((255 * _STRONGEST * np.abs(scaled)).astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
