@@ -174,6 +174,14 @@ class Retention(_Section):
     models: int = Field(3, ge=0, description="Newest bundles, and bundles that served last; 0 keeps all.")
 
 
+class Audit(_Section):
+    """What a bias audit may do; docs/watching.md."""
+
+    bias: Literal["report", "block"] = Field(
+        "report", description="block: a model that serves a group worse, beyond chance, is not promoted."
+    )
+
+
 class Database(_Section):
     """Limits for DuckDB."""
 
@@ -198,6 +206,7 @@ class Settings(_Section):
     review: Review = Review()
     changes: Changes = Changes()
     retention: Retention = Retention()
+    audit: Audit = Audit()
     database: Database = Database()
 
     @property

@@ -1,5 +1,6 @@
 """The command `catalog`: each command opens the workspace, calls one job and says what happened."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ import typer
 from pipelines import cli_feeds, cli_review, cli_rules, cli_runs, cli_vendor
 from pipelines.cli_changes import export_app
 from pipelines.cli_correct import correct
+from pipelines.cli_explain import explain
 from pipelines.cli_keep import backup, prune, restore, upgrade
 from pipelines.cli_night import nightly
 from pipelines.cli_review_page import serve as review_serve
@@ -42,6 +44,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(predictions_app, name="predictions")
 app.add_typer(export_app, name="export")
 app.command()(correct)
+app.command()(explain)
 cli_vendor.app.command("categories")(vendor_categories)
 app.add_typer(cli_vendor.app, name="vendor")
 
@@ -152,13 +155,16 @@ def train(
 
 @app.command()
 def evaluate(
-    model: Annotated[str | None, typer.Argument(help="Default: the newest.")] = None, workspace: Here = CURRENT
+    model: Annotated[str | None, typer.Argument(help="Default: the newest.")] = None,
+    workspace: Here = CURRENT,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, every group that was compared in it.")] = False,
 ) -> None:
-    """Compares a model with the one that serves, on labelled products neither has trained on."""
-    from pipelines import evaluate as job
+    """Compares a model with the one that serves, on labelled products neither has trained on, and audits it for bias."""
+    from pipelines import audit as job
 
     with _session(workspace) as session, session.single("evaluate", model) as work:
-        typer.echo(job.run(work, model).brief())
+        found = job.run(work, model)
+    typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else found.text())
 
 
 @app.command()
@@ -166,19 +172,21 @@ def promote(
     model: str,
     workspace: Here = CURRENT,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Promote although the comparison speaks against it.")
+        bool, typer.Option("--anyway", help="Promote although the comparison or the audit speaks against it.")
     ] = False,
 ) -> None:
     """Makes a model the serving one, unless the comparison with today's speaks against it."""
-    from pipelines import evaluate
+    from pipelines import audit
     from pipelines import promote as job
 
     with _session(workspace) as session, session.single("promote", model) as work:
-        comparison = evaluate.run(work, model)
+        found = audit.run(work, model)
         if not anyway:
-            comparison.require_not_worse()
+            found.comparison.require_not_worse()
+            if work.settings.audit.bias == "block":
+                found.require_no_bias(model)
         job.run(work, model, reason="anyway" if anyway else "compared")
-        typer.echo(f"{comparison.brief()}\nModel {model} serves from the next night on.")
+        typer.echo(f"{found.text()}\nModel {model} serves from the next night on.")
 
 
 @app.command()

@@ -32,7 +32,7 @@ def prune(
     workspace: Here = CURRENT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
 ) -> None:
-    """Removes files that [retention] in catalog.toml does not keep, and says what the workspace takes."""
+    """Removes files that the section retention of catalog.toml does not keep, and says what the workspace takes."""
     from pipelines import keep
 
     typer.echo(keep.prune(workspace, dry_run=dry_run))

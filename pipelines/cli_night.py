@@ -26,6 +26,7 @@ def nightly(
     from dataclasses import replace
 
     from catalog.publishing import summary
+    from catalog.watch import drift_words
     from pipelines import nightly as job
     from pipelines import rehearsal
 
@@ -37,6 +38,8 @@ def nightly(
         night = job.run(replace(session, until=until), vendor=vendor)
         nothing = "Nothing to do: no new delivery, decision, model or setting since the last run."
         typer.echo(summary.run_table(session.store, night.run_id) if night.run_id else nothing)
+        for line in drift_words.lines(session.store, night.run_id) if night.run_id else ():
+            typer.echo(line)
         limits = session.settings.feeds
     for line in (*night.late, *(f"left for the next night: {line}" for line in night.left), *night.rules):
         typer.echo(line)

@@ -1,5 +1,7 @@
 """Compares two models on labelled products neither has trained on.  `catalog evaluate`, `catalog models compare A B`"""
 
+from dataclasses import dataclass
+
 import polars as pl
 
 from catalog.errors import CatalogError
@@ -8,20 +10,36 @@ from catalog.jobs import Job
 from catalog.learning import examples
 from catalog.learning.comparison import Comparison, compare, table
 from catalog.placement import ledger
+from catalog.placement.routing import PREDICTION
 from catalog.taxonomies.category_moves import model_translation
 from catalog.taxonomies.versions import latest_taxonomy
 from pipelines import certify
 
-ANSWER = ["input_hash", "leaf_id", "top_ids", "top_log_odds"]
+ANSWER = ["input_hash", *PREDICTION]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison and what it was made of: the products, and both models' answers by input_hash (columns ANSWER)."""
+
+    comparison: Comparison
+    held_out: pl.DataFrame
+    answers: tuple[pl.DataFrame, pl.DataFrame]
+    names: tuple[str, str]
 
 
 def run(job: Job, model_id: str | None) -> Comparison:
     """Compares a model (default: the newest) with the serving one, or with itself when none serves."""
+    return between(job, *pair(job, model_id))
+
+
+def pair(job: Job, model_id: str | None) -> tuple[str, str]:
+    """The model to evaluate (default: the newest) and what it is compared with. Raises CatalogError without any model."""
     store = job.store
     model_id = model_id or store.one("SELECT model_id FROM models ORDER BY trained_at DESC LIMIT 1")
     if model_id is None:
         raise CatalogError("There is no model yet.", remedy="Train one: catalog train")
-    return between(job, model_id, ledger.current_model(store) or model_id)
+    return model_id, ledger.current_model(store) or model_id
 
 
 def between(job: Job, first: str, second: str) -> Comparison:
@@ -29,12 +47,19 @@ def between(job: Job, first: str, second: str) -> Comparison:
 
     Raises CatalogError when one is unknown or too few products are left.
     """
+    return compared(job, first, second).comparison
+
+
+def compared(job: Job, first: str, second: str) -> Compared:
+    """The same, with what it was made of."""
     models = list(dict.fromkeys((first, second)))
     for model in models:
         ledger.model_facts(job.store, model)  # an unknown one is said to be unknown, not to have no labels
     held_out = _held_out(job, models)
     found = {model: _answers(job, model, held_out) for model in models}
-    return compare(held_out, (found[first], found[second]), (first, second), latest_taxonomy(job.store))
+    answers = (found[first], found[second])
+    comparison = compare(held_out, answers, (first, second), latest_taxonomy(job.store))
+    return Compared(comparison, held_out, answers, (first, second))
 
 
 def side_by_side(job: Job, first: str, second: str) -> str:
@@ -91,10 +116,9 @@ def _in_its_own_ids(job: Job, model_id: str, held_out: pl.DataFrame) -> pl.DataF
     inputs = held_out.unique("input_hash", maintain_order=True)
     with job.store.frame("asked", inputs.select("input_hash")):
         kept = job.store.query(
-            "SELECT input_hash, leaf_id, top_ids, top_log_odds FROM predictions JOIN asked USING (input_hash) "
-            "WHERE model_id = ? ORDER BY input_hash",
+            "SELECT predictions.* FROM predictions JOIN asked USING (input_hash) WHERE model_id = ? ORDER BY input_hash",
             [model_id],
-        )
+        ).select(ANSWER)
     missing = inputs.join(kept, on="input_hash", how="anti")
     if not missing.height or ledger.is_foreign(job.store, model_id):
         return kept

@@ -1,4 +1,4 @@
-"""The whole night: ingest, fetch, certify, classify, route, review sheets, publish, changes, report.  `catalog nightly`
+"""The whole night: ingest, fetch, certify, classify, route, watch, review sheets, publish, changes, report.  `catalog nightly`
 
 A run is repeatable: what already happened is found in the ledger and not done again, so that a killed night is
 finished by starting it once more, and a night without anything new does nothing.
@@ -21,7 +21,7 @@ from pipelines import changes, classify, publish, report, review, route, rules, 
 from pipelines.session import Session
 
 # Review sheets come before publishing, so that the published backlog names the token each row has in its sheet.
-STAGES = ("ingest", "fetch", "certify", "classify", "route", "review", "publish", "changes", "report")
+STAGES = ("ingest", "fetch", "certify", "classify", "route", "watch", "review", "publish", "changes", "report")
 
 # Counts come from the tables, never from a variable: a resumed run must report what an unbroken one would.
 COUNTS = {
@@ -37,6 +37,8 @@ COUNTS = {
     "route": """SELECT count(*) AS routed, count(*) FILTER (outcome = 'placed') AS placed,
         count(*) FILTER (outcome = 'placed_at_parent') AS placed_at_parent, count(*) FILTER (outcome = 'review') AS review,
         count(*) FILTER (outcome = 'decided') AS decided FROM routes WHERE run_id = ?""",
+    "watch": """SELECT count(DISTINCT vendor) AS vendors, count(*) AS statistics, count(*) FILTER (alarm) AS alarms
+        FROM drift_statistics WHERE run_id = ?""",
     "review": "SELECT coalesce(sum(rows), 0)::BIGINT AS rows, count(*) AS sheets FROM exports WHERE run_id = ?",
     "changes": """SELECT count(*) AS rows, count(*) FILTER (action = 'set') AS set, count(*) FILTER (action = 'move') AS moved,
         count(*) FILTER (action = 'retire') AS retired FROM category_changes WHERE run_id = ?""",
@@ -223,6 +225,7 @@ def step(session: Session, name: str, run_id: str, planned: list[Pending]) -> No
         "certify": _certify,
         "classify": classify.run,
         "route": route.run,
+        "watch": _watch,
         "publish": lambda job: _publish(job, session),
         "review": _review,
         "changes": changes.run,
@@ -267,6 +270,12 @@ def _review(job: Job) -> None:
 def _publish(job: Job, session: Session) -> None:
     route.withdraw_if_switched_off(job)
     publish.run(job, fence=session.lock.check)
+
+
+def _watch(job: Job) -> None:
+    from pipelines import watch  # noqa: PLC0415 - see _ingest
+
+    watch.run(job)
 
 
 def _certify(job: Job) -> None:

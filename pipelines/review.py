@@ -6,17 +6,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from catalog import sheets
+from catalog.errors import CatalogError
 from catalog.jobs import Counts, Job, now
+from catalog.placement import ledger
 from catalog.review import leases, queue_dump, queue_order, review_ledger, review_queue, sheet_files
 from catalog.review.decisions import Decision, Problem, Reader, Standing, outcome, settle
 from catalog.review.review_ledger import Import
 from catalog.review.review_queue import EVERYTHING, Naming, Narrowing
 from catalog.sheets import Answer
+from catalog.taxonomies.category_moves import model_translation
 from catalog.taxonomies.versions import latest_taxonomy
+
+if TYPE_CHECKING:
+    from catalog.review.telling import Telling
 
 Pages = dict[Path, list[review_queue.Waiting]]
 BATCH_ROWS = 100_000  # rows of sheets made at a time
@@ -48,10 +55,11 @@ def export(
     part: Narrowing = EVERYTHING,
     to: Assignment | None = None,
     form: str | None = None,
+    telling: "Telling | None" = None,
 ) -> list[Path]:
     """Writes what waits for a person and nobody holds to review/outbox and returns the sheets, possibly none.
 
-    With `to` the rows are lent to one reviewer. Files come first, the rows in the database after them in one
+    With `to` the rows are lent to one reviewer, with `telling` each says what moved the model. Files come first, the rows in the database after them in one
     transaction; the same run again writes the same bytes and records nothing twice. `limit` counts items. Raises
     CatalogError for a form or department that is none.
     """
@@ -68,6 +76,7 @@ def export(
         with store.transaction():
             for rows in _batches(queue, job.settings.review.rows_per_sheet):
                 found = review_queue.named(review_queue.detailed(store, pl.concat(rows), taxonomy), taxonomy, naming)
+                found = telling.told(store, found) if telling else found
                 pages = _pages(job, found, [len(page) for page in rows], start=len(written) + 1, suffix=files.suffix)
                 sheets.write(
                     {path: files.content(page, who or "") for path, page in pages.items()}, point=f"{store.stage}.sheet"
@@ -81,6 +90,23 @@ def export(
 def nightly(job: Job) -> list[Path]:
     """The sheets of a night: what is worth most, for a million rows by morning would be read by nobody."""
     return export(job, limit=job.settings.review.nightly_rows or None)
+
+
+def explaining(job: Job) -> "Telling":
+    """For `export`: the bundle that serves, to ask what moved it. Raises CatalogError when no bundle of ours serves."""
+    from catalog.inference.classifier import Classifier, KeptEmbeddings  # noqa: PLC0415 - needed on request only
+    from catalog.review.telling import Telling  # noqa: PLC0415
+
+    model_id, serving = ledger.current_model(job.store), job.settings.serving
+    if model_id is None or ledger.is_foreign(job.store, model_id):
+        raise CatalogError(
+            "Nothing can be asked what moved it: no bundle of ours serves.",
+            remedy="Leave --explain out, or promote a trained model: catalog models list",
+        )
+    path = ledger.model_path(job.workspace, model_id)
+    classifier = Classifier.open(path, device=serving.device, threads=serving.threads)
+    moves = model_translation(job.store, model_id)
+    return Telling(classifier, KeptEmbeddings(job.workspace.embeddings), latest_taxonomy(job.store), moves)
 
 
 def _same(before: pl.DataFrame, queue: pl.DataFrame) -> bool:

@@ -12,6 +12,7 @@ from catalog.publishing import overview
 from catalog.publishing.overview import Around, Feeds
 from catalog.settings import Settings, Workspace
 from catalog.store import Store, query_published
+from catalog.watch import drift_words
 from pipelines.session import opened
 
 _MOST_FILES = 300_000  # looked at for the line on disk use; a shop of millions of pictures has many more
@@ -25,7 +26,8 @@ def text(root: Path) -> str:
         with opened(root) as session:
             store = session.store
             lines = overview.lines(store.query, around(workspace, settings, feeds(store, workspace, settings)))
-            more = attention.lines(store, workspace, settings.feeds)
+            watched = store.one("SELECT max(run_id) FROM drift_statistics") or ""
+            more = [*attention.lines(store, workspace, settings.feeds), *drift_words.lines(store, watched)]
             return "\n".join([*lines, *pictures(store, fetching=settings.images.fetch), *more])
     except Busy as busy:
         working = str(busy.message).rstrip(".")

@@ -320,5 +320,11 @@ def busy(store: Store) -> None:
             "verdict": verdict, "category_id": category, "who": who, "source": "review", "decided_at": hour(72),
             "note": f"{who} looked twice",
         })  # fmt: skip
+    rows(store, "drift_statistics", {
+        "run_id": run, "vendor": "dome", "category_id": None, "statistic": "new_words", "items": 22, "reference_items": 400,
+        "reference_runs": 6, "value": 0.4, "usual": 0.1, "score": 2.5, "bar": 1.2, "p_value": 0.001, "alarm": True,
+        "sentence": "share of words never sent before 40% instead of 10%", "remedy": "look", "examples": ["d01 pan 1"],
+        "model_id": "m2", "noted_at": hour(53),
+    })  # fmt: skip
     rows(store, "vendor_category_said", {"seq": 1, "vendor": "dome", "vendor_category": "Pfannen", "category_id": PANS,
                                          "taxonomy_version": "tax1", "who": "anna", "said_at": hour(72)})  # fmt: skip

@@ -154,6 +154,26 @@ class Classifier:
         encoded = self._encode(frame, embeddings if embeddings is not None else MemoryEmbeddings())
         return np.concatenate([encoded.text, encoded.image], axis=1)
 
+    def pixels(self, path: str | None) -> np.ndarray | None:
+        """uint8 (size, size, 3): what the image tower sees of a picture file; None when there is none to see."""
+        return _pixels(path, self.rules.image)
+
+    def raw_with_pictures(
+        self, item: pl.DataFrame, pixels: np.ndarray, *, embeddings: EmbeddingCache
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As `raw`, of one item (a frame of one row) with each of n pictures in place of its own.
+
+        `pixels` is uint8 (n, size, size, 3). Nothing of the pictures is kept.
+        """
+        encoded, size = self._encode(item, embeddings), IMAGE_BATCH[self.provider]
+        batches = [to_tensor(pixels[at : at + size], self.rules.image) for at in range(0, len(pixels), size)]
+        image = np.concatenate([self._sessions["image"].run(None, {"pixels": batch})[0] for batch in batches])
+        same = np.zeros(len(pixels), np.int64)
+        present = encoded.present[same]
+        present[:, 1] = 1.0
+        shown = Encoded(encoded.text[same], image, present, encoded.ngrams.take(same), [])
+        return self._fuse(shown).astype(np.float64), present > 0
+
     def _encode(self, frame: pl.DataFrame, cache: EmbeddingCache) -> Encoded:
         texts = tower_texts(frame, self.rules)
         paths = frame["image"].to_list() if "image" in frame.columns else [None] * frame.height
@@ -242,9 +262,12 @@ def _gather(keys: Sequence[str | None], vectors: dict[str, np.ndarray], width: i
 
 
 def _content_keys(paths: Sequence[str | None], pool: ThreadPoolExecutor) -> list[str | None]:
-    """The sha256 of each file's bytes; None where there is none to read."""
-    parts = [paths[at : at + KEY_BATCH] for at in range(0, len(paths), KEY_BATCH)]
-    return [key for part in pool.map(lambda part: [_content_key(path) for path in part], parts) for key in part]
+    """The sha256 of each file's bytes; None where there is none to read. A file that several share is read once."""
+    distinct = list(dict.fromkeys(paths))
+    parts = [distinct[at : at + KEY_BATCH] for at in range(0, len(distinct), KEY_BATCH)]
+    keys = [key for part in pool.map(lambda part: [_content_key(path) for path in part], parts) for key in part]
+    found = dict(zip(distinct, keys, strict=True))
+    return [found[path] for path in paths]
 
 
 def _content_key(path: str | None) -> str | None:
