@@ -27,6 +27,17 @@ class Routing(_Section):
     )
     audit_share: float = Field(0.01, ge=0, le=1)
     control_share: float = Field(0.005, ge=0, le=1)
+    max_moves: float = Field(
+        0.005, ge=0, le=1, description="Share of what models placed that a promotion may move without approval."
+    )
+
+
+class Audit(_Section):
+    """When the audit of what was placed stops automation."""
+
+    between_alarms: float = Field(
+        5000, ge=100, description="Answers that pass on average, at least, before a department is stopped by chance."
+    )
 
 
 class Training(_Section):
@@ -169,6 +180,7 @@ class Settings(_Section):
 
     mode: Literal["live"] = "live"
     routing: Routing = Routing()
+    audit: Audit = Audit()
     training: Training = Training()
     labels: Labels = Labels()
     serving: Serving = Serving()
@@ -182,7 +194,8 @@ class Settings(_Section):
     @property
     def routing_hash(self) -> str:
         """Names what decides outcomes; a change of it makes a new policy."""
-        return hashlib.sha256(self.routing.model_dump_json().encode()).hexdigest()[:16]
+        decides = self.routing.model_dump_json(exclude={"max_moves"})
+        return hashlib.sha256(decides.encode()).hexdigest()[:16]
 
 
 class Workspace:

@@ -2,11 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from pipelines import cli_feeds, cli_review, cli_vendor
+from pipelines import cli_feeds, cli_promote, cli_review, cli_vendor
 from pipelines.cli_changes import export_app
 from pipelines.cli_correct import correct
 from pipelines.cli_review_page import serve as review_serve
@@ -145,44 +145,9 @@ def train(
     )
 
 
-@app.command()
-def evaluate(
-    model: Annotated[str | None, typer.Argument(help="Default: the newest.")] = None, workspace: Here = CURRENT
-) -> None:
-    """Compares a model with the one that serves, on labelled products neither has trained on."""
-    from pipelines import evaluate as job
-
-    with _session(workspace) as session, session.single("evaluate", model) as work:
-        typer.echo(job.run(work, model).brief())
-
-
-@app.command()
-def promote(
-    model: str,
-    workspace: Here = CURRENT,
-    anyway: Annotated[
-        bool, typer.Option("--anyway", help="Promote although the comparison speaks against it.")
-    ] = False,
-) -> None:
-    """Makes a model the serving one, unless the comparison with today's speaks against it."""
-    from pipelines import evaluate
-    from pipelines import promote as job
-
-    with _session(workspace) as session, session.single("promote", model) as work:
-        comparison = evaluate.run(work, model)
-        if not anyway:
-            comparison.require_not_worse()
-        job.run(work, model, reason="anyway" if anyway else "compared")
-        typer.echo(f"{comparison.brief()}\nModel {model} serves from the next night on.")
-
-
-@app.command()
-def rollback(workspace: Here = CURRENT) -> None:
-    """Goes back to the model that served before."""
-    from pipelines import promote as job
-
-    with _session(workspace) as session, session.single("rollback") as work:
-        typer.echo(f"Model {job.rollback(work)} serves again from the next night on.")
+app.command()(cli_promote.evaluate)
+app.command()(cli_promote.promote)
+app.command()(cli_promote.rollback)
 
 
 @models_app.callback(invoke_without_command=True)
@@ -291,17 +256,21 @@ def nightly_command(
     workspace: Here = CURRENT,
     vendor: Annotated[str | None, typer.Option(help="Only this vendor's deliveries.")] = None,
     engine: Engine = None,
+    retrain: Annotated[
+        Literal["daily", "weekly", "monthly"] | None,
+        typer.Option(help="Also train when one is due, and promote or refuse; a refusal fails no night."),
+    ] = None,
 ) -> None:
     """Everything since last time: ingest, classify, route, review sheets, publish, changes, report. Repeating it changes nothing."""
     from catalog.publishing import summary
     from pipelines import nightly
 
     with _session(workspace, engine=engine) as session:
-        night = nightly.run(session, vendor=vendor)
+        night = nightly.run(session, vendor=vendor, retraining=retrain)
         nothing = "Nothing to do: no new delivery, decision, model or setting since the last run."
         typer.echo(summary.run_table(session.store, night.run_id) if night.run_id else nothing)
         allowed = session.settings.feeds.max_refused
-    for line in night.late:
+    for line in (*night.late, *([night.retraining] if night.retraining else [])):
         typer.echo(line)
     if night.refused + len(night.late) > allowed:
         typer.echo(

@@ -1,27 +1,130 @@
 """Compares two models on labelled products neither has trained on.  `catalog evaluate`, `catalog models compare A B`"""
 
+from dataclasses import dataclass
+
 import polars as pl
 
+from catalog.certification.policy import Policy, department_of
 from catalog.errors import CatalogError
 from catalog.inference.classifier import Classifier, KeptEmbeddings
 from catalog.jobs import Job
-from catalog.learning import examples
+from catalog.learning import examples, gate
 from catalog.learning.comparison import Comparison, compare, table
-from catalog.placement import ledger
+from catalog.placement import ledger, routing
 from catalog.taxonomies.category_moves import model_translation
+from catalog.taxonomies.taxonomy import Taxonomy
 from catalog.taxonomies.versions import latest_taxonomy
 from pipelines import certify
 
-ANSWER = ["input_hash", "leaf_id", "top_ids", "top_log_odds"]
+ANSWER = ["input_hash", *routing.PREDICTION]
+ENOUGH_CONTROL = 200  # products; with fewer, labels that neither model learned from are compared on as well
 
 
-def run(job: Job, model_id: str | None) -> Comparison:
+@dataclass(frozen=True)
+class Evaluation:
+    """A candidate beside what serves. `basis`: on which products, in words; `verdict` is None where it serves itself."""
+
+    comparison: Comparison
+    basis: str
+    verdict: gate.Verdict | None
+
+    def text(self) -> str:
+        """For a terminal: the comparison, every slice with its interval, and what speaks against a promotion."""
+        found = f"{self.comparison.brief()}\nCompared on {self.basis}."
+        return found if self.verdict is None else f"{found}\n{gate.text(self.verdict)}"
+
+    def require_passed(self) -> None:
+        """Raises CatalogError when the candidate is worse anywhere it matters, and says where."""
+        if self.verdict is not None:
+            self.verdict.require_passed()
+
+
+def run(job: Job, model_id: str | None) -> Evaluation:
     """Compares a model (default: the newest) with the serving one, or with itself when none serves."""
     store = job.store
     model_id = model_id or store.one("SELECT model_id FROM models ORDER BY trained_at DESC LIMIT 1")
     if model_id is None:
         raise CatalogError("There is no model yet.", remedy="Train one: catalog train")
-    return between(job, model_id, ledger.current_model(store) or model_id)
+    champion = ledger.current_model(store) or model_id
+    models = _known(job, model_id, champion)
+    held_out, basis = _compared(job, models)
+    answers = {model: _answers(job, model, held_out) for model in models}
+    taxonomy = latest_taxonomy(store)
+    found = compare(held_out, (answers[model_id], answers[champion]), (model_id, champion), taxonomy)
+    if len(models) == 1:
+        return Evaluation(found, basis, None)
+    products = _products(job, held_out, answers, (model_id, champion))
+    return Evaluation(found, basis, gate.judge(products, job.settings.routing.target))
+
+
+def _known(job: Job, first: str, second: str) -> list[str]:
+    models = list(dict.fromkeys((first, second)))
+    for model in models:
+        ledger.model_facts(job.store, model)  # an unknown one is said to be unknown, not to have no labels
+    return models
+
+
+def _compared(job: Job, models: list[str]) -> tuple[pl.DataFrame, str]:
+    """The products to compare on, one item each, and what they are in words."""
+    drawn = _control(job, models)
+    if drawn.height >= ENOUGH_CONTROL:
+        return drawn, f"{drawn.height} products of the control stream's comparison half"
+    rest = _held_out(job, models)
+    found = pl.concat([drawn, rest.join(drawn, on=["vendor", "item_id"], how="anti").select(drawn.columns)])
+    said = f"{found.height} labelled products that neither model learned from"
+    return found, f"{said}: the control stream's comparison half has {drawn.height}, and {ENOUGH_CONTROL} are needed"
+
+
+def _control(job: Job, models: list[str]) -> pl.DataFrame:
+    """The comparison half of the control stream, without look-alikes of what any of the models learned from."""
+    known = examples.labelled(job.store, latest_taxonomy(job.store), seed=job.settings.training.seed)
+    learned = job.store.query(
+        "SELECT DISTINCT vendor, item_id FROM example_splits WHERE split IN ('train', 'early_stopping') "
+        "AND model_id IN (SELECT unnest(?))",
+        [models],
+    )
+    near = known.join(learned, on=["vendor", "item_id"], how="semi")["cluster"].implode()
+    found = known.filter((pl.col("split") == "comparison") & ~pl.col("cluster").is_in(near))
+    return found.drop("split").sort("vendor", "item_id").unique("cluster", keep="first", maintain_order=True)
+
+
+def _products(
+    job: Job, held_out: pl.DataFrame, answers: dict[str, pl.DataFrame], names: tuple[str, str]
+) -> pl.DataFrame:
+    """One row per product compared, as `gate.judge` reads it."""
+    taxonomy = latest_taxonomy(job.store)
+    text, picture = (pl.any_horizontal(pl.col(name).fill_null("") != "" for name in columns) for columns in _SHOWN)
+    found = held_out.select(
+        department=department_of(taxonomy, "category_id").replace_strict(
+            taxonomy.nodes["category_id"], taxonomy.nodes["path"], default=None, return_dtype=pl.String
+        ),
+        vendor="vendor",
+        modality=pl.when(text & picture).then(pl.lit("text and picture")).when(picture).then(pl.lit("picture alone"))
+        .otherwise(pl.lit("text alone")),
+        category=pl.col("category_id").replace_strict(
+            taxonomy.nodes["category_id"], taxonomy.nodes["path"], default=None, return_dtype=pl.String
+        ),
+    )  # fmt: skip
+    sides = []
+    for side, model in zip(("first", "second"), names, strict=True):
+        frame = held_out.select("vendor", "input_hash", "category_id").join(
+            answers[model], on="input_hash", how="left", maintain_order="left"
+        )
+        placed = _placed(frame, certify.run(job, model_id=model), taxonomy)
+        right = (frame["leaf_id"] == frame["category_id"]).fill_null(False)
+        sides += [right.alias(f"{side}_right"), placed.alias(f"{side}_placed")]
+    return found.with_columns(sides)
+
+
+_SHOWN = (("title", "description", "brand", "vendor_category", "attributes"), ("image",))
+
+
+def _placed(frame: pl.DataFrame, policy: Policy | None, taxonomy: Taxonomy) -> pl.Series:
+    """Bool per row: the policy would place it at a leaf by itself."""
+    if policy is None:
+        return pl.repeat(False, frame.height, eager=True)
+    proposed = routing.propose(frame.with_row_index("row"), policy, taxonomy).sort("row")
+    return proposed.select(pl.col("at_leaf") & pl.col("certified")).to_series()
 
 
 def between(job: Job, first: str, second: str) -> Comparison:
@@ -29,10 +132,8 @@ def between(job: Job, first: str, second: str) -> Comparison:
 
     Raises CatalogError when one is unknown or too few products are left.
     """
-    models = list(dict.fromkeys((first, second)))
-    for model in models:
-        ledger.model_facts(job.store, model)  # an unknown one is said to be unknown, not to have no labels
-    held_out = _held_out(job, models)
+    models = _known(job, first, second)
+    held_out, _ = _compared(job, models)
     found = {model: _answers(job, model, held_out) for model in models}
     return compare(held_out, (found[first], found[second]), (first, second), latest_taxonomy(job.store))
 
@@ -91,8 +192,7 @@ def _in_its_own_ids(job: Job, model_id: str, held_out: pl.DataFrame) -> pl.DataF
     inputs = held_out.unique("input_hash", maintain_order=True)
     with job.store.frame("asked", inputs.select("input_hash")):
         kept = job.store.query(
-            "SELECT input_hash, leaf_id, top_ids, top_log_odds FROM predictions JOIN asked USING (input_hash) "
-            "WHERE model_id = ? ORDER BY input_hash",
+            f"SELECT {', '.join(ANSWER)} FROM predictions JOIN asked USING (input_hash) WHERE model_id = ? ORDER BY input_hash",
             [model_id],
         )
     missing = inputs.join(kept, on="input_hash", how="anti")

@@ -40,23 +40,35 @@ COUNTS = {
 
 @dataclass(frozen=True)
 class Night:
-    """How a night ended. `run_id` is None when there was nothing to do. refused: files, held ones too; late: a line each."""
+    """How a night ended. `run_id` is None when there was nothing to do. refused: files, held ones too; late: a line each.
+
+    `retraining`: how the one that was due ended, in a line; None when none was.
+    """
 
     run_id: str | None
     refused: int = 0
     resumed: bool = False
     late: tuple[str, ...] = ()
+    retraining: str | None = None
 
 
-def run(session: Session, *, vendor: str | None = None) -> Night:
+def run(session: Session, *, vendor: str | None = None, retraining: str | None = None) -> Night:
     """Finishes the open run, if there is one, then runs what has arrived since.
 
     Changed circumstances (another model, taxonomy, decision or target) end an open run as superseded; the new run
-    takes its deliveries over, so that no accepted row is without an outcome.
+    takes its deliveries over, so that no accepted row is without an outcome. With `retraining` (daily, weekly, monthly) a
+    model is trained afterwards, when one is due, and serves from the next night on if nothing speaks against it.
     """
     lateness.note_schedules(session.store, session.workspace)
     night = _runs(session, vendor)
-    return replace(night, late=tuple(lateness.late_vendors(session.store, vendor)))
+    night = replace(night, late=tuple(lateness.late_vendors(session.store, vendor)))
+    return night if retraining is None else replace(night, retraining=_retrained(session, retraining))
+
+
+def _retrained(session: Session, every: str) -> str | None:
+    from pipelines import retrain  # noqa: PLC0415 - see _ingest
+
+    return retrain.run(session) if retrain.due(session.store, every) else None
 
 
 def to_take(session: Session) -> list[Pending]:

@@ -91,6 +91,8 @@ def _installed(package: str) -> str | None:
 
 def status(root: Path) -> str:
     """Last run, what serves, what waits; of deliveries only what needs a person, each with what to do next."""
+    from pipelines import retrain  # noqa: PLC0415 - what compares models need not be loaded by other commands
+
     with opened(root) as session:
         store = session.store
         unfinished = open_run(store)
@@ -103,6 +105,7 @@ def status(root: Path) -> str:
             f"policy        {policy.policy_id}, target {policy.target:.0%}",
             f"pictures      {_pictures(store, fetching=session.settings.images.fetch)}",
             *attention.lines(store, session.workspace, session.settings.feeds),
+            *retrain.attention(store),
             summary.run_table(store, run_id),
         ]
     return "\n".join(lines)

@@ -94,6 +94,7 @@ DOORS = {
             "pipelines/cli_changes.py",
             "pipelines/cli_correct.py",
             "pipelines/cli_feeds.py",
+            "pipelines/cli_promote.py",
             "pipelines/cli_review.py",
             "pipelines/cli_review_page.py",
             "pipelines/cli_sql.py",

@@ -54,6 +54,10 @@ def sentences(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.Expr:
             "{} is not placed automatically: too many of its products were wrong. The best guess is {}.",
             department, first,
         ),
+        "department_stopped": pl.format(
+            "Too many audited products of {} were wrong, so nothing is placed there for now. The best guess is {}.",
+            department, first,
+        ),
         "vendor_suspended": pl.concat_str(
             pl.lit("How this vendor's file is read has changed since the model was certified. "), best
         ),

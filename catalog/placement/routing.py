@@ -22,7 +22,8 @@ OPEN_VERDICTS = {
     "skip": "reviewer_skipped",
     "wrong_picture": "wrong_picture",
 }
-WITHHELD = ("vendor_suspended", "department_suspended", "unseen_vendor")
+WITHHELD = ("department_stopped", "vendor_suspended", "department_suspended", "unseen_vendor")
+STOPPED_DRAW = 0.2  # of what would be placed where the audit stopped automation: answered in full, they earn it back
 OPTIONAL: dict[str, Any] = {
     "decided_input_hash": pl.String,
     "decided_source": pl.String,
@@ -106,17 +107,17 @@ def route(frame: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFra
     work = work.with_columns(
         pl.col(name).cast(dtype) for name, dtype in (OPTIONAL | PREDICTION | dict.fromkeys(GIVEN, pl.String)).items()
     )
-    work = _propose(work.with_row_index("row"), policy, taxonomy)
+    work = propose(work.with_row_index("row"), policy, taxonomy)
     work = _with_decisions(work, taxonomy)
     work = _with_conflicts(work, taxonomy)
-    work = _with_standing(work, taxonomy)
+    work = _with_standing(work, policy, taxonomy)
     work = _settle(_with_draws(work, policy))
     work = _with_reasons(work, policy)
     work = work.with_columns(_group_id(work), sentences(work, taxonomy), _audit(work, policy))
     return pl.concat([rows, work.select(pl.col(name).cast(dtype) for name, dtype in ROUTED.items())], how="horizontal")
 
 
-def _propose(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFrame:
+def propose(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFrame:
     """What the model alone would do: proposed (a category), proposed_outcome, proposed_mass, blocked (department)."""
     fit = admitted(work.columns, policy.novelty_threshold)
     passed = reaches("log_odds", policy.leaf_bar, department_of(taxonomy, "leaf_id"))
@@ -150,7 +151,8 @@ def _withheld(policy: Policy, department: pl.Expr) -> pl.Expr:
     """Why nothing of this vendor or department may be placed for now, as a reason's code; null where nothing is wrong."""
     known = pl.col("vendor").is_in(list(policy.known_vendors))
     return (
-        pl.when(pl.col("vendor").is_in(list(policy.suspended_vendors))).then(pl.lit("vendor_suspended"))
+        pl.when(department.is_in(list(policy.stopped_departments))).then(pl.lit("department_stopped"))
+        .when(pl.col("vendor").is_in(list(policy.suspended_vendors))).then(pl.lit("vendor_suspended"))
         .when(department.is_in(list(policy.suspended_departments))).then(pl.lit("department_suspended"))
         .when(~known & pl.lit(policy.review_unseen_vendors)).then(pl.lit("unseen_vendor"))
     )  # fmt: skip
@@ -200,8 +202,8 @@ def _with_conflicts(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     ).with_columns(pl.col("conflict").fill_null(False))
 
 
-def _with_standing(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
-    """Adds stays: an item that the model placed before keeps its place.
+def _with_standing(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFrame:
+    """Adds stays: an item that the model placed before keeps its place; rechecked: but a person looks at it.
 
     It moves only to a certified category, and only when the old one is improbable or the new one lies below it.
     """
@@ -215,7 +217,9 @@ def _with_standing(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     free = [
         row for row, old, new, *shown in suspects.select(columns).iter_rows() if _may_move(old, new, shown, taxonomy)
     ]
-    return work.with_columns(stays=pl.col("standing") & ~(moves & same).fill_null(False) & ~pl.col("row").is_in(free))
+    stays = pl.col("standing") & ~(moves & same).fill_null(False) & ~pl.col("row").is_in(free)
+    stopped = department_of(taxonomy, "standing_category").is_in(list(policy.stopped_departments)).fill_null(False)
+    return work.with_columns(stays=stays, rechecked=stays & stopped)
 
 
 def _may_move(old: str, new: str, shown: list, taxonomy: Taxonomy) -> bool:
@@ -239,13 +243,15 @@ def most_mass(node: str, shown: list, taxonomy: Taxonomy) -> float:
 
 
 def _with_draws(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """Adds drawn_control and drawn_audit, shares chosen by the hash of the item alone."""
+    """Adds drawn_control and drawn_audit, shares chosen by the hash of the item; more control where the audit stopped."""
+    stopped = (pl.col("withheld") == "department_stopped").fill_null(False)
+    share = pl.when(stopped).then(max(policy.control_share, STOPPED_DRAW)).otherwise(policy.control_share)
     drawn = stable_hash(work.select(item_key()).to_series().to_list(), f"draw {policy.salt}")
     low = (drawn & np.uint64(0xFFFFFFFF)) * 2.0**-32
     high = (drawn >> np.uint64(32)) * 2.0**-32
     return work.with_columns(
         drawn=pl.Series(drawn),
-        drawn_control=pl.Series(low < policy.control_share),
+        drawn_control=pl.Series(low) < share,
         drawn_audit=pl.Series(high < policy.audit_share),
     )
 
@@ -316,11 +322,15 @@ def _with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         "close_call": unsure & (likely[1] >= CLOSE * likely[0]),
         "below_threshold": unsure & pl.lit(certificate),
     }
-    waits = pl.col("outcome").is_in(["review", "placed_at_parent"])
+    rechecked = pl.col("rechecked") & (pl.col("way") == "stays")
+    holds["department_stopped"] |= rechecked
+    waits = pl.col("outcome").is_in(["review", "placed_at_parent"]) | rechecked
     codes = [pl.when(holds[code].fill_null(False)).then(pl.lit(code)) for code in PRIORITY]
-    lead = pl.when(pl.col("way") == "stays").then(pl.lit("sticky"))
+    lead = pl.when(rechecked).then(pl.lit("department_stopped")).when(pl.col("way") == "stays").then(pl.lit("sticky"))
     # Most rows do not wait and have one reason: the long list is built for the others only.
-    waiting = work.filter(waits).select("row", reasons=pl.concat_list(lead, *codes).list.drop_nulls())
+    waiting = work.filter(waits).select(
+        "row", reasons=pl.concat_list(lead, *codes).list.drop_nulls().list.unique(maintain_order=True)
+    )
     fixed = {"model": "certified", "stays": "sticky", "decided": "decided", "settled": "settled"}
     warned = pl.when((pl.col("way") == "model") & pl.col("unseen")).then(pl.lit("unseen_vendor"))
     own = pl.concat_list(pl.col("way").replace_strict(fixed, default=None, return_dtype=pl.String), warned)
@@ -335,7 +345,8 @@ def _group_id(work: pl.DataFrame) -> pl.Series:
     A control item stands alone, for its answer must not come from a look-alike's nor settle one; so does what does not
     wait.
     """
-    waits = work.filter(pl.col("outcome").is_in(["review", "placed_at_parent"]) & ~pl.col("control"))
+    asked = pl.col("outcome").is_in(["review", "placed_at_parent"]) | (pl.col("reason") == "department_stopped")
+    waits = work.filter(asked & ~pl.col("control"))
     waits = waits.with_columns(title=title_key())
     product = pl.concat_str(pl.lit("p"), "vendor", pl.col("product_id").replace("", None), separator="\x1f")
     # A title of one word names no product: 'Dress' may be a thousand of them.
