@@ -14,7 +14,7 @@ from catalog.certification.policy import Policy
 from catalog.placement import audit_watch, grounds
 from catalog.placement.routing import route
 from catalog.publishing import views
-from catalog.review import leases, undo
+from catalog.review import leases, review_status, undo
 from catalog.review.leases import Wanted
 from catalog.taxonomies.taxonomy import from_paths
 from catalog.taxonomies.versions import latest_taxonomy
@@ -140,6 +140,16 @@ def test_too_many_errors_stop_their_department_and_no_other(watched):
     assert "20 of 100" in seen[0]["cause"] and "random draws" in seen[0]["ends"] and seen[0]["items"] is not None
     live = work.store.query("SELECT department, answers, wrong, low, high, stopped_at FROM audited_precision").row(0)
     assert live[:3] == ("1", 100, 20) and live[3] < 0.8 < live[4] and live[5] is not None
+
+
+def test_the_status_says_how_soon_a_fall_would_be_seen(watched):
+    work, policy = watched
+    assert "has been audited yet" in review_status.text(work.store, 5000)
+    audited(work, policy, [False] * 60)
+    work.store.execute("UPDATE audit_answers SET decided_at = now() - INTERVAL 3 DAY")
+    rows(work.store, "promotions", {"model_id": "m2", "seq": 9, "promoted_at": hour(50)})
+    said = review_status.text(work.store, 5000)
+    assert "Home" in said and "100.0% of 60 placements right; a fall of 5% would be seen in about 15." in said
 
 
 def test_an_answer_alone_stops_nothing(watched):
