@@ -6,7 +6,7 @@ Products are divided by look-alike cluster: 55% to learn from, 7% for temperatur
 (as the control stream's comparison half), 15% that stand in the shop and tell how good a model truly is. The gate is
 `catalog.learning.gate.judge`, moves are `catalog.placement.moves.moved`, certificates and routing are the product's too.
 
-Better: what serves has learned from 20 to 50% of the labels, the candidate from all, and gains two points or more in truth.
+Better: what serves has learned from 15 to 40% of the labels, the candidate from 98%, and gains two points or more in truth.
 Spoilt: what serves has learned from 80%, the candidate from all of them, after one of
 
 - shuffled: a share of 30 to 100% of the labels given to other products;
@@ -31,6 +31,7 @@ from catalog.settings import Routing
 PARTS = {"learn": 0.55, "temperature": 0.07, "calibration": 0.13, "compare": 0.10, "shop": 0.15}
 KINDS = ("shuffled", "flipped", "stale", "truncated")
 BETTER = 0.02
+DRAWN = 4  # unspoilt models on either side
 
 
 @dataclass(frozen=True)
@@ -64,22 +65,54 @@ class Parts:
         return cls(*rows)
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A model with what the gate and the shop need of it, computed once: its policy; bool on the products compared, right
+    and placed; how much of the shop it gets right, what it says of it and where it would place it."""
+
+    policy: Policy
+    right: pl.Series
+    placed: pl.Series
+    accuracy: float
+    says: pl.DataFrame
+    places: pl.DataFrame
+
+    @classmethod
+    def of(cls, shop: Shop, parts: Parts, model: Model) -> "Judged":
+        """Certifies, predicts and routes."""
+        policy = shop.policy(model, parts.temperature, parts.calibration)
+        compared, says = shop.predicted(model, parts.compare), shop.predicted(model, parts.shop)
+        proposed = routing.propose(compared.with_row_index("row"), policy, shop.taxonomy).sort("row")
+        by_model = pl.col("decided_by") == "model"
+        places = routing.route(says, policy, shop.taxonomy).select(
+            standing_category=pl.when(by_model).then("category_id"), standing_outcome=pl.when(by_model).then("outcome")
+        )
+        return cls(
+            policy=policy,
+            right=compared["leaf_id"] == compared["category_id"],
+            placed=proposed.select(pl.col("at_leaf") & pl.col("certified")).to_series(),
+            accuracy=float((says["leaf_id"] == says["category_id"]).sum()) / says.height,
+            says=says.drop("standing_category", "standing_outcome"),
+            places=places,
+        )
+
+
 def trials(shop: Shop, candidates: int, seed: int = 0) -> list[Trial]:
-    """So many better and so many spoilt candidates."""
+    """So many better and so many spoilt candidates; the unspoilt models on either side are a handful, drawn anew."""
     rng, parts = np.random.default_rng(seed), Parts.of(shop)
+    whole = [_judged(shop, parts, _some(rng, parts.learn, 0.98)) for _ in range(DRAWN)]
+    most = [_judged(shop, parts, _some(rng, parts.learn, 0.8)) for _ in range(DRAWN)]
     found: list[Trial] = []
-    tries = 0
-    while sum(trial.kind == "better" for trial in found) < candidates and tries < 3 * candidates:
-        tries += 1
-        champion = _model(shop, parts, _some(rng, parts.learn, rng.uniform(0.2, 0.5)), "champion")
-        trial = _tried(shop, parts, "better", champion, _model(shop, parts, parts.learn, "candidate"))
-        if trial.gain >= BETTER:
-            found.append(trial)
+    for number in range(2 * candidates):
+        champion = _judged(shop, parts, _some(rng, parts.learn, rng.uniform(0.15, 0.4)))
+        trial = _tried(shop, parts, "better", champion, whole[number % DRAWN])
+        found += [trial] if trial.gain >= BETTER else []
+        if len(found) == candidates:
+            break
     for number in range(candidates):
         kind = KINDS[number % len(KINDS)]
-        champion = _model(shop, parts, _some(rng, parts.learn, 0.8), "champion")
-        rows, labels = _spoilt(shop, parts.learn, kind, rng)
-        found.append(_tried(shop, parts, kind, champion, _model(shop, parts, rows, "candidate", labels)))
+        candidate = _judged(shop, parts, *_spoilt(shop, parts.learn, kind, rng))
+        found.append(_tried(shop, parts, kind, most[number % DRAWN], candidate))
     return found
 
 
@@ -87,8 +120,9 @@ def _some(rng: np.random.Generator, rows: np.ndarray, share: float) -> np.ndarra
     return np.sort(rng.permutation(rows)[: int(share * len(rows))])
 
 
-def _model(shop: Shop, parts: Parts, rows: np.ndarray, name: str, labels: np.ndarray | None = None) -> Model:
-    return shop.train(rows, shop.truth[rows] if labels is None else labels, parts.temperature, name)
+def _judged(shop: Shop, parts: Parts, rows: np.ndarray, labels: np.ndarray | None = None) -> Judged:
+    said = shop.truth[rows] if labels is None else labels
+    return Judged.of(shop, parts, shop.train(rows, said, parts.temperature, "model"))
 
 
 def _spoilt(shop: Shop, rows: np.ndarray, kind: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -115,56 +149,24 @@ def _spoilt(shop: Shop, rows: np.ndarray, kind: str, rng: np.random.Generator) -
     return rows, labels
 
 
-def _tried(shop: Shop, parts: Parts, kind: str, champion: Model, candidate: Model) -> Trial:
-    policies = [shop.policy(model, parts.temperature, parts.calibration) for model in (champion, candidate)]
-    verdict = gate.judge(_products(shop, parts, (candidate, champion), policies[::-1]), shop.target)
-    right = [
-        (shop.predicted(model, parts.shop)["leaf_id"] == shop.frame[parts.shop]["category_id"]).mean()
-        for model in (candidate, champion)
-    ]
-    found = _moves(shop, parts, champion, policies[0], (candidate, policies[1]))
-    most = Routing().max_moves
-    few = found.elsewhere.height <= most * found.standing
-    return Trial(
-        kind,
-        float(right[0]) - float(right[1]),
-        not verdict.refusals,
-        few,
-        found.elsewhere.height / max(found.standing, 1),
-    )  # type: ignore[arg-type]
-
-
-def _products(shop: Shop, parts: Parts, models: tuple[Model, Model], policies: list[Policy]) -> pl.DataFrame:
-    """What `catalog evaluate` would hand to the gate."""
+def _tried(shop: Shop, parts: Parts, kind: str, champion: Judged, candidate: Judged) -> Trial:
     frame = shop.frame[parts.compare]
-    found = frame.select(
+    products = frame.select(
         department=department_of(shop.taxonomy, "category_id"),
         vendor="vendor",
         modality=pl.lit("text alone"),
         category="category_id",
+        first_right=candidate.right,
+        second_right=champion.right,
+        first_placed=candidate.placed,
+        second_placed=champion.placed,
     )
-    for side, model, policy in zip(("first", "second"), models, policies, strict=True):
-        predicted = shop.predicted(model, parts.compare)
-        placed = routing.propose(predicted.with_row_index("row"), policy, shop.taxonomy).sort("row")
-        found = found.with_columns(
-            (predicted["leaf_id"] == predicted["category_id"]).alias(f"{side}_right"),
-            placed.select(pl.col("at_leaf") & pl.col("certified")).to_series().alias(f"{side}_placed"),
-        )
-    return found
-
-
-def _moves(shop: Shop, parts: Parts, champion: Model, policy: Policy, after: tuple[Model, Policy]) -> moves.Moves:
-    """What of the shop that the champion placed the candidate would move."""
-    placed = routing.route(shop.predicted(champion, parts.shop), policy, shop.taxonomy)
-    stands = placed.select(
-        "item_id",
-        standing_outcome=pl.when(pl.col("decided_by") == "model").then("outcome"),
-        at=pl.when(pl.col("decided_by") == "model").then("category_id"),
-    )["at", "standing_outcome"]
-    rows = shop.predicted(after[0], parts.shop).with_columns(
-        standing_category=stands["at"], standing_outcome=stands["standing_outcome"]
-    )
-    return moves.moved(rows.filter(pl.col("standing_category").is_not_null()), after[1], shop.taxonomy)
+    verdict = gate.judge(products, shop.target)
+    standing = pl.concat([candidate.says, champion.places], how="horizontal")
+    moved = moves.moved(standing.filter(pl.col("standing_category").is_not_null()), candidate.policy, shop.taxonomy)
+    share = moved.elsewhere.height / max(moved.standing, 1)
+    few = share <= Routing().max_moves
+    return Trial(kind, candidate.accuracy - champion.accuracy, not verdict.refusals, few, share)
 
 
 def table(shop: Shop, found: list[Trial]) -> list[str]:

@@ -40,7 +40,7 @@ GIVEN = {
 
 @dataclass(frozen=True)
 class Model:
-    """A trained ridge: weights float64 (WIDTH + 1, classes) and its temperature."""
+    """A trained ridge: weights float32 (WIDTH + 1, classes) and its temperature."""
 
     name: str
     classes: list[str]
@@ -49,7 +49,7 @@ class Model:
     tree: Tree
 
     def logits(self, x: np.ndarray) -> np.ndarray:
-        """float64 (n, classes)."""
+        """float32 (n, classes)."""
         return x @ self.weights
 
     def predictions(self, x: np.ndarray) -> pl.DataFrame:
@@ -88,9 +88,10 @@ class Shop:
     def train(self, rows: np.ndarray, labels: np.ndarray, temperature_rows: np.ndarray, name: str) -> Model:
         """A model of the items `rows` labelled `labels`, its temperature from other items' truths."""
         classes, target = np.unique(labels.astype(str), return_inverse=True)
-        x, one_hot = self.x[rows], np.full((len(rows), len(classes)), 0.0)
+        x, one_hot = self.x[rows], np.zeros((len(rows), len(classes)), np.float32)
         one_hot[np.arange(len(rows)), target] = 1.0
-        weights = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ one_hot)
+        gram = (x.T @ x).astype(np.float64) + RIDGE * np.eye(x.shape[1])
+        weights = np.linalg.solve(gram, (x.T @ one_hot).astype(np.float64)).astype(np.float32)
         key = tuple(classes.tolist())
         if key not in self.trees:
             self.trees[key] = Tree(list(key), {name: self.taxonomy.ancestors(name) for name in key})
@@ -138,4 +139,4 @@ def _features(frame: pl.DataFrame) -> np.ndarray:
     both = sparse.hstack([words.fit_transform(texts), found.fit_transform(texts)]).tocsr()
     reduced = TruncatedSVD(WIDTH, n_iter=3, random_state=0).fit_transform(both)
     reduced *= 10.0 / np.maximum(np.linalg.norm(reduced, axis=1, keepdims=True), 1e-9)
-    return np.hstack([reduced, np.ones((len(reduced), 1))]).astype(np.float64)
+    return np.hstack([reduced, np.ones((len(reduced), 1))]).astype(np.float32)
