@@ -27,6 +27,20 @@ class Routing(_Section):
     )
     audit_share: float = Field(0.01, ge=0, le=1)
     control_share: float = Field(0.005, ge=0, le=1)
+    max_moves: float = Field(
+        0.005, ge=0, le=1, description="Share of what models placed that a promotion may move without approval."
+    )
+
+
+class Audit(_Section):
+    """When the audit of what was placed stops automation (docs/certificate.md), and what the bias audit may do (docs/watching.md)."""
+
+    between_alarms: float = Field(
+        5000, ge=100, description="Answers that pass on average, at least, before a department is stopped by chance."
+    )
+    bias: Literal["report", "block"] = Field(
+        "report", description="block: a model that serves a group worse, beyond chance, is not promoted."
+    )
 
 
 class Training(_Section):
@@ -174,14 +188,6 @@ class Retention(_Section):
     models: int = Field(3, ge=0, description="Newest bundles, and bundles that served last; 0 keeps all.")
 
 
-class Audit(_Section):
-    """What a bias audit may do; docs/watching.md."""
-
-    bias: Literal["report", "block"] = Field(
-        "report", description="block: a model that serves a group worse, beyond chance, is not promoted."
-    )
-
-
 class Database(_Section):
     """Limits for DuckDB."""
 
@@ -212,7 +218,8 @@ class Settings(_Section):
     @property
     def routing_hash(self) -> str:
         """Names what decides outcomes; a change of it makes a new policy."""
-        return hashlib.sha256(self.routing.model_dump_json().encode()).hexdigest()[:16]
+        decides = self.routing.model_dump_json(exclude={"max_moves"})
+        return hashlib.sha256(decides.encode()).hexdigest()[:16]
 
 
 class Workspace:

@@ -11,7 +11,6 @@ from catalog import durable
 from catalog.certification.policy import Policy
 from catalog.errors import CatalogError
 from catalog.jobs import Job
-from catalog.learning.comparison import Comparison
 from catalog.placement import ledger, vendor_categories
 from catalog.placement.routing import route
 from catalog.taxonomies.taxonomy import Taxonomy
@@ -19,6 +18,7 @@ from catalog.taxonomies.versions import latest_taxonomy
 from catalog.watch import bias
 from catalog.watch.bias import Audit
 from pipelines import evaluate
+from pipelines.evaluate import Evaluation
 
 _KEYS = ["vendor", "item_id", "input_hash"]
 # What the kinds of groups are made of; one row per content that was asked for.
@@ -33,20 +33,28 @@ _NOTHING_STANDS = ("decided_category", "decided_verdict", "standing_category", "
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Audited:
     """A model beside the one that serves, and whom it serves worse."""
 
-    comparison: Comparison
+    evaluation: Evaluation
     audit: Audit
 
     def text(self) -> str:
         """For a terminal."""
-        return f"{self.comparison.brief()}\n{self.audit.text()}"
+        return f"{self.evaluation.text()}\n{self.audit.text()}"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; examples of the comparison are left to `catalog models compare`."""
-        sides = {name: asdict(getattr(self.comparison, name)) for name in ("first", "second", "overall")}
-        return {**sides, "audit": self.audit.to_dict()}
+        comparison, verdict = self.evaluation.comparison, self.evaluation.verdict
+        sides = {name: asdict(getattr(comparison, name)) for name in ("first", "second", "overall")}
+        against = None if verdict is None else asdict(verdict)
+        return {**sides, "verdict": against, "audit": self.audit.to_dict()}
+
+    def require_promotable(self, model_id: str, *, bias: str) -> None:
+        """Raises CatalogError when the comparison speaks against the model, or the audit where the settings let it block."""
+        self.evaluation.require_passed()
+        if bias == "block":
+            self.require_no_bias(model_id)
 
     def require_no_bias(self, model_id: str) -> None:
         """Raises CatalogError when the audit names a group the model serves worse than others, and than today's does."""
@@ -60,11 +68,11 @@ class Evaluation:
             )
 
 
-def run(job: Job, model_id: str | None) -> Evaluation:
+def run(job: Job, model_id: str | None) -> Audited:
     """As `evaluate.run`, with the audit of the model on the same products; both are kept in reports/evaluate-MODEL.json."""
-    compared = evaluate.compared(job, *evaluate.pair(job, model_id))
-    found = Evaluation(compared.comparison, _audit(job, compared))
-    target = job.workspace.reports / f"evaluate-{compared.names[0]}.json"
+    evaluation = evaluate.run(job, model_id)
+    found = Audited(evaluation, _audit(job, evaluation.compared))
+    target = job.workspace.reports / f"evaluate-{evaluation.compared.names[0]}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     durable.write(target, (json.dumps(found.to_dict(), ensure_ascii=False, indent=1) + "\n").encode())
     return found

@@ -9,7 +9,7 @@ from catalog.certification.certificate import Terms, certify
 from catalog.certification.policy import Policy
 from catalog.jobs import Job, digest, now
 from catalog.learning import examples
-from catalog.placement import grounds, ledger, vendor_categories
+from catalog.placement import audit_watch, grounds, ledger, vendor_categories
 from catalog.taxonomies.category_moves import Translation
 from catalog.taxonomies.versions import latest_taxonomy
 
@@ -35,14 +35,18 @@ def run(job: Job, *, model_id: str | None = None) -> Policy | None:
 
 def _adapt(job: Job, standing: Policy, certificate_id: str) -> Policy:
     """The standing policy where it is still what its certificate gives; else that, in today's departments and without
-    what lost its grounds, written down."""
+    what lost its grounds or what the audit stopped, written down."""
     store = job.store
     earned = store.one(
         "SELECT body FROM policies WHERE certificate_id = ? AND body IS NOT NULL ORDER BY seq LIMIT 1", [certificate_id]
     )
     translation = Translation.from_version(store, ledger.certified_under(store, certificate_id))
     policy = grounds.translated(Policy.from_dict(json.loads(earned)), translation)
-    left, found = grounds.standing(store, job.workspace.vendors, latest_taxonomy(store), policy, certificate_id)
+    taxonomy = latest_taxonomy(store)
+    left, found = grounds.standing(store, job.workspace.vendors, taxonomy, policy, certificate_id)
+    audit_watch.watch(job, audit_watch.Watched(certificate_id, left, taxonomy))
+    left, stopped = audit_watch.without_stopped(store, left, certificate_id)
+    found = pl.concat([found.join(stopped, on=["kind", "key"], how="anti"), stopped])
     if left.policy_id == standing.policy_id:
         return standing
     facts = {"policy_id": left.policy_id, "certificate_id": certificate_id, "run_id": job.run_id}

@@ -11,14 +11,14 @@ from catalog.placement import ledger
 from pipelines import scale_out
 
 
-def run(job: Job, *, limit: int | None = None) -> str | None:
-    """Appends predictions; returns the provider that answered, None when there was nothing to predict.
+def run(job: Job, *, limit: int | None = None, model_id: str | None = None) -> str | None:
+    """Appends predictions of a model (default: the serving one); returns the provider that answered, None when there was nothing to predict.
 
     Without a promoted model nothing is predicted; so too when imported answers serve: what they do not name has no
     prediction and goes to review. What is not classified when the time is up is left for the next night; workers of a
     cluster finish what they have begun.
     """
-    model_id = ledger.current_model(job.store)
+    model_id = model_id or ledger.current_model(job.store)
     if model_id is None or ledger.is_foreign(job.store, model_id):
         return None
     if job.out_of_time:

@@ -1,13 +1,12 @@
 """The command `catalog`: each command opens the workspace, calls one job and says what happened."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipelines import cli_feeds, cli_review, cli_rules, cli_runs, cli_vendor
+from pipelines import cli_feeds, cli_promote, cli_review, cli_rules, cli_runs, cli_vendor
 from pipelines.cli_changes import export_app
 from pipelines.cli_correct import correct
 from pipelines.cli_explain import explain
@@ -153,49 +152,9 @@ def train(
     )
 
 
-@app.command()
-def evaluate(
-    model: Annotated[str | None, typer.Argument(help="Default: the newest.")] = None,
-    workspace: Here = CURRENT,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, every group that was compared in it.")] = False,
-) -> None:
-    """Compares a model with the one that serves, on labelled products neither has trained on, and audits it for bias."""
-    from pipelines import audit as job
-
-    with _session(workspace) as session, session.single("evaluate", model) as work:
-        found = job.run(work, model)
-    typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else found.text())
-
-
-@app.command()
-def promote(
-    model: str,
-    workspace: Here = CURRENT,
-    anyway: Annotated[
-        bool, typer.Option("--anyway", help="Promote although the comparison or the audit speaks against it.")
-    ] = False,
-) -> None:
-    """Makes a model the serving one, unless the comparison with today's speaks against it."""
-    from pipelines import audit
-    from pipelines import promote as job
-
-    with _session(workspace) as session, session.single("promote", model) as work:
-        found = audit.run(work, model)
-        if not anyway:
-            found.comparison.require_not_worse()
-            if work.settings.audit.bias == "block":
-                found.require_no_bias(model)
-        job.run(work, model, reason="anyway" if anyway else "compared")
-        typer.echo(f"{found.text()}\nModel {model} serves from the next night on.")
-
-
-@app.command()
-def rollback(workspace: Here = CURRENT) -> None:
-    """Goes back to the model that served before."""
-    from pipelines import promote as job
-
-    with _session(workspace) as session, session.single("rollback") as work:
-        typer.echo(f"Model {job.rollback(work)} serves again from the next night on.")
+app.command()(cli_promote.evaluate)
+app.command()(cli_promote.promote)
+app.command()(cli_promote.rollback)
 
 
 @models_app.callback(invoke_without_command=True)

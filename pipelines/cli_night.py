@@ -1,6 +1,6 @@
 """The command `catalog nightly`, and how a night ended, as an exit status."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,6 +20,10 @@ def nightly(
         str | None,
         typer.Option(help="HH:MM by this machine's clock: what is complete is published by then, the rest waits."),
     ] = None,
+    retrain: Annotated[
+        Literal["daily", "weekly", "monthly"] | None,
+        typer.Option(help="Also train when one is due, and promote or refuse; a refusal fails no night."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")] = False,
 ) -> None:
     """Everything since last time: ingest, classify, route, review sheets, publish, changes, report. Repeating it changes nothing."""
@@ -35,13 +39,14 @@ def nightly(
         return
     until = job.deadline(deadline) if deadline else None
     with _session(workspace, engine=engine) as session:
-        night = job.run(replace(session, until=until), vendor=vendor)
+        night = job.run(replace(session, until=until), vendor=vendor, retraining=retrain)
         nothing = "Nothing to do: no new delivery, decision, model or setting since the last run."
         typer.echo(summary.run_table(session.store, night.run_id) if night.run_id else nothing)
         for line in drift_words.lines(session.store, night.run_id) if night.run_id else ():
             typer.echo(line)
         limits = session.settings.feeds
-    for line in (*night.late, *(f"left for the next night: {line}" for line in night.left), *night.rules):
+    more = [f"left for the next night: {line}" for line in night.left]
+    for line in (*night.late, *more, *night.rules, *([night.retraining] if night.retraining else [])):
         typer.echo(line)
     _end(night, limits)
 

@@ -93,7 +93,7 @@ def status(workspace: Here = CURRENT) -> None:
     from catalog.review import review_status
 
     with session(workspace) as place:
-        typer.echo(review_status.text(place.store))
+        typer.echo(review_status.text(place.store, place.settings.audit.between_alarms))
 
 
 @app.command("give-back")
@@ -131,6 +131,25 @@ def undo(
         counts = undoing.undo(job, import_id, undoing.By(by, note))
     typer.echo(", ".join(f"{name} {number}" for name, number in counts.items()))
     typer.echo("The next night files these items anew; what waits again can be exported at once.")
+
+
+@app.command()
+def proposals(
+    workspace: Here = CURRENT,
+    least: Annotated[int, typer.Option(help="Items a proposal needs.", min=1)] = 3,
+    out: Annotated[Path | None, typer.Option(help="Also write them as a CSV.")] = None,
+) -> None:
+    """What no category fits, gathered: proposed categories with a name, a place, counts and examples."""
+    from catalog.review import new_categories
+    from catalog.taxonomies.versions import latest_taxonomy
+
+    with session(workspace) as place:
+        taxonomy = latest_taxonomy(place.store)
+        found = new_categories.proposals(place.store, taxonomy, least=least)
+    typer.echo(new_categories.text(found, taxonomy))
+    if out is not None:
+        new_categories.table(found, taxonomy).write_csv(out)
+        typer.echo(f"Written: {out}")
 
 
 @app.command("labelling-config")

@@ -4,33 +4,61 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from catalog.certification.policy import Policy, department_of
 from catalog.errors import CatalogError
 from catalog.inference.classifier import Classifier, KeptEmbeddings
 from catalog.jobs import Job
-from catalog.learning import examples
+from catalog.learning import examples, gate
 from catalog.learning.comparison import Comparison, compare, table
-from catalog.placement import ledger
-from catalog.placement.routing import PREDICTION
+from catalog.placement import ledger, routing
 from catalog.taxonomies.category_moves import model_translation
+from catalog.taxonomies.taxonomy import Taxonomy
 from catalog.taxonomies.versions import latest_taxonomy
 from pipelines import certify
 
-ANSWER = ["input_hash", *PREDICTION]
+ANSWER = ["input_hash", *routing.PREDICTION]
+ENOUGH_CONTROL = 200  # products; with fewer, labels that neither model learned from are compared on as well
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A comparison and what it was made of: the products, and both models' answers by input_hash (columns ANSWER)."""
+    """A comparison and what it was made of: the products, in words too (`basis`), and both models' answers by input_hash
+    (columns ANSWER)."""
 
     comparison: Comparison
     held_out: pl.DataFrame
+    basis: str
     answers: tuple[pl.DataFrame, pl.DataFrame]
     names: tuple[str, str]
 
 
-def run(job: Job, model_id: str | None) -> Comparison:
+@dataclass(frozen=True)
+class Evaluation:
+    """A candidate beside what serves; `verdict` is None where it serves itself."""
+
+    compared: Compared
+    verdict: gate.Verdict | None
+
+    @property
+    def comparison(self) -> Comparison:
+        """Both models' figures."""
+        return self.compared.comparison
+
+    def text(self) -> str:
+        """For a terminal: the comparison, every slice with its interval, and what speaks against a promotion."""
+        found = f"{self.comparison.brief()}\nCompared on {self.compared.basis}."
+        return found if self.verdict is None else f"{found}\n{gate.text(self.verdict)}"
+
+    def require_passed(self) -> None:
+        """Raises CatalogError when the candidate is worse anywhere it matters, and says where."""
+        if self.verdict is not None:
+            self.verdict.require_passed()
+
+
+def run(job: Job, model_id: str | None) -> Evaluation:
     """Compares a model (default: the newest) with the serving one, or with itself when none serves."""
-    return between(job, *pair(job, model_id))
+    found = compared(job, *pair(job, model_id))
+    return Evaluation(found, _judged(job, found))
 
 
 def pair(job: Job, model_id: str | None) -> tuple[str, str]:
@@ -40,6 +68,82 @@ def pair(job: Job, model_id: str | None) -> tuple[str, str]:
     if model_id is None:
         raise CatalogError("There is no model yet.", remedy="Train one: catalog train")
     return model_id, ledger.current_model(store) or model_id
+
+
+def _known(job: Job, first: str, second: str) -> list[str]:
+    models = list(dict.fromkeys((first, second)))
+    for model in models:
+        ledger.model_facts(job.store, model)  # an unknown one is said to be unknown, not to have no labels
+    return models
+
+
+def _judged(job: Job, compared: Compared) -> gate.Verdict | None:
+    """What speaks against the first of two models; None where it is compared with itself."""
+    if compared.names[0] == compared.names[1]:
+        return None
+    return gate.judge(_products(job, compared), job.settings.routing.target)
+
+
+def _compared(job: Job, models: list[str]) -> tuple[pl.DataFrame, str]:
+    """The products to compare on, one item each, and what they are in words."""
+    drawn = _control(job, models)
+    if drawn.height >= ENOUGH_CONTROL:
+        return drawn, f"{drawn.height} products of the control stream's comparison half"
+    rest = _held_out(job, models)
+    found = pl.concat([drawn, rest.join(drawn, on=["vendor", "item_id"], how="anti").select(drawn.columns)])
+    said = f"{found.height} labelled products that neither model learned from"
+    return found, f"{said}: the control stream's comparison half has {drawn.height}, and {ENOUGH_CONTROL} are needed"
+
+
+def _control(job: Job, models: list[str]) -> pl.DataFrame:
+    """The comparison half of the control stream, without look-alikes of what any of the models learned from."""
+    known = examples.labelled(job.store, latest_taxonomy(job.store), seed=job.settings.training.seed)
+    learned = job.store.query(
+        "SELECT DISTINCT vendor, item_id FROM example_splits WHERE split IN ('train', 'early_stopping') "
+        "AND model_id IN (SELECT unnest(?))",
+        [models],
+    )
+    near = known.join(learned, on=["vendor", "item_id"], how="semi")["cluster"].implode()
+    found = known.filter((pl.col("split") == "comparison") & ~pl.col("cluster").is_in(near))
+    return found.drop("split").sort("vendor", "item_id").unique("cluster", keep="first", maintain_order=True)
+
+
+def _products(job: Job, compared: Compared) -> pl.DataFrame:
+    """One row per product compared, as `gate.judge` reads it."""
+    taxonomy, held_out = latest_taxonomy(job.store), compared.held_out
+    text, picture = (pl.any_horizontal(pl.col(name).fill_null("") != "" for name in columns) for columns in _SHOWN)
+    found = held_out.select(
+        department=department_of(taxonomy, "category_id").replace_strict(
+            taxonomy.nodes["category_id"], taxonomy.nodes["path"], default=None, return_dtype=pl.String
+        ),
+        vendor="vendor",
+        modality=pl.when(text & picture).then(pl.lit("text and picture")).when(picture).then(pl.lit("picture alone"))
+        .otherwise(pl.lit("text alone")),
+        category=pl.col("category_id").replace_strict(
+            taxonomy.nodes["category_id"], taxonomy.nodes["path"], default=None, return_dtype=pl.String
+        ),
+    )  # fmt: skip
+    sides = []
+    for side, model, answers in zip(("first", "second"), compared.names, compared.answers, strict=True):
+        frame = held_out.select("vendor", "input_hash", "category_id").join(
+            answers, on="input_hash", how="left", maintain_order="left"
+        )
+        placed = _placed(frame, certify.run(job, model_id=model), taxonomy)
+        right = (frame["leaf_id"] == frame["category_id"]).fill_null(False)
+        sides += [right.alias(f"{side}_right"), placed.alias(f"{side}_placed")]
+    return found.with_columns(sides)
+
+
+_SHOWN = (("title", "description", "brand", "vendor_category", "attributes"), ("image",))
+
+
+def _placed(frame: pl.DataFrame, policy: Policy | None, taxonomy: Taxonomy) -> pl.Series:
+    """Bool per row: the policy would place it at a leaf by itself."""
+    if policy is None:
+        return pl.repeat(False, frame.height, eager=True)
+    frame = frame.with_row_index("row").with_columns(held_back=pl.lit(None, pl.String))
+    proposed = routing.propose(frame, policy, taxonomy).sort("row")
+    return proposed.select(pl.col("at_leaf") & pl.col("certified")).to_series()
 
 
 def between(job: Job, first: str, second: str) -> Comparison:
@@ -52,14 +156,12 @@ def between(job: Job, first: str, second: str) -> Comparison:
 
 def compared(job: Job, first: str, second: str) -> Compared:
     """The same, with what it was made of."""
-    models = list(dict.fromkeys((first, second)))
-    for model in models:
-        ledger.model_facts(job.store, model)  # an unknown one is said to be unknown, not to have no labels
-    held_out = _held_out(job, models)
+    models = _known(job, first, second)
+    held_out, basis = _compared(job, models)
     found = {model: _answers(job, model, held_out) for model in models}
     answers = (found[first], found[second])
     comparison = compare(held_out, answers, (first, second), latest_taxonomy(job.store))
-    return Compared(comparison, held_out, answers, (first, second))
+    return Compared(comparison, held_out, basis, answers, (first, second))
 
 
 def side_by_side(job: Job, first: str, second: str) -> str:
@@ -116,7 +218,7 @@ def _in_its_own_ids(job: Job, model_id: str, held_out: pl.DataFrame) -> pl.DataF
     inputs = held_out.unique("input_hash", maintain_order=True)
     with job.store.frame("asked", inputs.select("input_hash")):
         kept = job.store.query(
-            "SELECT predictions.* FROM predictions JOIN asked USING (input_hash) WHERE model_id = ? ORDER BY input_hash",
+            f"SELECT {', '.join(ANSWER)} FROM predictions JOIN asked USING (input_hash) WHERE model_id = ? ORDER BY input_hash",
             [model_id],
         ).select(ANSWER)
     missing = inputs.join(kept, on="input_hash", how="anti")

@@ -49,6 +49,7 @@ COUNTS = {
 class Night:
     """How a night ended. `run_id` is None when there was nothing to do. files: looked at; refused: of them, held ones too;
     late: a line each; left: what its deadline left for the next night, a line each; rules: those that do not act, a line each.
+    retraining: how the one that was due ended, in a line; None when none was.
     """
 
     run_id: str | None
@@ -58,6 +59,7 @@ class Night:
     files: int = 0
     left: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
+    retraining: str | None = None
 
     @property
     def trouble(self) -> int:
@@ -69,18 +71,26 @@ class Night:
         return max(limits.max_refused, math.floor(limits.max_refused_share * (self.files + len(self.late))))
 
 
-def run(session: Session, *, vendor: str | None = None) -> Night:
+def run(session: Session, *, vendor: str | None = None, retraining: str | None = None) -> Night:
     """Finishes the open run, if there is one, then runs what has arrived since.
 
     Changed circumstances (another model, taxonomy, decision or target) end an open run as superseded; the new run
-    takes its deliveries over, so that no accepted row is without an outcome.
+    takes its deliveries over, so that no accepted row is without an outcome. With `retraining` (daily, weekly, monthly) a
+    model is trained afterwards, when one is due, and serves from the next night on if nothing speaks against it.
     """
     lateness.note_schedules(session.store, session.workspace)
     session = replace(session, until=_last_start(session.store, session.until))
     night = _runs(session, vendor)
     left = tuple(_left(session.store, night.run_id)) if night.run_id else ()
     idle = rules.today_standing(session.store, session.workspace, session.settings).problems
-    return replace(night, late=tuple(lateness.late_vendors(session.store, vendor)), left=left, rules=idle)
+    night = replace(night, late=tuple(lateness.late_vendors(session.store, vendor)), left=left, rules=idle)
+    return night if retraining is None else replace(night, retraining=_retrained(session, retraining))
+
+
+def _retrained(session: Session, every: str) -> str | None:
+    from pipelines import retrain  # noqa: PLC0415 - see _ingest
+
+    return retrain.run(session) if retrain.due(session.store, every) else None
 
 
 def deadline(text: str, here: datetime | None = None) -> datetime:

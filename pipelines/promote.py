@@ -4,7 +4,10 @@ from catalog import durable
 from catalog.errors import CatalogError
 from catalog.inference import bundle
 from catalog.jobs import Job, now
-from catalog.placement import ledger
+from catalog.placement import ledger, moves
+from catalog.placement.moves import Moves
+from catalog.taxonomies.versions import latest_taxonomy
+from pipelines import certify, classify
 
 
 def run(job: Job, model_id: str, *, reason: str, action: str = "promote") -> None:
@@ -27,14 +30,27 @@ def run(job: Job, model_id: str, *, reason: str, action: str = "promote") -> Non
     write_pointer(job, model_id)
 
 
+def would_move(job: Job, model_id: str) -> Moves:
+    """What would move were the model to serve. Its predictions of all live items are made for that, and kept: the next
+    night would make them otherwise."""
+    classify.run(job, model_id=model_id)
+    policy = certify.run(job, model_id=model_id)
+    if policy is None:
+        raise CatalogError(f"There is no model {model_id}.", remedy="List them: catalog models list")
+    return moves.would_move(job.store, policy, latest_taxonomy(job.store))
+
+
 def write_pointer(job: Job, model_id: str) -> None:
     """`models/current` repeats for people and scripts what the ledger says; replaced in one rename."""
     target = job.workspace.current_model
     durable.write(target, f"{model_id}\n".encode())
 
 
-def rollback(job: Job) -> str:
-    """Goes back to the model that served before the current one and returns its id."""
+def rollback(job: Job) -> tuple[str, int]:
+    """Goes back to the model that served before the current one, and puts back what the current one moved.
+
+    Returns the model's id and how many items are back.
+    """
     store = job.store
     current = ledger.current_model(store)
     before = store.one(
@@ -46,5 +62,7 @@ def rollback(job: Job) -> str:
         raise CatalogError(
             "No other model has served before this one.", remedy="Promote one by name: catalog promote MODEL."
         )
-    run(job, before, reason=f"rollback from {current}", action="rollback")
-    return before
+    with store.transaction():
+        restored = moves.restore(job, str(current), latest_taxonomy(store))
+        run(job, before, reason=f"rollback from {current}", action="rollback")
+    return before, restored

@@ -14,7 +14,7 @@ from catalog import sheets
 from catalog.errors import CatalogError
 from catalog.jobs import Counts, Job, now
 from catalog.placement import ledger
-from catalog.review import leases, queue_dump, queue_order, review_ledger, review_queue, sheet_files
+from catalog.review import audit_answers, leases, queue_dump, queue_order, review_ledger, review_queue, sheet_files
 from catalog.review.decisions import Decision, Problem, Reader, Standing, outcome, settle
 from catalog.review.review_ledger import Import
 from catalog.review.review_queue import EVERYTHING, Naming, Narrowing
@@ -68,7 +68,7 @@ def export(
     naming = Naming(review_ledger.workspace_id(store), job.run_id)
     files = sheet_files.SheetFiles(form or job.settings.review.format, taxonomy, job.settings.review.delimiter)
     with store.exclusive():
-        queue = leases.free(job, taxonomy, naming, part=part, items=limit)
+        queue = leases.free(job, taxonomy, naming, part=replace(part, reviewer=who), items=limit)
         before = review_ledger.exported(store, job.run_id)
         if before.height and not _same(before, queue):
             return sorted(job.workspace.outbox.glob(f"{job.run_id}-*"))  # answers came in since: leave the sheets alone
@@ -194,6 +194,7 @@ def _record_answers(
     with job.store.transaction():
         taken = [(decision, how) for decision, how in judged if how in ("applied", "conflict")]
         review_ledger.append_decisions(job, source, taken, taxonomy_version=taxonomy.version)
+        audit_answers.append(job, source.import_id, taxonomy)
         review_ledger.append_import(job, source, counts)
     return ImportReport(counts, tuple(problems), import_id=source.import_id)
 

@@ -20,6 +20,8 @@ _MOST_FILES = 300_000  # looked at for the line on disk use; a shop of millions 
 
 def text(root: Path) -> str:
     """Ten lines, and below them what about deliveries needs a person, each with what to do."""
+    from pipelines import retrain  # noqa: PLC0415 - what compares models need not be loaded by other commands
+
     workspace = Workspace(root).require()
     settings = workspace.settings()
     try:
@@ -27,7 +29,8 @@ def text(root: Path) -> str:
             store = session.store
             lines = overview.lines(store.query, around(workspace, settings, feeds(store, workspace, settings)))
             watched = store.one("SELECT max(run_id) FROM drift_statistics") or ""
-            more = [*attention.lines(store, workspace, settings.feeds), *drift_words.lines(store, watched)]
+            deliveries = attention.lines(store, workspace, settings.feeds)
+            more = [*deliveries, *drift_words.lines(store, watched), *retrain.attention(store)]
             return "\n".join([*lines, *pictures(store, fetching=settings.images.fetch), *more])
     except Busy as busy:
         working = str(busy.message).rstrip(".")

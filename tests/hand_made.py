@@ -326,5 +326,14 @@ def busy(store: Store) -> None:
         "sentence": "share of words never sent before 40% instead of 10%", "remedy": "look", "examples": ["d01 pan 1"],
         "model_id": "m2", "noted_at": hour(53),
     })  # fmt: skip
+    audit = {"vendor": "dome", "outcome": "placed", "placed_id": PANS, "department": "1", "model_id": "m2", "policy_id": "p2",
+             "who": "anna", "source": "review"}  # fmt: skip
+    rows(store, "audit_answers",
+         *(audit | {"seq": n, "item_id": f"d0{n}", "input_hash": f"in-d0{n}", "agrees": n > 0, "decided_at": hour(73)}
+           for n in range(3)))  # fmt: skip
+    rows(store, "audit_words", {"seq": 1, "word": "released", "certificate_id": "c2", "model_id": "m2", "key": "1",
+                                "answers": 300, "wrong": 0, "evidence": 41.0, "said_at": hour(70)})  # fmt: skip
+    rows(store, "retrainings", {"seq": 1, "retraining_id": "t1", "step": "ended", "model_id": "m2", "outcome": "promoted",
+                                "sentence": "better", "run_id": run, "said_at": hour(54)})  # fmt: skip
     rows(store, "vendor_category_said", {"seq": 1, "vendor": "dome", "vendor_category": "Pfannen", "category_id": PANS,
                                          "taxonomy_version": "tax1", "who": "anna", "said_at": hour(72)})  # fmt: skip

@@ -99,6 +99,7 @@ DOORS = {
             "pipelines/cli_feeds.py",
             "pipelines/cli_keep.py",
             "pipelines/cli_night.py",
+            "pipelines/cli_promote.py",
             "pipelines/cli_review.py",
             "pipelines/cli_review_page.py",
             "pipelines/cli_rules.py",

@@ -4,7 +4,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from catalog.errors import CatalogError
 from catalog.learning.comparison import compare, paired, table, truth_probability
 from catalog.taxonomies.taxonomy import from_paths
 
@@ -64,6 +63,3 @@ def test_who_alone_is_right_and_where() -> None:
     assert "Only good is right: 15 products" in said
     assert "v 1  x  is A > A2; poor said A > A1" in said
     assert "poor said nothing" in said
-    found.require_not_worse()
-    with pytest.raises(CatalogError, match="--anyway"):
-        compare(held_out(), (answers(*worse), answers(*truth)), ("poor", "good"), TREE).require_not_worse()

@@ -19,9 +19,9 @@ VARYING = {"pid", "sha256", "folder", "image"}  # clock times are left out by th
 DURATIONS = {"run_stages", "time_to_category"}  # how long things took is no outcome
 
 
-def nightly(place: Path, **environment: str) -> int:
+def nightly(place: Path, *options: str, **environment: str) -> int:
     """Runs the command in a process of its own; returns its exit status, -9 when it was killed."""
-    command = [sys.executable, "-m", "pipelines.cli", "nightly", "-w", str(place)]
+    command = [sys.executable, "-m", "pipelines.cli", "nightly", "-w", str(place), *options]
     root = str(Path(__file__).parents[1])
     return subprocess.run(
         command, env=os.environ | {"PYTHONPATH": root} | environment, check=False, capture_output=True

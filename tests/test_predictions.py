@@ -142,7 +142,7 @@ def test_a_good_rival_earns_a_certificate_serves_and_is_rolled_back(place: Place
 
     second = place.take(place.answers(Rival(0.9, 4, seed=6), name="b.csv"), "other")
     promote.run(place.job(), second.model_id, reason="test")
-    assert promote.rollback(place.job()) == found.model_id
+    assert promote.rollback(place.job())[0] == found.model_id
     assert ledger.current_model(place.store) == found.model_id
 
 
@@ -260,8 +260,9 @@ def test_two_rivals_side_by_side(place: Place) -> None:
     found = evaluate.between(place.job(), good.model_id, bad.model_id)
     assert found.overall.low > 0.1
     assert found.first.log_loss < found.second.log_loss
-    with pytest.raises(CatalogError, match="Refused"):
-        evaluate.between(place.job(), bad.model_id, good.model_id).require_not_worse()
+    promote.run(place.job(), good.model_id, reason="test")
+    with pytest.raises(CatalogError, match="Refused: it is worse on all products"):
+        evaluate.run(place.job(), bad.model_id).require_passed()
     text = evaluate.side_by_side(place.job(), good.model_id, bad.model_id)
     assert "none certified at 90%" in text
     assert f"Only {good.model_id} is right: {found.only_first.height} products" in text
@@ -341,7 +342,7 @@ def test_our_own_model_and_a_rival_take_turns(workspace_copy: Path, shop: Path, 
         found = evaluate.between(place.job(), own, rival.model_id)
         assert found.overall.n == unseen
         assert found.overall.low > 0
-        assert evaluate.run(place.job(), rival.model_id).overall.high < 0
+        assert evaluate.run(place.job(), rival.model_id).comparison.overall.high < 0
         assert f"* {own}" in workspace.listed(session.store, session.settings)
 
         promote.run(place.job(), rival.model_id, reason="test")
@@ -352,7 +353,7 @@ def test_our_own_model_and_a_rival_take_turns(workspace_copy: Path, shop: Path, 
         )
         # what our model had placed stays; what it had not has no prediction now
         assert {key for key in place.outcomes() if "no_prediction" in key} == {"review no_prediction"}
-        assert promote.rollback(place.job()) == own
+        assert promote.rollback(place.job()) == (own, 0)
         nightly.run(session)
         again = place.outcomes()
     assert sum(again.values()) == sum(placed.values()) == 120

@@ -21,7 +21,9 @@ _SETS = (
     "known_vendors",
     "suspended_vendors",
     "suspended_departments",
+    "stopped_departments",
 )
+_LATER = ("stopped_departments",)  # left out where empty: policies from before they existed keep their ids
 Bar = float | Mapping[str, float] | None  # one threshold for all, one for each department that has any, or none at all
 
 
@@ -32,7 +34,7 @@ class Policy:
     Where every department has a certificate of its own, `leaf_groups` and `parent_groups` hold their thresholds by
     department id, the others have none, and `leaf_threshold` and `parent_threshold` are None. `known_vendors`: those
     the labels name; empty where they name none, and then no vendor counts as unseen. `suspended_*`: whose certificate
-    lost its grounds, see `catalog.placement.grounds`.
+    lost its grounds, see `catalog.placement.grounds`; `stopped_departments`: where the audit found too many errors.
     `review_departments` and `parent_review_departments` hold ids of departments that were seen below the target at a
     leaf or at a parent. `min_level` is the highest level for back-off (None: the parent of the predicted leaf).
     """
@@ -58,6 +60,7 @@ class Policy:
     review_unseen_vendors: bool = False
     suspended_vendors: frozenset[str] = frozenset()
     suspended_departments: frozenset[str] = frozenset()
+    stopped_departments: frozenset[str] = frozenset()
 
     @property
     def leaf_bar(self) -> Bar:
@@ -116,7 +119,7 @@ class Policy:
         content = asdict(self)
         for name in _SETS:
             content[name] = sorted(content[name])
-        return content
+        return {name: value for name, value in content.items() if value or name not in _LATER}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Policy":

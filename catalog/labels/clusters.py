@@ -144,6 +144,21 @@ def assign_splits(clusters: pl.Series, random: pl.Series, seed: int) -> pl.Serie
     return joined["split"]
 
 
+def hold_control(splits: pl.Series, clusters: pl.Series, control: pl.Series, seed: int) -> pl.Series:
+    """The splits with the control stream held apart: it never trains, one half of its products (`comparison`) compares
+    models, the other half calibrates.
+
+    `control` (bool) names its rows. Other labels of their products are excluded, lest a look-alike teach the answers.
+    """
+    frame = pl.DataFrame({"split": splits, "cluster": clusters, "control": control.fill_null(False)})
+    compared = pl.Series(unit_hash(clusters.to_list(), f"control {seed}") < 0.5)
+    held = pl.when(compared).then(pl.lit("comparison")).otherwise(pl.lit("calibration"))
+    apart = pl.col("control").any().over("cluster")
+    return frame.select(split=pl.when("control").then(held).when(apart).then(pl.lit("excluded")).otherwise("split"))[
+        "split"
+    ]
+
+
 def _spared(joined: pl.DataFrame, seed: int) -> pl.Expr:
     """Bool per row: a training cluster that stops instead, as many as the shares foresee, one at least and never all."""
     names = joined.filter(split="train")["cluster"].unique().to_list()
@@ -155,7 +170,7 @@ def _spared(joined: pl.DataFrame, seed: int) -> pl.Expr:
 def assert_no_leak(clusters: pl.Series, splits: pl.Series) -> None:
     """Raises CatalogError when a cluster stands in two splits of which one is evidence for the other."""
     roles = {**dict.fromkeys(_LEARNS, "learns"), **dict.fromkeys(("temperature",), "temperature")}
-    roles["calibration"] = "calibration"
+    roles |= {"calibration": "calibration", "comparison": "comparison"}
     frame = pl.DataFrame({"cluster": clusters, "role": splits.replace_strict(roles, default=None)}).drop_nulls()
     shared = frame.group_by("cluster").agg(pl.col("role").n_unique()).filter(pl.col("role") > 1)
     if len(shared):

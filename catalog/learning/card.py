@@ -60,7 +60,7 @@ def measured(
 
 def _splits(known: pl.DataFrame) -> list[tuple[str, int, int]]:
     """(split, items, products)."""
-    order = ("train", "early_stopping", "temperature", "calibration", "excluded")
+    order = ("train", "early_stopping", "temperature", "calibration", "comparison", "excluded")
     parts = [(name, known.filter(split=name)) for name in order]
     return [(name, part.height, part["cluster"].n_unique()) for name, part in parts]
 

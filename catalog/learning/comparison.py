@@ -10,7 +10,6 @@ import polars as pl
 
 from catalog.certification.metrics import top_k_accuracy, wilson
 from catalog.certification.policy import department_of
-from catalog.errors import CatalogError
 from catalog.taxonomies.taxonomy import Taxonomy
 
 LISTED = 12  # departments
@@ -71,13 +70,6 @@ class Comparison:
     departments: list[tuple[str, Paired]]
     only_first: pl.DataFrame
     only_second: pl.DataFrame
-
-    def require_not_worse(self) -> None:
-        """Raises CatalogError when the first model is worse than the second beyond chance."""
-        if self.overall.high < 0:
-            raise CatalogError(
-                f"Refused: {self.brief()}", remedy="Train again with more labels, or add --anyway if you know better."
-            )
 
     def brief(self) -> str:
         """The comparison in two lines."""

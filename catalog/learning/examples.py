@@ -9,7 +9,7 @@ import polars as pl
 from catalog.certification import metrics, shortage
 from catalog.errors import CatalogError
 from catalog.jobs import digest
-from catalog.labels.clusters import assert_no_leak, assign_splits, look_alike_clusters
+from catalog.labels.clusters import assert_no_leak, assign_splits, hold_control, look_alike_clusters
 from catalog.store import Store
 from catalog.taxonomies.category_moves import RETIRED, model_translation
 from catalog.taxonomies.taxonomy import Taxonomy
@@ -35,11 +35,13 @@ LEAST_PRODUCTS = 10  # look-alikes counted once
 
 
 def labelled(store: Store, taxonomy: Taxonomy, *, seed: int) -> pl.DataFrame:
-    """Labelled items with their `cluster` and `split` (train, early_stopping, temperature, calibration, excluded)."""
+    """Labelled items with their `cluster` and `split` (train, early_stopping, temperature, calibration, comparison,
+    excluded)."""
     found = store.query(EXAMPLES)
     known = found.filter(pl.col("category_id").is_in(taxonomy.nodes["category_id"].implode()))
     clusters = look_alike_clusters(known)
-    split = assign_splits(clusters, known["random"], seed=seed)
+    control = known["random"] & (known["source"] == "review")
+    split = hold_control(assign_splits(clusters, known["random"] & ~control, seed=seed), clusters, control, seed=seed)
     assert_no_leak(clusters, split)
     return known.with_columns(cluster=clusters, split=split)
 

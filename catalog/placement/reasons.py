@@ -67,6 +67,10 @@ def sentences(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.Expr:
         "shadow_mode": pl.concat_str(pl.lit("Nothing is placed while the shop only compares. "), best),
         "automation_off": pl.concat_str(pl.lit("Placing automatically is switched off. "), best),
         "run_undone": pl.concat_str(pl.lit("The run in which the model placed it was taken back. "), best),
+        "department_stopped": pl.format(
+            "Too many audited products of {} were wrong, so nothing is placed there for now. The best guess is {}.",
+            department, first,
+        ),
         "vendor_suspended": pl.concat_str(
             pl.lit("How this vendor's file is read has changed since the model was certified. "), best
         ),

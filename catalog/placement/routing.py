@@ -29,10 +29,12 @@ WITHHELD = (
     "shadow_mode",
     "automation_off",
     "run_undone",
+    "department_stopped",
     "vendor_suspended",
     "department_suspended",
     "unseen_vendor",
 )
+STOPPED_DRAW = 0.2  # of what would be placed where the audit stopped automation: answered in full, they earn it back
 OPTIONAL: dict[str, Any] = {
     "decided_input_hash": pl.String,
     "decided_source": pl.String,
@@ -127,10 +129,10 @@ def route(
     work = work.with_columns(
         pl.col(name).cast(dtype) for name, dtype in (OPTIONAL | PREDICTION | dict.fromkeys(GIVEN, pl.String)).items()
     )
-    work = _propose(work.with_row_index("row"), policy, taxonomy, guards or {})
+    work = propose(work.with_row_index("row"), policy, taxonomy, guards)
     work = _with_decisions(work, taxonomy)
     work = _with_conflicts(work, taxonomy)
-    work = _with_standing(work, taxonomy)
+    work = _with_standing(work, policy, taxonomy)
     leaves = taxonomy.nodes.filter("is_leaf")["category_id"].to_list()
     work = work.with_columns(pin_is_leaf=pl.col("pinned").is_in(leaves).fill_null(False))
     work = _settle(_with_draws(work, policy))
@@ -139,7 +141,9 @@ def route(
     return pl.concat([rows, work.select(pl.col(name).cast(dtype) for name, dtype in ROUTED.items())], how="horizontal")
 
 
-def _propose(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy, guards: dict[str, Guard]) -> pl.DataFrame:
+def propose(
+    work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy, guards: dict[str, Guard] | None = None
+) -> pl.DataFrame:
     """What the model alone would do: proposed (a category), proposed_outcome, proposed_mass, blocked (department)."""
     fit = admitted(work.columns, policy.novelty_threshold)
     passed = reaches("log_odds", policy.leaf_bar, department_of(taxonomy, "leaf_id"))
@@ -157,7 +161,7 @@ def _propose(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy, guards: dic
         proposed=pl.when("at_leaf").then("leaf_id").when(at_parent).then("node"),
         proposed_mass=pl.when("at_leaf").then("probability").when(at_parent).then("node_mass"),
     )
-    work = guarded(work, guards)
+    work = guarded(work, guards or {})
     department = department_of(taxonomy, "proposed")
     refused = [department.is_in(list(ids)) for ids in (policy.review_departments, policy.parent_review_departments)]
     return work.with_columns(
@@ -176,6 +180,7 @@ def _withheld(policy: Policy, department: pl.Expr) -> pl.Expr:
     return (
         pl.when(pl.col("guard").is_not_null()).then(pl.col("guard"))
         .when(pl.col("held_back").is_not_null()).then(pl.col("held_back"))
+        .when(department.is_in(list(policy.stopped_departments))).then(pl.lit("department_stopped"))
         .when(pl.col("vendor").is_in(list(policy.suspended_vendors))).then(pl.lit("vendor_suspended"))
         .when(department.is_in(list(policy.suspended_departments))).then(pl.lit("department_suspended"))
         .when(~known & pl.lit(policy.review_unseen_vendors)).then(pl.lit("unseen_vendor"))
@@ -226,8 +231,8 @@ def _with_conflicts(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     ).with_columns(pl.col("conflict").fill_null(False))
 
 
-def _with_standing(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
-    """Adds stays: an item that the model placed before keeps its place.
+def _with_standing(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFrame:
+    """Adds stays: an item that the model placed before keeps its place; rechecked: but a person looks at it.
 
     It moves only to a certified category, and only when the old one is improbable or the new one lies below it.
     """
@@ -241,7 +246,9 @@ def _with_standing(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     free = [
         row for row, old, new, *shown in suspects.select(columns).iter_rows() if _may_move(old, new, shown, taxonomy)
     ]
-    return work.with_columns(stays=pl.col("standing") & ~(moves & same).fill_null(False) & ~pl.col("row").is_in(free))
+    stays = pl.col("standing") & ~(moves & same).fill_null(False) & ~pl.col("row").is_in(free)
+    stopped = department_of(taxonomy, "standing_category").is_in(list(policy.stopped_departments)).fill_null(False)
+    return work.with_columns(stays=stays, rechecked=stays & stopped)
 
 
 def _may_move(old: str, new: str, shown: list, taxonomy: Taxonomy) -> bool:
@@ -265,13 +272,15 @@ def most_mass(node: str, shown: list, taxonomy: Taxonomy) -> float:
 
 
 def _with_draws(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """Adds drawn_control and drawn_audit, shares chosen by the hash of the item alone."""
+    """Adds drawn_control and drawn_audit, shares chosen by the hash of the item; more control where the audit stopped."""
+    stopped = (pl.col("withheld") == "department_stopped").fill_null(False)
+    share = pl.when(stopped).then(max(policy.control_share, STOPPED_DRAW)).otherwise(policy.control_share)
     drawn = stable_hash(work.select(item_key()).to_series().to_list(), f"draw {policy.salt}")
     low = (drawn & np.uint64(0xFFFFFFFF)) * 2.0**-32
     high = (drawn >> np.uint64(32)) * 2.0**-32
     return work.with_columns(
         drawn=pl.Series(drawn),
-        drawn_control=pl.Series(low) < pl.col("control_share").fill_null(policy.control_share),
+        drawn_control=pl.Series(low) < pl.col("control_share").fill_null(share),
         drawn_audit=pl.Series(high < policy.audit_share),
     )
 
@@ -348,11 +357,23 @@ def _with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         "close_call": unsure & (likely[1] >= CLOSE * likely[0]),
         "below_threshold": unsure & pl.lit(certificate),
     }
-    waits = pl.col("outcome").is_in(["review", "placed_at_parent"])
+    rechecked = pl.col("rechecked") & (pl.col("way") == "stays")
+    holds["department_stopped"] |= rechecked
+    waits = pl.col("outcome").is_in(["review", "placed_at_parent"]) | rechecked
     codes = [pl.when(holds[code].fill_null(False)).then(pl.lit(code)) for code in PRIORITY]
-    lead = pl.col("way").replace_strict({"stays": "sticky", "pinned": "rule_pin"}, default=None, return_dtype=pl.String)
+    lead = (
+        pl.when(rechecked)
+        .then(pl.lit("department_stopped"))
+        .otherwise(
+            pl.col("way").replace_strict(
+                {"stays": "sticky", "pinned": "rule_pin"}, default=None, return_dtype=pl.String
+            )
+        )
+    )
     # Most rows do not wait and have one reason: the long list is built for the others only.
-    waiting = work.filter(waits).select("row", reasons=pl.concat_list(lead, *codes).list.drop_nulls())
+    waiting = work.filter(waits).select(
+        "row", reasons=pl.concat_list(lead, *codes).list.drop_nulls().list.unique(maintain_order=True)
+    )
     fixed = {
         "model": "certified",
         "stays": "sticky",
@@ -376,7 +397,8 @@ def _group_id(work: pl.DataFrame) -> pl.Series:
     A control item stands alone, for its answer must not come from a look-alike's nor settle one; so does what does not
     wait.
     """
-    waits = work.filter(pl.col("outcome").is_in(["review", "placed_at_parent"]) & ~pl.col("control"))
+    asked = pl.col("outcome").is_in(["review", "placed_at_parent"]) | (pl.col("reason") == "department_stopped")
+    waits = work.filter(asked & ~pl.col("control"))
     waits = waits.with_columns(title=title_key())
     product = pl.concat_str(pl.lit("p"), "vendor", pl.col("product_id").replace("", None), separator="\x1f")
     # A title of one word names no product: 'Dress' may be a thousand of them.

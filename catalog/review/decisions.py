@@ -28,7 +28,10 @@ _DIGIT = re.compile(r"^([1-9])(?:[.,]0*)?$")
 
 @dataclass(frozen=True)
 class Offered:
-    """A row as it was exported, with what its item is now. `live_hash` is None when the item is gone."""
+    """A row as it was exported, with what its item is now. `live_hash` is None when the item is gone.
+
+    `first_look`: who has spoken against the placement it audits, where a second reviewer has not looked yet.
+    """
 
     export_id: str
     token: str
@@ -42,6 +45,7 @@ class Offered:
     exported_at: datetime
     live_hash: str | None = None
     control: bool = False
+    first_look: str | None = None
 
     @property
     def stale(self) -> bool:
@@ -266,6 +270,9 @@ def outcome(decision: Decision, history: Sequence[Standing]) -> str:
     """
     if decision.offered.stale:
         return "stale"
+    first = decision.offered.first_look
+    if first is not None and (first != decision.who or first == ANONYMOUS) and decision.verdict in ("category", "none"):
+        return "applied"  # a second look disagrees with nothing that stands, whenever its sheet was written
     said = Standing(decision.verdict, decision.category_id, decision.who, decision.offered.exported_at)
     return weigh(said, decision.offered.exported_at, history)
 

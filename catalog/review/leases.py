@@ -26,7 +26,7 @@ show `blind`, `reason` or `low`. Work that writes decisions in the same process 
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -128,7 +128,8 @@ def take(job: Job, wanted: Wanted) -> Lease:
         export_id = f"{job.run_id}-{number + 1}"
         taxonomy = latest_taxonomy(job.store)
         naming = Naming(review_ledger.workspace_id(job.store), export_id)
-        queue = free(job, taxonomy, naming, part=wanted.part, groups=wanted.groups, items=wanted.items)
+        part = replace(wanted.part, reviewer=who)
+        queue = free(job, taxonomy, naming, part=part, groups=wanted.groups, items=wanted.items)
         rows = review_queue.named(review_queue.detailed(job.store, queue, taxonomy), taxonomy, naming)
         until = now() + wanted.length
         if rows:

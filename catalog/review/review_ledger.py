@@ -19,12 +19,14 @@ from catalog.taxonomies.category_moves import Translation, translation_from
 OFFERED = """
     SELECT e.export_id, e.token, e.group_token, e.vendor, e.item_id, e.input_hash, e.candidates, e.parent_id, e.blind,
            x.exported_at, l.input_hash AS live_hash,
-           coalesce(r.control AND r.input_hash = e.input_hash, false) AS control
+           coalesce(r.control AND r.input_hash = e.input_hash, false) AS control,
+           u.who AS first_look
     FROM export_rows e
     JOIN exports x USING (export_id)
     JOIN returned t USING (token)
     LEFT JOIN live_items l ON l.vendor = e.vendor AND l.item_id = e.item_id
     LEFT JOIN standing_routes r ON r.vendor = e.vendor AND r.item_id = e.item_id
+    LEFT JOIN unconfirmed_answers u ON u.vendor = e.vendor AND u.item_id = e.item_id AND u.input_hash = e.input_hash
 """
 # One row per decision on an item of the sheet, oldest first.
 HISTORY = """

@@ -32,12 +32,13 @@ NEUTRAL = "In which category does this product belong?"
 # One row per live item whose standing route waits for a person, and per audit or control item nobody answered yet.
 # What a reviewer settled since the item was last routed, or found unfit as it is, is not asked again. `unsure` is, so is
 # what stood at a retired category, and `none` once there is another taxonomy.
+# $asked: who is asked; an answer against a placement is looked at by somebody else.
 # draw, lot: numbers in [0, 1) fixed by the item, the first anew for each export. held_by: who works on it now.
 WAITING = """
-    SELECT r.vendor, r.item_id, r.input_hash, l.row_hash, r.seq, r.reason, r.group_id, r.outcome = 'placed_at_parent' AS low,
+    SELECT r.vendor, r.item_id, r.input_hash, l.row_hash, r.seq, r.reason, r.group_id, r.outcome <> 'review' AS low,
            (CASE WHEN m.now IS NULL THEN p.top_ids ELSE categories_now(p.top_ids, m.now) END)[1] AS likeliest,
            coalesce(r.queued_at, r.routed_at) AS queued_at,
-           coalesce(r.control, false) OR (coalesce(r.audit, false) AND r.outcome = 'placed') AS blind,
+           coalesce(r.control, false) OR (coalesce(r.audit, false) AND r.outcome IN ('placed', 'placed_at_parent')) AS blind,
            i.price::DOUBLE AS price, i.currency, p.top_log_odds[1] AS log_odds_1, p.top_log_odds[2] AS log_odds_2, p.novelty,
            ('0x' || sha256(concat_ws(chr(31), $secret, $export, r.vendor, r.item_id, r.input_hash))[:12])::BIGINT / 2 ** 48
                AS draw,
@@ -51,12 +52,16 @@ WAITING = """
     LEFT JOIN standing_decisions d
         ON d.vendor = r.vendor AND d.item_id = r.item_id AND d.input_hash = r.input_hash AND d.source <> 'label'
     LEFT JOIN live_leases h ON h.vendor = r.vendor AND h.item_id = r.item_id AND h.input_hash = r.input_hash
-    WHERE (awaits_person(r.outcome) OR (r.outcome = 'placed' AND (r.audit OR r.control)))
+    WHERE (awaits_person(r.outcome) OR is_rechecked(r.outcome, r.reason) OR (r.outcome = 'placed' AND (r.audit OR r.control)))
       AND (d.verdict IS NULL OR d.verdict IN ('unsure', 'retired')
            OR (d.verdict = 'none' AND d.taxonomy_version <> r.taxonomy_version)
            OR (d.verdict = 'category' AND awaits_person(r.outcome) AND d.decided_at < r.routed_at))
       AND r.reason IS DISTINCT FROM 'not_classified_yet'  -- the next night may place it
       AND ($vendor IS NULL OR r.vendor = $vendor)
+      AND NOT EXISTS (
+          FROM unconfirmed_answers u
+          WHERE u.vendor = r.vendor AND u.item_id = r.item_id AND u.input_hash = r.input_hash AND u.who = $asked
+      )
       AND ($held OR h.reviewer IS NULL)
 """
 # What is shown of rows in `shown`, in their order: apart from the above, because of a million rows it would not fit in memory.
@@ -99,11 +104,15 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Narrowing:
-    """A part of the queue. department: id, path or name of a top category, under which the likeliest one must lie."""
+    """A part of the queue. department: id, path or name of a top category, under which the likeliest one must lie.
+
+    reviewer: who is asked: nobody is shown a placement again that they alone have spoken against.
+    """
 
     vendor: str | None = None
     department: str | None = None
     reason: str | None = None
+    reviewer: str | None = None
 
 
 EVERYTHING = Narrowing()
@@ -118,13 +127,24 @@ class Naming:
 
 
 def waiting(
-    store: Store, taxonomy: Taxonomy, naming: Naming, part: Narrowing = EVERYTHING, *, held: bool = False
+    store: Store,
+    taxonomy: Taxonomy,
+    naming: Naming,
+    part: Narrowing = EVERYTHING,
+    *,
+    held: bool = False,
 ) -> pl.DataFrame:
     """What could be asked now, or a part of it, in no order that means anything; with `held` also what somebody holds.
 
     What is shown of a row is not in it: `detailed` adds that. Raises CatalogError when there is no such department.
     """
-    params = {"secret": naming.workspace_id, "export": naming.export, "vendor": part.vendor, "held": held}
+    params = {
+        "secret": naming.workspace_id,
+        "export": naming.export,
+        "vendor": part.vendor,
+        "held": held,
+        "asked": part.reviewer,
+    }
     rows = store.query(WAITING, params)
     if part.department is not None:
         rows = queue_order.in_department(rows, taxonomy, part.department)

@@ -151,7 +151,7 @@ def progress(store: Store, reviewer: str, since: datetime) -> Progress:
 
 def left(store: Store) -> int:
     """How many items wait for a person, whoever holds them."""
-    params = {"secret": "", "export": "", "vendor": None, "held": True}
+    params = {"secret": "", "export": "", "vendor": None, "held": True, "asked": None}
     return int(store.one(f"SELECT count(*) FROM ({WAITING})", params))
 
 

@@ -7,7 +7,7 @@
 -- title: the title delivered last
 -- reason: why it waits, as one code
 -- sentence: why it waits, in words
--- outcome: review, or placed_at_parent for an item that waits for its leaf
+-- outcome: review, placed_at_parent for an item that waits for its leaf, or placed for one looked at again after an audit
 -- candidates: up to five leaves, the likeliest first
 -- parent_id: the deepest node held to be safe, where the item may already stand
 -- queued_at: when it began to wait
@@ -23,4 +23,4 @@ JOIN items i USING (vendor, item_id, row_hash)
 JOIN standing_routes r USING (vendor, item_id)
 LEFT JOIN item_predictions p USING (vendor, item_id)
 LEFT JOIN sheet_tokens t ON t.vendor = l.vendor AND t.item_id = l.item_id AND t.input_hash = l.input_hash
-WHERE awaits_person(r.outcome);
+WHERE awaits_person(r.outcome) OR is_rechecked(r.outcome, r.reason);

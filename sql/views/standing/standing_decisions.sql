@@ -1,4 +1,5 @@
--- One row per item somebody decided: the latest word of a person, else of a label file. A skip leaves things as they are.
+-- One row per item somebody decided: the latest word of a person, else of a label file. A skip leaves things as they are, and
+-- so does an answer against an audited placement until a second reviewer agrees.
 -- decision_id: names the decision
 -- seq: counts decisions in the order they were taken in
 -- vendor: who delivers the item
@@ -19,6 +20,8 @@
 -- decided_at: when it was taken in
 CREATE OR REPLACE VIEW standing_decisions AS
 SELECT *
-FROM decisions ANTI JOIN withdrawn_answers USING (vendor, item_id, who, source, decided_at)
+FROM decisions
+ANTI JOIN withdrawn_answers USING (vendor, item_id, who, source, decided_at)
+ANTI JOIN unconfirmed_answers USING (vendor, item_id, who, source, decided_at)
 WHERE verdict <> 'skip'
 QUALIFY row_number() OVER (PARTITION BY vendor, item_id ORDER BY source = 'label', seq DESC) = 1;

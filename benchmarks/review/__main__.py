@@ -1,0 +1,36 @@
+"""Prints the tables of benchmarks/RESULTS.md about review: the audit, the promotion gate, simulated weeks.
+
+python -m benchmarks.review audit [--runs 300]
+python -m benchmarks.review gate --set bigbasket --target 0.95 [--candidates 50] [--data DIR]
+python -m benchmarks.review weeks --set bigbasket --target 0.95 [--data DIR]
+"""
+
+import argparse
+from pathlib import Path
+
+from benchmarks.quality.data import DATA, FOLDERS
+from benchmarks.review import audit, candidates, weeks
+
+
+def main() -> None:
+    """Runs one part."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=("audit", "gate", "weeks"))
+    parser.add_argument("--runs", type=int, default=300)
+    parser.add_argument("--set", choices=FOLDERS, default="bigbasket")
+    parser.add_argument("--target", type=float, default=0.95)
+    parser.add_argument("--candidates", type=int, default=50)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--limit", type=int, help="So many items of the set.")
+    chosen = parser.parse_args()
+    if chosen.part == "audit":
+        lines = audit.tables(chosen.runs)
+    elif chosen.part == "gate":
+        lines = candidates.run(chosen.set, chosen.data, chosen.candidates, chosen.target)
+    else:
+        lines = weeks.run(chosen.set, chosen.data, chosen.target, chosen.limit)
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""The commands `catalog evaluate`, `promote` and `rollback`: what serves, and on what grounds it changes."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from pipelines.command import CURRENT, Here, session
+
+
+def evaluate(
+    model: Annotated[str | None, typer.Argument(help="Default: the newest.")] = None,
+    workspace: Here = CURRENT,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, every group that was compared in it.")] = False,
+) -> None:
+    """Compares a model with the one that serves, on products neither has learned from, slice by slice, and audits it for bias."""
+    from pipelines import audit as job
+
+    with session(workspace) as place, place.single("evaluate", model) as work:
+        found = job.run(work, model)
+    typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else found.text())
+
+
+def promote(
+    model: str,
+    workspace: Here = CURRENT,
+    approve_moves: Annotated[
+        bool, typer.Option("--approve-moves", help="Promote although more items would move than routing.max_moves.")
+    ] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Promote although the comparison or the audit speaks against it.")
+    ] = False,
+) -> None:
+    """Makes a model the serving one, unless it is worse than today's somewhere, or moves too much without approval."""
+    from pipelines import audit
+    from pipelines import promote as job
+
+    with session(workspace) as place, place.single("promote", model) as work:
+        found = audit.run(work, model)
+        typer.echo(found.text())
+        if not anyway:
+            found.require_promotable(model, bias=work.settings.audit.bias)
+        moves = job.would_move(work, model)
+        if not approve_moves:
+            moves.require_few(work.settings.routing.max_moves)
+        typer.echo(moves.text())
+        job.run(work, model, reason="anyway" if anyway else "compared")
+        typer.echo(f"Model {model} serves from the next night on.")
+
+
+def rollback(workspace: Here = CURRENT) -> None:
+    """Goes back to the model that served before, and puts back what the withdrawn one moved."""
+    from pipelines import promote as job
+
+    with session(workspace) as place, place.single("rollback") as work:
+        model, restored = job.rollback(work)
+    typer.echo(f"Model {model} serves again from the next night on; {restored:,} items are back where they stood.")

@@ -1,0 +1,101 @@
+"""Training unattended: what was said since is learned, a refusal fails no night, what was killed is finished."""
+
+import shutil
+import sys
+from datetime import timedelta
+from pathlib import Path
+from subprocess import run as process
+
+import pytest
+from test_kill import nightly as killed_at
+
+from catalog.placement import ledger
+from pipelines import correct, nightly, retrain, workspace
+from pipelines.session import Session, opened
+
+pytestmark = pytest.mark.train
+
+LONG_AGO = "UPDATE {table} SET {column} = {column} - INTERVAL 30 DAY"
+
+
+@pytest.fixture(scope="module")
+def due(learned: Path, shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace after a night, whose model is a month old and whose labels are not."""
+    place = Path(shutil.copytree(learned, tmp_path_factory.mktemp("due") / "ws"))
+    (place / "feeds" / "acme").mkdir()
+    shutil.copy(shop / "first.csv", place / "feeds" / "acme" / "2026-01-01.csv")
+    with opened(place) as session:
+        nightly.run(session)
+        months_pass(session)
+        said(session)
+    return place
+
+
+@pytest.fixture
+def place(due: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(due, tmp_path / "ws"))
+
+
+def months_pass(session: Session) -> None:
+    for table, column in (("models", "trained_at"), ("runs", "started_at"), ("retrainings", "said_at")):
+        session.store.execute(LONG_AGO.format(table=table, column=column))
+
+
+def said(session: Session) -> None:
+    """Somebody corrects an item."""
+    item, category = session.store.query(
+        "SELECT item_id, p.leaf_id FROM live_items JOIN predictions p USING (input_hash) WHERE vendor = 'acme' ORDER BY 1 LIMIT 1"
+    ).row(0)
+    file = session.workspace.root / "correct.csv"
+    file.write_text(f"vendor,item_id,category\nacme,{item},{category}\n")
+    with session.single("correct") as job:
+        correct.run(job, file, who="anna")
+
+
+def test_nothing_is_due_before_time_or_without_a_new_word(place: Path) -> None:
+    with opened(place) as session:
+        assert retrain.due(session.store, "weekly") and retrain.due(session.store, "daily")
+        assert not retrain.due(session.store, "monthly") or retrain.EVERY["monthly"] < timedelta(days=30)
+        session.store.execute("DELETE FROM decisions WHERE source = 'correction'")
+        assert not retrain.due(session.store, "daily")
+
+
+def test_a_kill_between_any_two_steps_is_finished_by_the_next_night(place: Path) -> None:
+    assert killed_at(place, "--retrain", "weekly", FEEDSHELF_FAILPOINT="retrain.trained") == -9
+    with opened(place) as session:
+        before = session.store.query("SELECT step FROM retrainings")["step"].to_list()
+        assert before == ["begun"] and retrain.due(session.store, "monthly")
+        found = nightly.run(session, retraining="weekly").retraining
+        steps = session.store.query("SELECT step, outcome, model_id FROM retrainings ORDER BY seq").rows()
+        assert [step for step, *_ in steps] == ["begun", "trained", "ended"]
+        assert session.store.one("SELECT count(DISTINCT retraining_id) FROM retrainings") == 1
+        assert session.store.one("SELECT count(*) FROM models WHERE model_id = ?", [steps[1][2]]) == 1
+        assert found is not None and steps[2][1] in found
+        assert steps[2][1] in {"promoted", "refused"}
+        assert (ledger.current_model(session.store) == steps[1][2]) == (steps[2][1] == "promoted")
+        assert nightly.run(session, retraining="weekly").retraining is None
+
+
+def test_a_refusal_is_a_line_for_a_person_and_the_night_is_as_good_as_any(place: Path, monkeypatch) -> None:
+    with opened(place) as session:
+        serving = ledger.current_model(session.store)
+        # what serves is worse at nothing: a candidate of 60 labels cannot be better
+        session.store.execute("DELETE FROM decisions WHERE source = 'label' AND seq > 120")
+    command = [sys.executable, "-m", "pipelines.cli", "nightly", "--retrain", "weekly", "-w", str(place)]
+    night = process(command, check=False, capture_output=True, text=True)
+    assert night.returncode == 0, night.stderr
+    (line,) = [line for line in night.stdout.splitlines() if line.startswith("retraining")]
+    assert "refused: Refused: it" in line
+    assert line in workspace.status(place)
+    with opened(place) as session:
+        assert ledger.current_model(session.store) == serving
+        assert session.store.one("SELECT status FROM run_ends ORDER BY ended_at DESC LIMIT 1") == "done"
+        assert not retrain.due(session.store, "weekly")
+
+
+def test_too_few_labels_fail_no_night(place: Path) -> None:
+    with opened(place) as session:
+        session.store.execute("DELETE FROM decisions WHERE source = 'label' AND seq > 5")
+        found = nightly.run(session, retraining="daily")
+        assert found.retraining is not None and " failed: " in found.retraining
+        assert retrain.attention(session.store) == [found.retraining]
