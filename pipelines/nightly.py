@@ -12,6 +12,7 @@ from catalog.deliveries import held, lateness
 from catalog.deliveries.inbox import Pending
 from catalog.jobs import Job, digest, end_run, last_state, open_run, stage, start_run
 from catalog.placement import ledger
+from catalog.store import published_version
 from pipelines import changes, classify, publish, report, review, route, vendor_categories
 from pipelines.session import Session
 
@@ -88,10 +89,15 @@ def begin(session: Session, found: list[Pending]) -> tuple[str | None, bool]:
     left = open_run(store)
     if left and left.state_key == state:
         return left.run_id, True
-    published = session.workspace.published_db.exists()
+    published = _published_as_today(session)
     if not left and not found and published and state == last_state(store) and not _pictures_due(session):
         return None, False
     return _start(session, found, state, left.run_id if left else None), False
+
+
+def _published_as_today(session: Session) -> bool:
+    """Whether analysts and the report find what this version publishes: a newer program brings views the old file lacks."""
+    return published_version(session.workspace.published_db) == session.store.one("SELECT schema_version()")
 
 
 def _pictures_due(session: Session) -> bool:
