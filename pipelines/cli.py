@@ -293,23 +293,16 @@ def nightly_command(
     engine: Engine = None,
 ) -> None:
     """Everything since last time: ingest, classify, route, review sheets, publish, changes, report. Repeating it changes nothing."""
-    from catalog.publishing import summary
-    from pipelines import nightly
+    from pipelines import ending as job
 
     with _session(workspace, engine=engine) as session:
-        night = nightly.run(session, vendor=vendor)
-        nothing = "Nothing to do: no new delivery, decision, model or setting since the last run."
-        typer.echo(summary.run_table(session.store, night.run_id) if night.run_id else nothing)
-        allowed = session.settings.feeds.max_refused
-    for line in night.late:
-        typer.echo(line)
-    if night.refused + len(night.late) > allowed:
-        typer.echo(
-            f"{night.refused} feeds were refused or held and {len(night.late)} vendors are late, {allowed} are allowed. "
-            f"See: catalog feeds list{f'; catalog runs show {night.run_id}' if night.run_id else ''}",
-            err=True,
-        )
-        raise typer.Exit(65)
+        ended = job.run(session, vendor=vendor)
+    typer.echo(f"{ended.table}\n\n{ended.text}")
+    if ended.complaint:
+        typer.echo(ended.complaint, err=True)
+    job.tell(session.workspace, session.settings.notify, ended)
+    if ended.exit_status:
+        raise typer.Exit(ended.exit_status)
 
 
 @runs_app.command("list")
