@@ -5,8 +5,9 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from catalog.errors import CatalogError
 
@@ -188,6 +189,41 @@ class Retention(_Section):
     models: int = Field(3, ge=0, description="Newest bundles, and bundles that served last; 0 keeps all.")
 
 
+class Notify(_Section):
+    """Whom to tell how a night ended (docs/operations.md)."""
+
+    when: Literal["alarms", "always"] = Field("alarms", description="alarms: only nights that need a person.")
+    command: tuple[str, ...] = Field((), description="A program and its arguments; it reads JSON.")
+    webhook: SecretStr | None = Field(None, description="An https address that takes JSON by POST.")
+    allow_hosts: tuple[str, ...] = Field((), description="Hosts of webhooks that may have private addresses.")
+    metrics_file: str = Field("", description="Where metrics for Prometheus are written; empty: nowhere.")
+
+    @property
+    def metrics_path(self) -> Path | None:
+        """`metrics_file` as a path."""
+        return Path(self.metrics_file) if self.metrics_file else None
+
+    @field_validator("metrics_file")
+    @classmethod
+    def _in_full(cls, value: str) -> str:
+        """A relative path would depend on where the night was started, and collectors read .prom files alone."""
+        if value and not (Path(value).is_absolute() and value.endswith(".prom")):
+            raise ValueError("write the whole path of a file that ends in .prom")
+        return value
+
+    @model_validator(mode="after")
+    def _webhook_is_safe(self) -> "Notify":
+        """The address is a secret, which plain http would show to everybody on the way; its text is in no message."""
+        if self.webhook is None:
+            return self
+        parts = urlsplit(self.webhook.get_secret_value())
+        if not parts.hostname or parts.username is not None or parts.scheme not in ("http", "https"):
+            raise ValueError("webhook must be an https address without user and password")
+        if parts.scheme == "http" and parts.hostname not in self.allow_hosts:
+            raise ValueError("webhook must begin with https://, unless its host stands in allow_hosts")
+        return self
+
+
 class Database(_Section):
     """Limits for DuckDB."""
 
@@ -213,6 +249,7 @@ class Settings(_Section):
     changes: Changes = Changes()
     retention: Retention = Retention()
     audit: Audit = Audit()
+    notify: Notify = Notify()
     database: Database = Database()
 
     @property
@@ -245,6 +282,7 @@ class Workspace:
         self.published = self.root / "published"
         self.published_db = self.published / "catalog.duckdb"
         self.changes = self.published / "changes"
+        self.night_json = self.published / "night.json"
         self.outbox = self.root / "review" / "outbox"
         self.inbox = self.root / "review" / "inbox"
         self.reports = self.root / "reports"

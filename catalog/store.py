@@ -278,6 +278,14 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def published_version(path: Path) -> str | None:
+    """The schema version a published file says of itself; None when there is none, or it cannot be read."""
+    try:
+        return str(query_published(path, "SELECT schema_version()").item())
+    except (CatalogError, duckdb.Error):
+        return None
+
+
 def query_published(path: Path, sql: str) -> pl.DataFrame:
     """What an analyst's statement answers; an empty frame when it answers nothing.
 

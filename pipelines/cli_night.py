@@ -1,15 +1,11 @@
-"""The command `catalog nightly`, and how a night ended, as an exit status."""
+"""The command `catalog nightly`."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from pipelines.command import CURRENT, Engine, Here
 from pipelines.command import session as _session
-
-if TYPE_CHECKING:
-    from catalog.settings import Feeds
-    from pipelines.nightly import Night
 
 
 def nightly(
@@ -29,38 +25,19 @@ def nightly(
     """Everything since last time: ingest, classify, route, review sheets, publish, changes, report. Repeating it changes nothing."""
     from dataclasses import replace
 
-    from catalog.publishing import summary
-    from catalog.watch import drift_words
-    from pipelines import nightly as job
+    from pipelines import ending as job
+    from pipelines import nightly as nights
     from pipelines import rehearsal
 
     if dry_run:
         typer.echo(rehearsal.run(workspace, vendor=vendor))
         return
-    until = job.deadline(deadline) if deadline else None
+    until = nights.deadline(deadline) if deadline else None
     with _session(workspace, engine=engine) as session:
-        night = job.run(replace(session, until=until), vendor=vendor, retraining=retrain)
-        nothing = "Nothing to do: no new delivery, decision, model or setting since the last run."
-        typer.echo(summary.run_table(session.store, night.run_id) if night.run_id else nothing)
-        for line in drift_words.lines(session.store, night.run_id) if night.run_id else ():
-            typer.echo(line)
-        limits = session.settings.feeds
-    more = [f"left for the next night: {line}" for line in night.left]
-    for line in (*night.late, *more, *night.rules, *([night.retraining] if night.retraining else [])):
-        typer.echo(line)
-    _end(night, limits)
-
-
-def _end(night: "Night", limits: "Feeds") -> None:
-    """Says what needs a person; Exit 65 when it is more than the settings let pass."""
-    if not night.trouble:
-        return
-    allowed = night.allowed(limits)
-    told = (
-        f"{night.refused} feeds were refused or held and {len(night.late)} vendors are late, {allowed} are allowed. "
-        f"See: catalog feeds list{f'; catalog runs show {night.run_id}' if night.run_id else ''}"
-    )
-    if night.trouble > allowed:
-        typer.echo(told, err=True)
-        raise typer.Exit(65)
-    typer.echo(f"attention: {told}", err=True)
+        ended = job.run(replace(session, until=until), vendor=vendor, retraining=retrain)
+    typer.echo(f"{ended.table}\n\n{ended.text}")
+    if ended.complaint:
+        typer.echo(ended.complaint, err=True)
+    job.tell(session.workspace, session.settings.notify, ended)
+    if ended.exit_status:
+        raise typer.Exit(ended.exit_status)

@@ -2,6 +2,7 @@
 
 import shutil
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from catalog.errors import CatalogError
@@ -12,7 +13,7 @@ from catalog.lock import hold
 from catalog.publishing import views
 from catalog.review.review_ledger import workspace_id
 from catalog.settings import Workspace
-from catalog.store import Store, migrations
+from catalog.store import Store, migrations, query_published
 from pipelines.session import opened
 from pipelines.status import disk
 
@@ -90,7 +91,7 @@ def prune(root: Path, *, dry_run: bool = False) -> str:
                     shutil.rmtree(old.path)
                 else:
                     old.path.unlink()
-            _list_reports(session.store, workspace)
+            _list_reports(workspace)
         lines = _counted(found, "would be removed" if dry_run else "removed")
         sizes = [(name, retention.size_of(workspace.root / path)) for name, path in _FOLDERS.items()]
     budget = [f"{name:<20}{size / 2**30:>9.3f} GiB" for name, size in sizes]
@@ -106,13 +107,16 @@ def _counted(found: list[retention.Old], what: str) -> list[str]:
     return [f"{kind:<20}{files[kind]:>6,} {what}, {sizes[kind] / 2**30:.3f} GiB" for kind in sorted(files)]
 
 
-def _list_reports(store: Store, workspace: Workspace) -> None:
+def _list_reports(workspace: Workspace) -> None:
     from catalog import durable  # noqa: PLC0415 - with the charts, a quarter of a second that --dry-run need not pay
     from catalog.publishing import report  # noqa: PLC0415
 
     written = {page.stem for page in workspace.reports.glob("*.html")} - {"index"}
-    if written:
-        durable.write(workspace.reports / "index.html", report.index(store, written).encode())
+    if written and workspace.published_db.exists():
+        durable.write(
+            workspace.reports / "index.html",
+            report.index(partial(query_published, workspace.published_db), written).encode(),
+        )
 
 
 def upgrade(root: Path) -> str:

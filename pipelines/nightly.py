@@ -16,7 +16,7 @@ from catalog.errors import CatalogError
 from catalog.jobs import Job, digest, end_run, last_state, left_by_last, note_left, now, open_run, stage, start_run
 from catalog.placement import ledger
 from catalog.settings import Feeds, Settings, Workspace
-from catalog.store import Store
+from catalog.store import Store, published_version
 from pipelines import changes, classify, publish, report, review, route, rules, vendor_categories
 from pipelines.session import Session
 
@@ -169,8 +169,7 @@ def begin(session: Session, found: list[Pending]) -> tuple[str | None, bool]:
     left = open_run(store)
     if left and left.state_key == state:
         return left.run_id, True
-    published = session.workspace.published_db.exists()
-    same = published and state == last_state(store) and not left_by_last(store)
+    same = _published_as_today(session) and state == last_state(store) and not left_by_last(store)
     if not left and not found and same and not _pictures_due(session):
         return None, False
     return _start(session, found, state, left.run_id if left else None), False
@@ -181,6 +180,11 @@ def state_of(store: Store, workspace: Workspace, settings: Settings) -> str:
     ruled = rules.state(store, workspace, settings)
     state = ledger.state_key(store, settings)
     return digest(state, ruled) if ruled else state
+
+
+def _published_as_today(session: Session) -> bool:
+    """Whether analysts and the report find what this version publishes: a newer program brings views the old file lacks."""
+    return published_version(session.workspace.published_db) == session.store.one("SELECT schema_version()")
 
 
 def _pictures_due(session: Session) -> bool:

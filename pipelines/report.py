@@ -1,22 +1,28 @@
 """Writes the page about a run and the list of all pages.  `catalog report`"""
 
+from functools import partial
 from pathlib import Path
 
 from catalog import durable
 from catalog.failpoints import reached
 from catalog.jobs import Job
+from catalog.store import query_published
 
 
 def run(job: Job) -> Path:
-    """Writes reports/<run_id>.html and reports/index.html; returns the first. Writing it again replaces it."""
-    from catalog.publishing import report  # noqa: PLC0415 - its charts import a quarter of a second
+    """Writes reports/<run_id>.html and reports/index.html; returns the first. Writing it again replaces it.
 
+    Asks the published file. Raises CatalogError when nothing is published.
+    """
+    from catalog.publishing import report  # noqa: PLC0415 - it brings what training measures with
+
+    ask = partial(query_published, job.workspace.published_db)
     folder = job.workspace.reports
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{job.run_id}.html"
     reached("report.page")
-    durable.write(path, report.page(job.store, job.run_id).encode())
+    durable.write(path, report.page(ask, job.store, job.run_id).encode())
     reached("report.index")
     written = {page.stem for page in folder.glob("*.html")} - {"index"}
-    durable.write(folder / "index.html", report.index(job.store, written).encode())
+    durable.write(folder / "index.html", report.index(ask, written).encode())
     return path

@@ -283,6 +283,7 @@ def busy(store: Store) -> None:
 
     dome delivers 21 pans at 10 euros or a cent more each, and one at 1,000 that two reviewers answered; the model took
     it for kettles. Before that day, the 21 are seen at hour 50 and placed at hour 52; the dear one is decided at 74.
+    d20 was drawn for a check, and bo found it right.
     """
     run = "000005-eeee"
     rows(store, "tree_maps", {"tree": "market", "map_version": "m1", "seq": 1, "rows": 1, "imported_at": hour(49)})
@@ -311,12 +312,18 @@ def busy(store: Store) -> None:
         }
         decided = {"category_id": PANS, "outcome": "decided", "decided_by": "person"}
         rows(store, "routes", {**key, "run_id": run, "model_id": "m2", "policy_id": "p2", "seq": 20 + n,
-                               "routed_at": hour(74 if n == 21 else 52), **(decided if n == 21 else placed)})  # fmt: skip
+                               "audit": n == 20, "routed_at": hour(74 if n == 21 else 52),
+                               **(decided if n == 21 else placed)})  # fmt: skip
     rows(store, "items", *items)
     _predicted(store, "d21", "m2", (KETTLES, PANS), 51)
-    for seq, who, verdict, category in ((20, "anna", "unsure", None), (21, "bo", "category", PANS)):
+    said = (
+        (20, "anna", "d21", "unsure", None),
+        (21, "bo", "d21", "category", PANS),
+        (22, "bo", "d20", "category", PANS),
+    )
+    for seq, who, item, verdict, category in said:
         rows(store, "decisions", {
-            "decision_id": f"d{seq}", "seq": seq, "vendor": "dome", "item_id": "d21", "input_hash": "in-d21",
+            "decision_id": f"d{seq}", "seq": seq, "vendor": "dome", "item_id": item, "input_hash": f"in-{item}",
             "verdict": verdict, "category_id": category, "who": who, "source": "review", "decided_at": hour(72),
             "note": f"{who} looked twice",
         })  # fmt: skip

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 from hand_made import HOSES, KETTLES, PANS, RUN, busy, hand_made, hour, rows
 
+from catalog.certification.metrics import wilson
 from catalog.publishing import views
 from catalog.publishing.publication import Edition, publish
 from catalog.store import Store
@@ -109,8 +110,39 @@ def test_review_throughput(shop):
         (SECOND, "bob", 1, 1, 1, 0, 0),
         (SECOND, "unknown", 3, 3, 2, 0, 1),
         (date(2026, 3, 4), "anna", 1, 1, 0, 1, 0),
-        (date(2026, 3, 4), "bo", 1, 1, 1, 0, 0),
+        (date(2026, 3, 4), "bo", 2, 2, 2, 0, 0),
     ]
+
+
+def test_audited_precision_counts_what_was_checked_and_answered(store):
+    columns = "model_id, run_id, answered, right_items, answered_so_far, round(low, 3), round(high, 3)"
+    sql = f"SELECT {columns} FROM audited_precision ORDER BY run_id"
+    assert answer(store, sql) == [("m2", "000005-eeee", 1, 1, 1, 0.207, 1.0)]
+    store.execute("UPDATE decisions SET category_id = '111' WHERE item_id = 'd20'")
+    assert answer(store, sql) == [("m2", "000005-eeee", 1, 0, 1, 0.0, 0.793)]
+    store.execute("UPDATE decisions SET verdict = 'unsure', category_id = NULL WHERE item_id = 'd20'")
+    assert answer(store, sql) == []
+
+
+def test_rows_of_a_run_are_told_by_what_they_were_and_what_became_of_them(store):
+    sql = "SELECT status, outcome, rows FROM row_flows WHERE run_id = '000001-aaaa' AND vendor = 'acme' ORDER BY ALL"
+    assert answer(store, sql) == [
+        ("duplicate", "duplicate", 1),
+        ("new", "placed", 1),
+        ("new", "placed_at_parent", 1),
+        ("new", "review", 2),
+        ("quarantine", "quarantine", 1),
+    ]
+    differs = "SELECT count(*) FROM (SELECT run_id, vendor, sum(rows) AS n FROM row_flows WHERE status <> 'kept' GROUP BY ALL)"
+    assert store.one(f"{differs} JOIN run_counts USING (run_id, vendor) WHERE n <> rows_in") == 0
+
+
+def test_the_ends_of_a_share_are_those_of_wilson(store):
+    for part, whole in ((0, 1), (1, 1), (3, 7), (197, 200)):
+        low, high = wilson(part, whole)
+        found = answer(store, f"SELECT share_low({part}, {whole}), share_high({part}, {whole})")[0]
+        assert found == pytest.approx((low, high), abs=1e-6)
+    assert answer(store, "SELECT share_low(0, 0), share_high(0, 0)") == [(None, None)]
 
 
 def test_vendor_quality(shop):

@@ -81,7 +81,12 @@ DOORS = {
     ),  # export measures what it ships
     "open_clip": frozenset({"catalog/learning/network.py"}),
     "httpx": frozenset(
-        {"catalog/pictures/address_guard.py", "catalog/pictures/fetching.py", "catalog/pictures/picture_urls.py"}
+        {
+            "catalog/pictures/address_guard.py",
+            "catalog/pictures/fetching.py",
+            "catalog/pictures/picture_urls.py",
+            "catalog/publishing/webhook.py",
+        }
     ),
     "httpcore": frozenset({"catalog/pictures/address_guard.py", "catalog/pictures/fetching.py"}),
     "polars_hash": frozenset({"catalog/deliveries/canonical.py"}),

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,7 @@ from polars.testing import assert_frame_equal
 from catalog.errors import CatalogError
 from catalog.publishing import publication, views
 from catalog.publishing.publication import Edition
+from catalog.settings import Review, Settings
 from catalog.store import query_published
 from pipelines import publish
 
@@ -45,8 +47,11 @@ def test_publish_counts_its_views_and_records_itself(place):
     workspace, store = place
     expected = {
         "live_items": 7, "current_category": 6, "review_backlog": 1, "predictions_current": 4, "training_examples": 4,
+        "waiting_answers": 1,
     }  # fmt: skip
-    assert publish.run(job(workspace, store)) == expected
+    counts = publish.run(job(workspace, store))
+    hours = (counts.pop("waiting_median_hours"), counts.pop("waiting_oldest_hours"))
+    assert counts == expected and hours[0] == hours[1] > 24  # one item waits
     [row] = store.query("SELECT run_id, counts, sha256 FROM publications").rows()
     assert row[0] == RUN[4] and len(row[2]) == 64
 
@@ -54,7 +59,8 @@ def test_publish_counts_its_views_and_records_itself(place):
 def test_every_view_answers_as_it_does_in_the_work_database(place):
     workspace, store = place
     busy(store)
-    publication.publish(store, workspace.published_db, Edition(RUN[4], hour(99), names=True))
+    named = Settings(review=Review(names="names"))
+    publish.run(replace(job(workspace, store), settings=named))
     for view in views.standing() + views.questions():
         ours = store.query(f"SELECT * FROM {view.name} ORDER BY ALL")
         theirs = query_published(workspace.published_db, f"SELECT * FROM {view.name} ORDER BY ALL")
@@ -67,7 +73,7 @@ def test_freshness_names_the_run_and_what_serves(place):
     workspace, store = place
     publish.run(job(workspace, store))
     [row] = query_published(workspace.published_db, "SELECT * EXCLUDE (published_at, version) FROM freshness").rows()
-    assert row == (RUN[4], "m2", "p2", "tax1", "1.0")
+    assert row == (RUN[4], "m2", "p2", "tax1", "1.1")
 
 
 def test_the_file_is_read_only_and_stands_alone(place, tmp_path):

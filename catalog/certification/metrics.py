@@ -117,3 +117,15 @@ def risk_coverage(log_odds: np.ndarray, correct: np.ndarray) -> pl.DataFrame:
     return pl.DataFrame(
         {"threshold": score[last], "coverage": n / max(len(score), 1), "risk": wrong[last] / np.maximum(n, 1), "n": n}
     )
+
+
+def reliability(probability: np.ndarray, correct: np.ndarray, bands: int = 12) -> pl.DataFrame:
+    """How often what was said with some probability was right: one row per band, all bands of nearly the same size.
+
+    Columns said (mean probability of the band), right (share of it that was right), n (answers in it).
+    """
+    order = np.argsort(probability, kind="stable")
+    parts = [part for part in np.array_split(order, min(bands, len(order)) or 1) if len(part)]
+    said, right = np.asarray(probability, np.float64), np.asarray(correct, np.float64)
+    rows = [(float(said[part].mean()), float(right[part].mean()), len(part)) for part in parts]
+    return pl.DataFrame(rows, schema={"said": pl.Float64, "right": pl.Float64, "n": pl.Int64}, orient="row")

@@ -120,7 +120,7 @@ def calibration_names(store: Store) -> dict[str, str]:
 
 
 def measured(calibration: pl.DataFrame, *, delta: float) -> dict[str, Any]:
-    """What the report shows of a model: leaf accuracy, risk-coverage curve, labels missing per target.
+    """What the report shows of a model: leaf accuracy, risk-coverage curve, reliability, labels missing per target.
 
     The curve is thinned to at most 200 points. Labels missing count calibration products at the first attempt's level.
     """
@@ -129,15 +129,19 @@ def measured(calibration: pl.DataFrame, *, delta: float) -> dict[str, Any]:
             "leaf_accuracy": None,
             "products": 0,
             "risk_coverage": {"coverage": [], "risk": []},
+            "reliability": [],
             "labels_missing": {},
         }
     right = (calibration["leaf_id"] == calibration["category_id"]).fill_null(False).to_numpy()
     score = calibration["log_odds"].cast(pl.Float64).fill_null(-math.inf).to_numpy()  # no answer is the least sure one
     curve = metrics.risk_coverage(score, right)
     curve = curve.gather_every(max(1, curve.height // 200))
+    said = calibration["probability"].is_not_null().to_numpy()  # imported answers may leave some out
+    bands = metrics.reliability(calibration["probability"].drop_nulls().to_numpy(), right[said])
     return {
         "leaf_accuracy": float(right.mean()),
         "products": calibration["cluster"].n_unique(),
         "risk_coverage": {"coverage": curve["coverage"].to_list(), "risk": curve["risk"].to_list()},
+        "reliability": bands.to_dicts(),
         "labels_missing": {f"{p:.2f}": shortage.need(calibration, p, delta / 4).missing for p in (0.95, 0.98, 0.99)},
     }

@@ -113,7 +113,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """One request, one answer, over a guarded backend: no proxy, no cookie, no redirect, no decoding.
+    """One request, whose body is at hand, and one answer, over a guarded backend: no proxy, cookie, redirect or decoding.
 
     TLS is checked against the host's name. Asked directly, without a client, so that nothing of the environment and
     nothing of an earlier answer gets into a request. httpcore's own exceptions come through.
@@ -136,7 +136,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
                 request.method,
                 httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
                 headers=request.headers.raw,
-                content=b"",
+                content=request.content,
                 extensions=request.extensions,
             )
         )

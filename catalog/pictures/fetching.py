@@ -240,6 +240,11 @@ def _failure(error: Exception) -> _Failure:
     return _Failure(reason, again=again)
 
 
+def failure_reason(error: Exception) -> str:
+    """Why a request failed, as one code, for other users of the guarded connections."""
+    return _failure(error).reason
+
+
 def _of_tls(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, ssl.SSLError):

@@ -1,108 +1,195 @@
-"""Plots as SVG text without scripts: drawn by Vega-Lite, coloured by the page's own style sheet."""
+"""The plots of the pages, each from the rows of one question."""
 
-import math
-import re
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-import altair as alt
-import polars as pl
-import vl_convert
+from catalog.publishing import svg
+from catalog.publishing.svg import Area, Words
 
-# The page's style sheet maps these fills and strokes to its own colours, so that one SVG serves light and dark.
-INK, MUTED, LINE, ACCENT, WARM, PAPER = "#1f2328", "#6a6f76", "#e4e1da", "#2c6e6a", "#b7791f", "#fffefb"
-_FONT = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', 'DejaVu Sans', sans-serif"
-_POINTS = 240
-_ROW = 30
-_CONFIG: dict[str, Any] = {
-    "background": "transparent",
-    "font": _FONT,
-    "view": {"stroke": None},
-    "axis": {
-        "labelColor": MUTED, "titleColor": MUTED, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal",
-        "gridColor": LINE, "domainColor": LINE, "tickColor": LINE, "labelPadding": 6, "titlePadding": 10,
-        "labelLimit": 300,
-    },
-}  # fmt: skip
+_ROW = 40
+_LONGEST_NAME = 46
+Format = Callable[[float], str]
 
 
-def risk_coverage(curve: pl.DataFrame, *, target: float, mark: tuple[float, float] | None) -> str:
-    """Share of errors among the surest items against how many they are, with the target and what was certified.
+@dataclass(frozen=True)
+class Point:
+    """One run: its time, a value (None: not known), an interval around it, and what a person would say of it."""
 
-    `curve` has columns coverage and risk; `mark` is (coverage, risk) of the certified leaf stratum.
-    """
-    thinned = _thinned(curve)
-    top = max(float(curve["risk"].max() or 0), 1 - target) * 1.15  # type: ignore[arg-type]
-    # the strict end of a curve is a handful of items; a single error there must not stretch the axis
-    x = alt.X("coverage:Q", title="share of products placed, the surest first", scale=alt.Scale(domain=[0, 1]))
-    x = x.axis(format="%", tickCount=5, grid=False)
-    y = alt.Y("risk:Q", title="wrong among them", scale=alt.Scale(domain=[0, min(1.0, top)]))
-    y = y.axis(format=".0%" if top > 0.08 else ".1%", tickCount=5)
-    base = alt.Chart(thinned)
-    layers = [
-        base.mark_area(color=ACCENT, opacity=0.10, interpolate="step-before").encode(x=x, y=y),
-        base.mark_line(color=ACCENT, strokeWidth=2, interpolate="step-before").encode(x=x, y=y),
-        _horizontal(1 - target, f"{_percent(1 - target)} wrong: the target of {_percent(target)} right"),
-    ]
-    if mark is not None:
-        layers += _marked(*mark)
-    return _svg(alt.layer(*layers).properties(width=860, height=280), "Risk-coverage curve of the calibration sample")
+    at: datetime
+    value: float | None
+    said: str
+    low: float | None = None
+    high: float | None = None
 
 
-def _horizontal(risk: float, text: str) -> Any:
-    data = alt.Chart(pl.DataFrame({"risk": [risk], "text": [text], "x": [0.0]}))
-    rule = data.mark_rule(color=WARM, strokeDash=[5, 4], strokeWidth=1.4).encode(y="risk:Q")
-    label = data.mark_text(color=WARM, align="left", dx=6, dy=-8, fontSize=12).encode(
-        x="x:Q", y="risk:Q", text="text:N"
-    )
-    return alt.layer(rule, label)
-
-
-def _marked(coverage: float, risk: float) -> list[Any]:
-    text = f"certified: {_percent(coverage)} placed, {1 - risk:.1%} right"
-    data = alt.Chart(pl.DataFrame({"coverage": [coverage], "risk": [risk], "text": [text]}))
-    where = {"x": "coverage:Q", "y": "risk:Q"}
-    side: Literal["left", "right"] = "right" if coverage > 0.5 else "left"
-    return [
-        data.mark_rule(color=ACCENT, strokeWidth=1, strokeDash=[2, 3]).encode(x="coverage:Q"),
-        data.mark_point(color=ACCENT, fill=PAPER, filled=False, size=90, strokeWidth=2.4, opacity=1).encode(**where),
-        data.mark_text(color=INK, align=side, dx=-14 if side == "right" else 14, dy=-12, fontSize=13).encode(
-            **where, text="text:N"
-        ),
-    ]
-
-
-def bars(names: list[str], values: list[int], *, title: str, color: str = ACCENT) -> str:
-    """One horizontal bar a name, the number at its end, in the order given."""
-    data = alt.Chart(pl.DataFrame({"name": names, "value": values}))
-    y = alt.Y(
-        "name:N", sort=None, title=None, axis=alt.Axis(domain=False, ticks=False, labelColor=INK, labelFontSize=13)
-    )
-    x = alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, max(values) * 1.12]))
-    drawn = alt.layer(
-        data.mark_bar(color=color, height=16).encode(x=x, y=y),
-        data.mark_text(color=MUTED, align="left", dx=6, fontSize=12).encode(
-            x=x, y=y, text=alt.Text("value:Q", format=",")
-        ),
-    )
-    return _svg(drawn.properties(width=620, height=_ROW * len(names)), title)
-
-
-def _thinned(curve: pl.DataFrame) -> pl.DataFrame:
-    step = max(1, math.ceil(curve.height / _POINTS))
-    return (
-        curve.select("coverage", "risk")
-        .gather_every(step)
-        .vstack(curve.select("coverage", "risk").tail(1))
-        .unique(maintain_order=True)
-    )
-
-
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share, without a decimal where it has none."""
     return f"{share:.0%}" if abs(share * 100 - round(share * 100)) < 1e-6 else f"{share:.1%}"
 
 
-def _svg(chart: Any, title: str) -> str:
-    """The drawing without fixed size, so that it shrinks with the page, and with a title for those who cannot see it."""
-    drawn: str = vl_convert.vegalite_to_svg(chart.configure(**_CONFIG).to_json())
-    drawn = re.sub(r"^<\?xml[^>]*>\s*", "", drawn)
-    return re.sub(r"<svg ", f'<svg role="img" aria-label="{title}" ', drawn, count=1)
+def whole(value: float) -> str:
+    """A count."""
+    return f"{value:,.0f}"
+
+
+def trend(
+    points: Sequence[Point], words: Words, form: Format, *, edges: tuple[float, float] | None = None,
+    target: tuple[float, str] | None = None, second: Sequence[Point] = (),
+) -> str:  # fmt: skip
+    """A line over runs, oldest first; with intervals as bars, a target as a dashed line, a second line in another colour.
+
+    edges: lowest and highest value drawn; without, from 0 to the highest, to 1 at least.
+    """
+    known = [v for p in (*points, *second) for v in (p.value, p.high) if v is not None]
+    low, high = edges or (0.0, max([*known, 0.9]) * 1.12)
+    area = Area(0, max(len(points) - 1, 1), low, high)
+    parts = [*_levels(area, form), *_days(area, points)]
+    if target is not None:
+        parts += [
+            svg.line(area.left, area.y(target[0]), svg.WIDTH - area.right, area.y(target[0]), "aim"),
+            svg.text(area.left + 4, area.y(target[0]) - 5, target[1], kind="small warm halo"),
+        ]
+    for series, kind in ((points, "first"), (second, "second")):
+        parts += _series(area, series, kind)
+    return svg.drawing(words, parts, area.height)
+
+
+def _levels(area: Area, form: Format) -> list[str]:
+    """Horizontal lines with their values; whole numbers only where values are counts."""
+    found = []
+    labels: set[str] = set()
+    for value in svg.ticks(area.low_y, area.high_y):
+        if (label := form(value)) not in labels:
+            labels.add(label)
+            found.append(svg.line(area.left, area.y(value), svg.WIDTH - area.right, area.y(value), "grid"))
+            found.append(svg.text(area.left - 6, area.y(value) + 4, label, kind="small muted", anchor="end"))
+    return found
+
+
+def _days(area: Area, points: Sequence[Point]) -> list[str]:
+    """The days of the first and of the last run, with the hour where both are of one day."""
+    if not points:
+        return []
+    y, first, last = area.height - 12, points[0].at, points[-1].at
+    form = "%d %b %Y" if first.date() != last.date() or len(points) == 1 else "%d %b %H:%M"
+    said = [svg.text(area.x(0), y, f"{first:{form}}", kind="small muted")]
+    if len(points) > 1:
+        said.append(svg.text(svg.WIDTH - area.right, y, f"{last:{form}}", kind="small muted", anchor="end"))
+    return said
+
+
+def _series(area: Area, points: Sequence[Point], kind: str) -> list[str]:
+    placed = [(area.x(n), area.y(p.value), p) for n, p in enumerate(points) if p.value is not None]
+    bars = [
+        svg.line(x, area.y(p.low), x, area.y(p.high), f"interval {kind}")
+        for x, _, p in placed
+        if p.low is not None and p.high is not None
+    ]
+    radius = 3.5 if len(placed) <= 20 else 2
+    dots = [svg.dot(x, y, p.said, kind=f"dot {kind}", radius=radius) for x, y, p in placed]
+    return [*bars, svg.path([(x, y) for x, y, _ in placed], f"line {kind}"), *dots]
+
+
+def bars(names: Sequence[str], values: Sequence[float], words: Words, *, notes: Sequence[str] = ()) -> str:
+    """One horizontal bar a name, with the name above it and the number, or what is noted, at its right end."""
+    top = max([*values, 1e-9])
+    parts = []
+    for n, (name, value) in enumerate(zip(names, values, strict=True)):
+        y = n * _ROW
+        parts += [
+            svg.text(0, y + 14, svg.cut(name, _LONGEST_NAME)),
+            svg.text(svg.WIDTH, y + 14, notes[n] if notes else whole(value), kind="muted", anchor="end"),
+            svg.box(0, y + 20, svg.WIDTH, 8, "ground"),
+            svg.box(0, y + 20, max(svg.WIDTH * value / top, 1.5), 8, "bar-fill"),
+        ]
+    return svg.drawing(words, parts, _ROW * len(names))
+
+
+def risk_coverage(
+    curve: Sequence[tuple[float, float]], words: Words, *, target: float, mark: tuple[float, float] | None
+) -> str:
+    """Share of wrong among the surest products against how many they are, the target, and what was certified.
+
+    `curve` holds (coverage, risk), strict to lenient; `mark` is that of the certified leaf stratum.
+    """
+    # the strict end of a curve is a handful of items; a single error there must not stretch the axis
+    highest = max([risk for coverage, risk in curve if coverage >= 0.05], default=0.0)
+    area = Area(0, 1, 0, min(1.0, max(highest, 1 - target) * 1.2))
+    steps = _steps([(area.x(coverage), area.y(risk)) for coverage, risk in curve])
+    aim = area.y(1 - target)
+    parts = [
+        *_levels(area, percent),
+        *_shares(area, "share of products placed, the surest first"),
+        svg.under(steps, area.y(0), "soft"),
+        svg.path(steps, "line first"),
+        svg.line(area.left, aim, svg.WIDTH - area.right, aim, "aim"),
+        svg.text(area.left + 4, aim - 5, f"{percent(1 - target)} wrong: the target", kind="small warm halo"),
+    ]
+    if mark is not None:
+        x, y = area.x(mark[0]), area.y(mark[1])
+        said = f"certified: {percent(round(mark[0], 3))} placed, {1 - mark[1]:.1%} right"
+        side = "end" if mark[0] > 0.5 else "start"
+        parts += [
+            svg.line(x, area.top, x, area.y(0), "aim first"),
+            svg.dot(x, y, said, kind="ring", radius=6),
+            svg.text(x + (-11 if side == "end" else 11), area.top + 10, said, kind="small halo", anchor=side),
+        ]
+    return svg.drawing(words, parts, area.height)
+
+
+def _steps(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """A curve as steps: a value holds up to the point it is given for."""
+    found: list[tuple[float, float]] = []
+    for x, y in points:
+        found += [(found[-1][0], y)] if found else []
+        found.append((x, y))
+    return found
+
+
+def _shares(area: Area, said: str) -> list[str]:
+    """Shares along the bottom, and what they are of."""
+    ground = area.height - area.bottom
+    marks = [
+        svg.text(area.x(s), ground + 14, f"{s:.0%}", kind="small muted", anchor="middle") for s in (0, 0.25, 0.5, 0.75)
+    ]
+    marks.append(svg.text(area.x(1), ground + 14, "100%", kind="small muted", anchor="end"))
+    middle = (area.left + svg.WIDTH - area.right) / 2
+    return [*marks, svg.text(middle, area.height - 4, said, kind="small muted", anchor="middle")]
+
+
+def reliability(bands: Sequence[dict[str, float]], words: Words) -> str:
+    """How often the model was right where it said so with this probability, against the diagonal where both are one.
+
+    A band has said (mean probability), was_right, low, high (its interval) and n (products).
+    """
+    area = Area(0, 1, 0, 1, height=300, bottom=40)
+    parts = [
+        *_levels(area, percent),
+        *_shares(area, "probability it gave"),
+        svg.line(area.x(0), area.y(0), area.x(1), area.y(1), "aim"),
+    ]
+    for band in bands:
+        x = area.x(band["said"])
+        said = f"said {band['said']:.0%}, right {band['was_right']:.0%} of {band['n']:,} products"
+        parts += [
+            svg.line(x, area.y(band["low"]), x, area.y(band["high"]), "interval first"),
+            svg.dot(x, area.y(band["was_right"]), said, kind="dot first", radius=4),
+        ]
+    return svg.drawing(words, parts, area.height)
+
+
+def sparkline(values: Sequence[float | None], words: Words, said: str) -> str:
+    """How a number went, oldest first, without axes; the last value is what `said` says."""
+    known = [(n, v) for n, v in enumerate(values) if v is not None]
+    if not known:
+        return ""
+    low, high = min(v for _, v in known), max(v for _, v in known)
+    spread = (high - low) or 1.0
+    step = 150 / max(len(values) - 1, 1)
+    points = [
+        (round(4 + n * step, 1), round(34 - 26 * (v - low) / spread, 1) if high > low else 21.0) for n, v in known
+    ]
+    last = points[-1]
+    parts = [svg.path(points, "line first"), svg.dot(*last, said, kind="dot first", radius=3.5)]
+    return svg.drawing(words, parts, 40, width=160, kind="spark")

@@ -28,8 +28,8 @@ words AS (
 )
 SELECT
     c.certificate_id, c.model_id, c.outcome, c.department, n.path, t.target, c.answers, c.wrong, c.open,
-    share(c.answers - c.wrong, c.answers) AS precision, wilson(c.answers - c.wrong, c.answers)[1] AS low,
-    wilson(c.answers - c.wrong, c.answers)[2] AS high, w.stopped_at, c.first_at, c.last_at
+    share(c.answers - c.wrong, c.answers) AS precision, share_low(c.answers - c.wrong, c.answers) AS low,
+    share_high(c.answers - c.wrong, c.answers) AS high, w.stopped_at, c.first_at, c.last_at
 FROM counted c
 LEFT JOIN certificates t USING (certificate_id)
 LEFT JOIN category_nodes n ON n.category_id = c.department

@@ -8,6 +8,7 @@
 -- model_id: the model that served
 -- policy_id: the policy it stood under
 -- certificate_id: the certificate of that policy
+-- run_id: the run that placed it
 -- result: right, wrong (two reviewers say so), or open (one does, and a second has not looked yet)
 -- first_seq: the first answer's place among all answers to audits
 -- asked_at: when the first answer came
@@ -25,9 +26,13 @@ looks AS (
         min_by(model_id, seq) AS model_id, min_by(policy_id, seq) AS policy_id
     FROM heard GROUP BY ALL
 ),
+placing AS (
+    SELECT vendor, item_id, input_hash, max_by(run_id, seq) AS run_id FROM routes
+    WHERE outcome IN ('placed', 'placed_at_parent') AND decided_by = 'model' GROUP BY ALL
+),
 certified AS (SELECT policy_id, max_by(certificate_id, seq) AS certificate_id FROM policies GROUP BY policy_id)
 SELECT
-    l.vendor, l.item_id, l.input_hash, l.outcome, l.placed_id, l.department, l.model_id, l.policy_id, c.certificate_id,
+    l.vendor, l.item_id, l.input_hash, l.outcome, l.placed_id, l.department, l.model_id, l.policy_id, c.certificate_id, p.run_id,
     CASE
         WHEN said[1].agrees THEN 'right'
         WHEN len(said) = 1 THEN 'open'
@@ -35,4 +40,4 @@ SELECT
         ELSE 'wrong'
     END AS result,
     l.first_seq, said[1].moment AS asked_at, CASE WHEN said[1].agrees THEN said[1].moment ELSE said[2].moment END AS settled_at
-FROM looks l LEFT JOIN certified c USING (policy_id);
+FROM looks l LEFT JOIN certified c USING (policy_id) LEFT JOIN placing p USING (vendor, item_id, input_hash);

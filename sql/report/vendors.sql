@@ -1,0 +1,20 @@
+-- One row per vendor: what speaks for calling it. Files and rows are those of the last thirty nights with deliveries.
+WITH nights AS (
+    SELECT DISTINCT run_id FROM run_summary WHERE run_id <= $run_id ORDER BY run_id DESC LIMIT 30
+),
+delivered AS (
+    SELECT
+        vendor, sum(rows_in)::BIGINT AS rows, sum(quarantine)::BIGINT AS left_out,
+        sum(files_refused)::BIGINT AS files_refused, sum(files_held)::BIGINT AS files_held
+    FROM run_summary SEMI JOIN nights USING (run_id) GROUP BY vendor
+)
+SELECT
+    f.vendor, f.live AS items, f.late, f.due_at, f.last_accepted_at, f.last_status, d.rows, d.left_out,
+    share(d.left_out, d.rows) AS share_left_out, d.files_refused, d.files_held, q.score, q.with_picture, q.with_gtin,
+    q.with_description
+FROM vendor_freshness f LEFT JOIN delivered d USING (vendor) LEFT JOIN vendor_quality q USING (vendor)
+WHERE f.last_status IS NOT NULL OR f.due_at IS NOT NULL
+ORDER BY
+    f.late DESC, coalesce(f.last_status IN ('refused', 'held'), false) DESC,
+    coalesce(d.files_refused + d.files_held, 0) DESC, share_left_out DESC NULLS LAST, q.score NULLS LAST, f.vendor
+LIMIT 30;
