@@ -288,6 +288,23 @@ def test_without_the_extra_a_bucket_says_what_to_install(site: Site, monkeypatch
     assert [one.reason for one in found] == ["cloud_not_installed", "bucket"]
 
 
+def test_a_bucket_gives_its_pictures_and_says_why_not(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("obstore", reason="needs the extra `cloud`")
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true"}
+    for name, value in {**keys, "AWS_ENDPOINT": site.url("")}.items():
+        monkeypatch.setenv(name, value)
+    headers = {"ETag": '"v1"', "Last_Modified": "Mon, 23 Nov 2026 10:00:00 GMT"}
+    site.answers["/tried-by-tests/a%20%C3%BC.jpg"] = content(JPEG, **headers)
+    site.answers["/tried-by-tests/long.jpg"] = content(b"x" * 5_000, **headers)
+    site.answers["/tried-by-tests/shut.jpg"] = status(403)
+    names = [f"s3://tried-by-tests/{key}.jpg" for key in ("a ü", "long", "shut", "none")]
+    limited = limits(site, buckets=["s3://tried-by-tests"], max_bytes=4_000)
+    found = fetch(limited, *map(Wanted, names), Wanted(names[0], etag='"v1"', sha256="0"))
+    assert [one.status for one in found] == ["ok", "failed", "failed", "failed", "unchanged"]
+    assert [one.reason for one in found[1:4]] == ["too_large", "bucket_denied", "object_not_found"]
+    assert (found[0].etag, found[0].bytes) == ('"v1"', len(JPEG))
+
+
 def test_bytes_are_kept_once_and_whole(tmp_path: Path) -> None:
     files = PictureFiles(tmp_path)
     (tmp_path / ".unfinished").mkdir()

@@ -147,11 +147,11 @@ LOCALISED = {
     "es": "ID|SKU|Nombre|Descripción|Precio rebajado|Precio normal|Categorías|Imágenes|Superior|"
     "Nombre del atributo 1|Valor(es) del atributo 1|Tipo|Publicado|Visibilidad en el catálogo|GTIN, UPC, EAN o ISBN",
     "it": "ID|COD|Nome|Descrizione|Prezzo in offerta|Prezzo di listino|Categorie|Immagine|Genitore|"
-    "Attributo 1 nome|Attributo 1 valuta(e)|Tipo|Pubblicato|Visibilità nel catalogo|GTIN, UPC, EAN o ISBN",
+    "Attributo 1 nome|Attributo 1 valuta(e)|Tipo|Pubblicato|Visibilità nel catalogo|GTIN, UPC, EAN, o ISBN",
     "nl": "ID|SKU|Naam|Beschrijving|Actieprijs|Reguliere prijs|Categorieën|Afbeeldingen|Hoofd|"
-    "Attribuut 1 naam|Attribuut 1 waarde(n)|Type|Gepubliceerd|Zichtbaarheid in catalogus|GTIN, UPC, EAN of ISBN",
-    "nl before 2024": "ID|Artikelnummer|Naam|Beschrijving|Actieprijs|Reguliere prijs|Categorieën|Afbeeldingen|Hoofd|"
     "Naam eigenschap 1|Waarde eigenschap 1|Type|Gepubliceerd|Zichtbaarheid in catalogus|GTIN, UPC, EAN of ISBN",
+    "pl before": "ID|SKU|Nazwa|Opis|Cena promocyjna|Cena|Kategorie|Obrazki|Rodzic|"
+    "Nazwa atrybutu 1|Wartości atrybutu 1|Typ|Opublikowano|Widoczność w katalogu|GTIN, UPC, EAN lub ISBN",
     "pl": "ID|SKU|Nazwa|Opis|Cena promocyjna|Cena|Kategorie|Obrazki|Element nadrzędny|"
     "Nazwa atrybutu 1|Wartości atrybutu 1|Typ|Opublikowano|Widoczność w katalogu|GTIN, UPC, EAN lub ISBN",
 }

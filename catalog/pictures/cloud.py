@@ -1,6 +1,7 @@
 """Pictures in buckets (s3://, gs://), through the extra `cloud`; credentials are the operator's, from the environment."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from catalog.errors import CatalogError
@@ -41,13 +42,19 @@ def library() -> Any:
     return obstore
 
 
+@lru_cache(maxsize=64)
+def _bucket(scheme: str, name: str) -> Any:
+    """A bucket's client, which keeps its connections: one for each picture would shake hands for each."""
+    return library().store.from_url(f"{scheme}://{name}")
+
+
 async def read(wanted: CloudObject, *, etag: str | None, max_bytes: int) -> Content:
     """An object's bytes, unless `etag` still names it. Raises CloudFailed and CloudMissing."""
     obstore = library()
     errors = obstore.exceptions
     try:
-        store = obstore.store.from_url(f"{wanted.scheme}://{wanted.bucket}")
-        found = await obstore.get_async(store, wanted.key, options={"if_none_match": etag} if etag else {})
+        bucket = _bucket(wanted.scheme, wanted.bucket)
+        found = await obstore.get_async(bucket, wanted.key, options={"if_none_match": etag} if etag else {})
         if found.meta["size"] > max_bytes:
             raise CloudFailed("too_large")
         data = bytes(await found.bytes_async())
