@@ -2,17 +2,20 @@
 
 import os
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from catalog.deliveries import attention, held
 from catalog.deliveries.inbox import inbox
 from catalog.errors import Busy
+from catalog.placement.rules import Standing
 from catalog.publishing import overview
 from catalog.publishing.overview import Around, Feeds
 from catalog.settings import Settings, Workspace
 from catalog.store import Store, query_published
 from catalog.watch import drift_words
+from pipelines import rules
 from pipelines.session import opened
 
 _MOST_FILES = 300_000  # looked at for the line on disk use; a shop of millions of pictures has many more
@@ -27,10 +30,12 @@ def text(root: Path) -> str:
     try:
         with opened(root) as session:
             store = session.store
-            lines = overview.lines(store.query, around(workspace, settings, feeds(store, workspace, settings)))
             watched = store.one("SELECT max(run_id) FROM drift_statistics") or ""
             deliveries = attention.lines(store, workspace, settings.feeds)
             more = [*deliveries, *drift_words.lines(store, watched), *retrain.attention(store)]
+            known = around(workspace, settings, feeds(store, workspace, settings))
+            said = known.automation + ruled(rules.today_standing(store, workspace, settings))
+            lines = overview.lines(store.query, replace(known, needs=len(more), automation=said))
             return "\n".join([*lines, *pictures(store, fetching=settings.images.fetch), *more])
     except Busy as busy:
         working = str(busy.message).rstrip(".")
@@ -49,6 +54,12 @@ def around(workspace: Workspace, settings: Settings, waiting: Feeds, working: st
 def switch(settings: Settings) -> str:
     """What the settings say of placing, in words."""
     return f"mode {settings.mode}" + (", automation is SWITCHED OFF" if settings.automation == "off" else "")
+
+
+def ruled(found: Standing) -> str:
+    """The rules of policy.toml, in words; empty where there are none."""
+    idle = f", {len(found.problems)} do not act: catalog rules check" if found.problems else ""
+    return f", {len(found.acting)} rules act{idle}" if found.acting or found.problems else ""
 
 
 def feeds(store: Store, workspace: Workspace, settings: Settings) -> Feeds:

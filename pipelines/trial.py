@@ -68,8 +68,9 @@ def _tried(session: Session) -> Trial:
         folder = job.workspace.state / "training"
         folder.mkdir()
         predicted = _predicted(job, known, tree, folder)
-    sample = known.drop("title", "description", strict=False).join(predicted, on="input_hash", how="left")
-    sample = sample.with_columns(title=known["title"], row_hash="input_hash")
+    sample = known.join(predicted, on="input_hash", how="left", maintain_order="left").with_columns(
+        row_hash="input_hash"
+    )
     parts = {name: sample.filter(split=name) for name in ("temperature", "calibration", "trial")}
     delta = session.settings.routing.delta
     evidence = (parts["temperature"], parts["calibration"])

@@ -176,6 +176,7 @@ def test_rules_are_checked_against_history_before_they_act_and_counted_after(
     before = catalog(place, "rules", "check")
     assert "rule old of anna expired on 2026-11-02" in before and "DOES NOT ACT" in before
     assert "it would have been right for" in before
+    assert "3 rules act, 1 do not act: catalog rules check" in catalog(place, "status")
     short_night(place)
     published = Workspace(place).published_db
     noted = query_published(

@@ -45,13 +45,14 @@ class Feeds:
 class Around:
     """What the tables do not know. `working`: who holds the workspace now. `disk`: the line about it.
 
-    `automation`: what the settings say of placing, in words.
+    `automation`: what settings and rules say of placing, in words. `needs`: deliveries that need a person.
     """
 
     feeds: Feeds
     disk: str
     automation: str
     working: str | None = None
+    needs: int = 0
 
 
 def lines(query: Query, around: Around) -> list[str]:
@@ -167,6 +168,8 @@ def _next(last: dict | None, serving: dict[str, Any], backlog: dict[str, Any], a
         yield "catalog nightly: it finishes the run that did not end"
     if serving.get("model_id") is None:
         yield "catalog train: no model serves yet (it needs labels: catalog labels import FILE)"
+    if around.needs:
+        yield "the lines below: deliveries that need a person, each with what to do"
     if around.feeds.waiting:
         yield "catalog nightly: feeds wait"
     if around.feeds.kept:

@@ -26,7 +26,7 @@ looks AS (
         min_by(model_id, seq) AS model_id, min_by(policy_id, seq) AS policy_id
     FROM heard GROUP BY ALL
 ),
-placing AS (
+placed_in AS (
     SELECT vendor, item_id, input_hash, max_by(run_id, seq) AS run_id FROM routes
     WHERE outcome IN ('placed', 'placed_at_parent') AND decided_by = 'model' GROUP BY ALL
 ),
@@ -40,4 +40,4 @@ SELECT
         ELSE 'wrong'
     END AS result,
     l.first_seq, said[1].moment AS asked_at, CASE WHEN said[1].agrees THEN said[1].moment ELSE said[2].moment END AS settled_at
-FROM looks l LEFT JOIN certified c USING (policy_id) LEFT JOIN placing p USING (vendor, item_id, input_hash);
+FROM looks l LEFT JOIN certified c USING (policy_id) LEFT JOIN placed_in p USING (vendor, item_id, input_hash);
