@@ -198,6 +198,29 @@ class Store:
                 self.connection.unregister(name)
 
     @contextmanager
+    def beside(self, path: Path, name: str) -> Iterator[frozenset[str]]:
+        """Another database file, to be read as `name` while inside; gives the names of its tables.
+
+        Raises CatalogError when it is none or is damaged.
+        """
+        place = str(path).replace("'", "''")
+        try:
+            self.connection.execute(f"ATTACH '{place}' AS {quoted(name)} (READ_ONLY)")
+        except duckdb.Error as error:
+            raise CatalogError(
+                f"{path} cannot be opened: {str(error).splitlines()[0]}", remedy="Restore it from a backup."
+            ) from error
+        try:
+            tables = self.query("SELECT table_name FROM duckdb_tables() WHERE database_name = ?", [name])
+            yield frozenset(tables["table_name"])
+        except duckdb.Error as error:
+            raise CatalogError(
+                f"{path} cannot be read: {str(error).splitlines()[0]}", remedy="Restore it from a backup."
+            ) from error
+        finally:
+            self.connection.execute(f"DETACH {quoted(name)}")
+
+    @contextmanager
     def building(self, path: Path, *, storage_version: str) -> Iterator[str]:
         """A new database file that statements write to while inside; names it lacks are found in the work file.
 

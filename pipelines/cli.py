@@ -82,12 +82,19 @@ def doctor(
     measure: Annotated[
         bool, typer.Option("--bench", help="Also measure what this machine does an hour; takes about 20 seconds.")
     ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Also ask of all facts and files whether everything holds that must.")
+    ] = False,
 ) -> None:
     """Checks settings, tables, disk and model of a workspace; exit status 1 when something needs a person."""
     from pipelines import workspace as job
 
     report, healthy = job.doctor(workspace)
     typer.echo(report)
+    if verify:
+        whole, said = job.verified(workspace)
+        typer.echo(said)
+        healthy = healthy and whole
     if measure:
         from pipelines import bench
 
@@ -240,10 +247,10 @@ def _step(workspace: Path, name: str, *, engine: Engine = None) -> None:
         if run_id is None:
             typer.echo("Nothing to do: no new delivery, decision, model or setting since the last run.")
             return
-        nightly.step(session, name, run_id, found)
         if name == "publish":
-            nightly.step(session, "changes", run_id, found)
-            nightly.close(session, run_id)
+            nightly.finish(session, run_id, found)
+        else:
+            nightly.step(session, name, run_id, found)
         typer.echo(f"Run {run_id}: {name} done.")
 
 
@@ -277,7 +284,7 @@ def publish(
     workspace: Here = CURRENT,
     parquet: Annotated[Path | None, typer.Option(help="Also write all that is published there, as Parquet.")] = None,
 ) -> None:
-    """Replaces published/catalog.duckdb and ends the run."""
+    """Does what is left of the run, replaces published/catalog.duckdb and ends it."""
     from catalog.publishing.parquet import export
     from catalog.settings import Workspace
 
@@ -303,6 +310,10 @@ def nightly_command(
         allowed = session.settings.feeds.max_refused
     for line in night.late:
         typer.echo(line)
+    for line in night.broken:
+        typer.echo(line, err=True)
+    if night.broken:
+        raise typer.Exit(1)
     if night.refused + len(night.late) > allowed:
         typer.echo(
             f"{night.refused} feeds were refused or held and {len(night.late)} vendors are late, {allowed} are allowed. "

@@ -1,4 +1,4 @@
-"""The whole night: ingest, fetch, certify, classify, route, review sheets, publish, changes, report.  `catalog nightly`
+"""The whole night: ingest, fetch, certify, classify, route, review sheets, publish, changes, report, verify.  `catalog nightly`
 
 A run is repeatable: what already happened is found in the ledger and not done again, so that a killed night is
 finished by starting it once more, and a night without anything new does nothing.
@@ -7,16 +7,17 @@ finished by starting it once more, and a night without anything new does nothing
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from catalog.deliveries import held, lateness
 from catalog.deliveries.inbox import Pending
 from catalog.jobs import Job, digest, end_run, last_state, open_run, stage, start_run
 from catalog.placement import ledger
-from pipelines import changes, classify, publish, report, review, route, vendor_categories
+from pipelines import changes, classify, publish, report, review, route, vendor_categories, verify
 from pipelines.session import Session
 
 # Review sheets come before publishing, so that the published backlog names the token each row has in its sheet.
-STAGES = ("ingest", "fetch", "certify", "classify", "route", "review", "publish", "changes", "report")
+STAGES = ("ingest", "fetch", "certify", "classify", "route", "review", "publish", "changes", "report", "verify")
 
 # Counts come from the tables, never from a variable: a resumed run must report what an unbroken one would.
 COUNTS = {
@@ -40,12 +41,13 @@ COUNTS = {
 
 @dataclass(frozen=True)
 class Night:
-    """How a night ended. `run_id` is None when there was nothing to do. refused: files, held ones too; late: a line each."""
+    """How a night ended. `run_id` is None when there was nothing to do. refused: files, held ones too; late and broken: a line each."""
 
     run_id: str | None
     refused: int = 0
     resumed: bool = False
     late: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
 
 
 def run(session: Session, *, vendor: str | None = None) -> Night:
@@ -56,7 +58,8 @@ def run(session: Session, *, vendor: str | None = None) -> Night:
     """
     lateness.note_schedules(session.store, session.workspace)
     night = _runs(session, vendor)
-    return replace(night, late=tuple(lateness.late_vendors(session.store, vendor)))
+    late = tuple(lateness.late_vendors(session.store, vendor))
+    return replace(night, late=late, broken=verify.attention(session))
 
 
 def to_take(session: Session) -> list[Pending]:
@@ -71,7 +74,7 @@ def _runs(session: Session, vendor: str | None) -> Night:
         run_id, resumed = begin(session, found)
         if run_id is None:
             return night
-        _finish(session, run_id, found)
+        finish(session, run_id, found)
         refused = session.store.one(
             "SELECT count(*) FROM deliveries WHERE run_id = ? AND status IN ('refused', 'held')", [run_id]
         )
@@ -89,7 +92,8 @@ def begin(session: Session, found: list[Pending]) -> tuple[str | None, bool]:
     if left and left.state_key == state:
         return left.run_id, True
     published = session.workspace.published_db.exists()
-    if not left and not found and published and state == last_state(store) and not _pictures_due(session):
+    idle = published and state == last_state(store) and not verify.was_broken(session)
+    if not left and not found and idle and not _pictures_due(session):
         return None, False
     return _start(session, found, state, left.run_id if left else None), False
 
@@ -120,19 +124,17 @@ def _start(session: Session, found: list[Pending], state: str, left: str | None)
     return run_id
 
 
-def _finish(session: Session, run_id: str, found: list[Pending]) -> None:
+def finish(session: Session, run_id: str, found: list[Pending]) -> None:
+    """What is left of a run, to its end.
+
+    A step that somebody ran before one that it follows is done again: a run ends only when all it was to settle is.
+    """
     left = open_run(session.store)
     done = left.finished_stages if left else frozenset()
     plan = left.plan if left else frozenset()
     planned = [p for p in found if p.key in plan]
-    for name in STAGES:
-        if name not in done:
-            step(session, name, run_id, planned)
-    close(session, run_id)
-
-
-def close(session: Session, run_id: str) -> None:
-    """Ends a run whose catalogue is published."""
+    for name in STAGES[len(list(takewhile(done.__contains__, STAGES))) :]:
+        step(session, name, run_id, planned)
     session.store.stage = "end"
     end_run(session.store, run_id, "done")
 
@@ -150,10 +152,12 @@ def step(session: Session, name: str, run_id: str, planned: list[Pending]) -> No
         "review": review.export,
         "changes": changes.run,
         "report": report.run,
+        "verify": lambda job: facts.update(counts=verify.run(job)),
     }
     with stage(job, name) as facts:
         works[name](job)
-        facts["counts"] = session.store.query(COUNTS[name], [run_id]).row(0, named=True) if name in COUNTS else {}
+        if name in COUNTS:
+            facts["counts"] = session.store.query(COUNTS[name], [run_id]).row(0, named=True)
         facts["provider"] = (
             session.store.one("SELECT any_value(provider) FROM predictions WHERE run_id = ?", [run_id])
             if name == "classify"

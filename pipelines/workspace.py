@@ -14,6 +14,7 @@ from catalog.placement import ledger
 from catalog.publishing import summary
 from catalog.settings import Settings, Workspace
 from catalog.store import Store
+from pipelines import verify
 from pipelines.session import opened
 
 SETTINGS = """\
@@ -82,6 +83,13 @@ def doctor(root: Path) -> tuple[str, bool]:
     return "\n".join(lines), all(good for good, _ in checks)
 
 
+def verified(root: Path) -> tuple[bool, str]:
+    """Whether everything holds that must, and a line for each thing asked."""
+    with opened(root) as session:
+        found = verify.everything(session)
+    return not verify.broken(found), "\n".join(one.line() for one in found)
+
+
 def _installed(package: str) -> str | None:
     try:
         return metadata.version(package)
@@ -102,6 +110,7 @@ def status(root: Path) -> str:
             f"model         {ledger.current_model(store) or 'none: everything goes to review'}",
             f"policy        {policy.policy_id}, target {policy.target:.0%}",
             f"pictures      {_pictures(store, fetching=session.settings.images.fetch)}",
+            *verify.attention(session),
             *attention.lines(store, session.workspace, session.settings.feeds),
             summary.run_table(store, run_id),
         ]

@@ -39,6 +39,7 @@ ROOMS = (
     "placement",
     "review",
     "publishing",
+    "integrity",
     "page",
     "proposals",
     "sample",
@@ -133,7 +134,12 @@ HANDED_ON = {
 # What may stand between braces in SQL: identifiers the program itself wrote, under the names the house uses for them.
 OWN_IDENTIFIERS = {"columns", "marks", "name", "statement", "table"}
 # Files that compose statements out of our own statements and names, and meet no text from outside.
-COMPOSERS = {"catalog/publishing/publication.py", "catalog/store.py", "catalog/publishing/views.py"}
+COMPOSERS = {
+    "catalog/integrity/invariants.py",
+    "catalog/publishing/publication.py",
+    "catalog/store.py",
+    "catalog/publishing/views.py",
+}
 _SQL = re.compile(r"\s*(--.*\n\s*)*(WITH|SELECT|INSERT|DELETE|UPDATE|CREATE|COPY|ATTACH|DESCRIBE|COMMENT)\b")
 
 
