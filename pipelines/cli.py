@@ -361,6 +361,14 @@ def main() -> None:
     except CatalogError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except Exception as error:
+        from catalog.store import disk_trouble
+
+        trouble = disk_trouble(error)
+        if trouble is None:
+            raise
+        typer.echo(f"error: {trouble}", err=True)
+        sys.exit(trouble.exit_code)
 
 
 if __name__ == "__main__":
