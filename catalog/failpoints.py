@@ -2,7 +2,8 @@
 
 `FEEDSHELF_FAILPOINT="publish:3"` kills this process (SIGKILL, no clean-up) the third time a point whose name starts
 with `publish` is reached; `":3"` counts the points of every name. `"disk.:3:ENOSPC"` raises that OSError there instead,
-from then on at every such point: a disk that is full stays full. `FEEDSHELF_FAILPOINT_LOG=FILE` appends the name of every
+from then on at every such point: a disk that is full stays full; `":3:STOP"` puts the process to sleep (SIGSTOP) until
+somebody wakes it. `FEEDSHELF_FAILPOINT_LOG=FILE` appends the name of every
 point reached, so that a test can count the points of each stage first and then stop at every one of them.
 """
 
@@ -33,10 +34,13 @@ def _watched(name: str) -> None:
 def _fail_from(nth: int, how: str) -> None:
     global _seen  # noqa: PLW0603 - a counter of this process, used by tests only
     _seen += 1
-    if how and _seen >= nth:
+    if how == "STOP":
+        if _seen == nth:
+            os.kill(os.getpid(), signal.SIGSTOP)
+    elif how and _seen >= nth:
         code = getattr(errno, how)
         raise OSError(code, os.strerror(code))
-    if not how and _seen == nth:
+    elif not how and _seen == nth:
         os.kill(os.getpid(), signal.SIGKILL)
 
 

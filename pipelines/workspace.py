@@ -38,6 +38,7 @@ def init(folder: Path) -> Workspace:
     workspace = Workspace(folder)
     for path in workspace.folders:
         path.mkdir(parents=True, exist_ok=True)
+    workspace.state.chmod(0o700)  # copies of feeds, addresses with their keys, what reviewers wrote
     for file, text in ((workspace.settings_file, SETTINGS), (workspace.policy_file, POLICY)):
         if not file.exists():
             file.write_text(text)

@@ -79,6 +79,10 @@ def ask(store: Store, rule: Invariant, scope: Scope, old: str = "") -> Checked:
         skipped = "a night is under way; catalog nightly finishes it"
     if skipped:
         return Checked(rule.name, rule.holds, skipped=skipped)
-    statement = f"SELECT count(*), min(said) FROM ({rule.sql}) AS found(said)"
-    violations, example = store.query(statement, {"run": scope.run_id} if "$run" in rule.sql else {}).row(0)
+    statement = rule.sql
+    found = store.query(
+        f"SELECT count(*), min(said) FROM ({statement}) AS found(said)",
+        {"run": scope.run_id} if "$run" in statement else {},
+    )
+    violations, example = found.row(0)
     return Checked(rule.name, rule.holds, violations, example or "", rule.remedy)
