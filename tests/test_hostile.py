@@ -44,29 +44,30 @@ TEXTS = [
     "A" * 9_000,
     "e\u0301" * 50,
 ]
+ODD = {"blocked_address", "host_not_found", "bad_url"}  # spellings that one resolver knows and another does not
 # (what is asked for, where {port} listens on this machine; what it may end as). None may reach that server.
 ADDRESSES = [
     ("http://127.0.0.1:{port}/a.jpg", {"blocked_address"}),
     ("http://127.1:{port}/a.jpg", {"blocked_address"}),
     ("http://2130706433:{port}/a.jpg", {"blocked_address"}),
     ("http://0x7f000001:{port}/a.jpg", {"blocked_address"}),
-    ("http://0177.0.0.1:{port}/a.jpg", {"blocked_address", "host_not_found"}),
+    ("http://0177.0.0.1:{port}/a.jpg", ODD),
     ("http://0:{port}/a.jpg", {"blocked_address"}),
-    ("http://[::1]:{port}/a.jpg", {"blocked_address", "host_not_found"}),
+    ("http://[::1]:{port}/a.jpg", ODD),
     ("http://[::ffff:127.0.0.1]:{port}/a.jpg", {"blocked_address"}),
     ("http://[0:0:0:0:0:ffff:7f00:1]:{port}/a.jpg", {"blocked_address"}),
     ("http://localhost:{port}/a.jpg", {"blocked_address"}),
-    ("http://LOCALHOST.:{port}/a.jpg", {"blocked_address", "host_not_found"}),
-    ("http://127.0.0.1.:{port}/a.jpg", {"blocked_address", "host_not_found", "bad_url"}),
-    ("http://①②⑦.⓪.⓪.①:{port}/a.jpg", {"blocked_address", "host_not_found", "bad_url"}),
-    ("http://127。0。0。1:{port}/a.jpg", {"blocked_address", "host_not_found", "bad_url"}),
+    ("http://LOCALHOST.:{port}/a.jpg", ODD),
+    ("http://127.0.0.1.:{port}/a.jpg", ODD),
+    ("http://①②⑦.⓪.⓪.①:{port}/a.jpg", ODD),
+    ("http://127。0。0。1:{port}/a.jpg", ODD),
     ("http://anna:pw@127.0.0.1:{port}/a.jpg", {"credentials_in_url"}),
     ("http://8.8.8.8@127.0.0.1:{port}/a.jpg", {"credentials_in_url"}),
     ("http://127.0.0.1:{port}#@8.8.8.8/a.jpg", {"blocked_address"}),
     ("http://127.0.0.1:{port}?@8.8.8.8/a.jpg", {"blocked_address"}),
     ("http:\\\\127.0.0.1:{port}\\a.jpg", {"bad_url", "blocked_address", "scheme", "bad_path", "no_file"}),
     ("http://169.254.169.254/latest/meta-data/", {"blocked_address"}),
-    ("http://[fd00:ec2::254]/latest/", {"blocked_address", "host_not_found"}),
+    ("http://[fd00:ec2::254]/latest/", ODD),
     ("http://100.100.100.200/latest/", {"blocked_address"}),
     ("//localhost:{port}/a.jpg", {"blocked_address", "port"}),
     ("http://localhost:22/", {"port"}),
@@ -132,11 +133,13 @@ def test_a_night_of_hostile_urls_reaches_no_server(tmp_path: Path, site: Site) -
     made.store.close()
     assert site.hits == []
     assert set(found) == set(range(len(ADDRESSES)))
-    for n, (address, allowed) in enumerate(ADDRESSES):
-        status, flags = found[n]
-        assert status in ("fetch_failed", "refused", "missing"), (address, status)
-        reasons = {flag.removeprefix("image_") for flag in flags if flag.startswith("image_")}
-        assert reasons & allowed or status == "missing", (address, status, flags)
+    wrong = [
+        (address, *found[n])
+        for n, (address, allowed) in enumerate(ADDRESSES)
+        if found[n][0] not in ("fetch_failed", "refused", "missing")
+        or not {flag.removeprefix("image_") for flag in found[n][1]} & allowed
+    ]
+    assert wrong == []
 
 
 @pytest.fixture(scope="module")
