@@ -6,9 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from catalog.failpoints import reached
+
 
 def sync(path: Path) -> None:
     """Waits until the bytes of a file are on the disk, or of a folder the names in it: a rename is lasting only then."""
+    reached("disk.sync")
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,5 +1,6 @@
 """The one door to DuckDB: the private work file, its migrations, and locked-down reading of the published file."""
 
+import errno
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,27 @@ def _bound(params: Params) -> list[Any] | dict[str, Any]:
     return dict(params) if isinstance(params, Mapping) else list(params)
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG)
+_NO_ROOM = re.compile(
+    r"No space left|could not write|Could not write|Could not sync|max_temp_directory_size|database has been invalidated"
+)
+
+
+def disk_trouble(error: BaseException | None) -> CatalogError | None:
+    """What a person is told when a disk is full or fails, wherever that was noticed; None for any other error."""
+    while error is not None:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        failed = isinstance(error, OSError) and error.errno in _FULL
+        if failed or (isinstance(error, duckdb.Error) and _NO_ROOM.search(str(error))):
+            return CatalogError(
+                f"The disk could not be written: {said}.",
+                remedy="Make room (catalog doctor says how much is free) and run again: it goes on where it stopped, and "
+                "what was published before stays as it was.",
+            )
+        error = error.__cause__ or error.__context__
+    return None
+
+
 class Store:
     """The work database of one workspace. Only one process may hold it; the run lock sees to that.
 
@@ -57,6 +79,7 @@ class Store:
         Raises CatalogError when another process holds the file or a newer version wrote it.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
+        new = not path.exists()
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory_limit,
             "threads": threads,
@@ -72,6 +95,8 @@ class Store:
                 f"{path} cannot be opened: {str(error).splitlines()[0]}",
                 remedy="Wait for the other run to end, or look whether the disk is full (catalog doctor).",
             ) from error
+        if new:
+            path.chmod(0o600)  # addresses of pictures may hold keys, and notes of reviewers names
         connection.execute(f"SET temp_directory = '{str(path.parent / 'spill').replace(chr(39), chr(39) * 2)}'")
         connection.execute("SET TimeZone = 'UTC'")
         store = cls(connection, path)
@@ -236,6 +261,29 @@ class Store:
                 yield
             finally:
                 self.connection.unregister(name)
+
+    @contextmanager
+    def beside(self, path: Path, name: str) -> Iterator[frozenset[str]]:
+        """Another database file, to be read as `name` while inside; gives the names of its tables.
+
+        Raises CatalogError when it is none or is damaged.
+        """
+        place = str(path).replace("'", "''")
+        try:
+            self.connection.execute(f"ATTACH '{place}' AS {quoted(name)} (READ_ONLY)")
+        except duckdb.Error as error:
+            raise CatalogError(
+                f"{path} cannot be opened: {str(error).splitlines()[0]}", remedy="Restore it from a backup."
+            ) from error
+        try:
+            tables = self.query("SELECT table_name FROM duckdb_tables() WHERE database_name = ?", [name])
+            yield frozenset(tables["table_name"])
+        except duckdb.Error as error:
+            raise CatalogError(
+                f"{path} cannot be read: {str(error).splitlines()[0]}", remedy="Restore it from a backup."
+            ) from error
+        finally:
+            self.connection.execute(f"DETACH {quoted(name)}")
 
     @contextmanager
     def building(self, path: Path, *, storage_version: str) -> Iterator[str]:

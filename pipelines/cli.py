@@ -89,12 +89,19 @@ def doctor(
     measure: Annotated[
         bool, typer.Option("--bench", help="Also measure what this machine does an hour; takes about 20 seconds.")
     ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Also ask of all facts and files whether everything holds that must.")
+    ] = False,
 ) -> None:
     """Checks settings, tables, disk and model of a workspace; exit status 1 when something needs a person."""
     from pipelines import workspace as job
 
     report, healthy = job.doctor(workspace)
     typer.echo(report)
+    if verify:
+        whole, said = job.verified(workspace)
+        typer.echo(said)
+        healthy = healthy and whole
     if measure:
         from pipelines import bench
 
@@ -212,10 +219,10 @@ def _step(workspace: Path, name: str, *, engine: Engine = None) -> None:
         if run_id is None:
             typer.echo("Nothing to do: no new delivery, decision, model or setting since the last run.")
             return
-        job.step(session, name, run_id, found)
         if name == "publish":
-            job.step(session, "changes", run_id, found)
-            job.close(session, run_id)
+            job.finish(session, run_id, found)
+        else:
+            job.step(session, name, run_id, found)
         typer.echo(f"Run {run_id}: {name} done.")
 
 
@@ -249,7 +256,7 @@ def publish(
     workspace: Here = CURRENT,
     parquet: Annotated[Path | None, typer.Option(help="Also write all that is published there, as Parquet.")] = None,
 ) -> None:
-    """Replaces published/catalog.duckdb and ends the run."""
+    """Does what is left of the run, replaces published/catalog.duckdb and ends it."""
     from catalog.publishing.parquet import export
     from catalog.settings import Workspace
 
@@ -286,6 +293,14 @@ def main() -> None:
     except CatalogError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except Exception as error:
+        from catalog.store import disk_trouble
+
+        trouble = disk_trouble(error)
+        if trouble is None:
+            raise
+        typer.echo(f"error: {trouble}", err=True)
+        sys.exit(trouble.exit_code)
 
 
 if __name__ == "__main__":

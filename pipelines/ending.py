@@ -49,13 +49,16 @@ def _ended(session: Session, night: nightly.Night, started: datetime) -> Ending:
     )
     over = night.trouble > allowed
     said = complaint if over else f"attention: {complaint}" if night.trouble else ""
+    broken = [
+        Alarm(verdict.BROKEN, "", line, "Run catalog doctor --verify and do what it says") for line in night.broken
+    ]
     return Ending(
         status="done" if night.run_id else "nothing_to_do",
         run_id=night.run_id,
         started_at=started,
         ended_at=now(),
-        exit_status=OVER_ALLOWANCE if over else 0,
-        alarms=tuple(verdict.alarms(ask, state.run_id)),
+        exit_status=1 if broken else OVER_ALLOWANCE if over else 0,
+        alarms=(*broken, *verdict.alarms(ask, state.run_id)),
         state=state,
         table="\n".join(_table(session, night)),
         complaint=said,

@@ -1,4 +1,4 @@
-"""The whole night: ingest, fetch, certify, classify, route, watch, review sheets, publish, changes, report.  `catalog nightly`
+"""The whole night: ingest, fetch, certify, classify, route, watch, review sheets, publish, changes, report, verify.  `catalog nightly`
 
 A run is repeatable: what already happened is found in the ledger and not done again, so that a killed night is
 finished by starting it once more, and a night without anything new does nothing.
@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from catalog.deliveries import held, lateness
 from catalog.deliveries.inbox import Pending
@@ -17,11 +18,23 @@ from catalog.jobs import Job, digest, end_run, last_state, left_by_last, note_le
 from catalog.placement import ledger
 from catalog.settings import Feeds, Settings, Workspace
 from catalog.store import Store, published_version
-from pipelines import changes, classify, publish, report, review, route, rules, vendor_categories
+from pipelines import changes, classify, publish, report, review, route, rules, vendor_categories, verify
 from pipelines.session import Session
 
 # Review sheets come before publishing, so that the published backlog names the token each row has in its sheet.
-STAGES = ("ingest", "fetch", "certify", "classify", "route", "watch", "review", "publish", "changes", "report")
+STAGES = (
+    "ingest",
+    "fetch",
+    "certify",
+    "classify",
+    "route",
+    "watch",
+    "review",
+    "publish",
+    "changes",
+    "report",
+    "verify",
+)
 
 # Counts come from the tables, never from a variable: a resumed run must report what an unbroken one would.
 COUNTS = {
@@ -49,7 +62,7 @@ COUNTS = {
 class Night:
     """How a night ended. `run_id` is None when there was nothing to do. files: looked at; refused: of them, held ones too;
     late: a line each; left: what its deadline left for the next night, a line each; rules: those that do not act, a line each.
-    retraining: how the one that was due ended, in a line; None when none was.
+    retraining: how the one that was due ended, in a line; None when none was. broken: what does not hold, a line each.
     """
 
     run_id: str | None
@@ -60,6 +73,7 @@ class Night:
     left: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     retraining: str | None = None
+    broken: tuple[str, ...] = ()
 
     @property
     def trouble(self) -> int:
@@ -83,7 +97,8 @@ def run(session: Session, *, vendor: str | None = None, retraining: str | None =
     night = _runs(session, vendor)
     left = tuple(_left(session.store, night.run_id)) if night.run_id else ()
     idle = rules.today_standing(session.store, session.workspace, session.settings).problems
-    night = replace(night, late=tuple(lateness.late_vendors(session.store, vendor)), left=left, rules=idle)
+    late = tuple(lateness.late_vendors(session.store, vendor))
+    night = replace(night, late=late, left=left, rules=idle, broken=verify.attention(session))
     return night if retraining is None else replace(night, retraining=_retrained(session, retraining))
 
 
@@ -145,7 +160,7 @@ def _runs(session: Session, vendor: str | None) -> Night:
         run_id, resumed = begin(session, found)
         if run_id is None:
             return night
-        _finish(session, run_id, found)
+        finish(session, run_id, found)
         files, refused = session.store.query(
             "SELECT count(*), count(*) FILTER (status IN ('refused', 'held')) FROM deliveries WHERE run_id = ?",
             [run_id],
@@ -170,7 +185,8 @@ def begin(session: Session, found: list[Pending]) -> tuple[str | None, bool]:
     if left and left.state_key == state:
         return left.run_id, True
     same = _published_as_today(session) and state == last_state(store) and not left_by_last(store)
-    if not left and not found and same and not _pictures_due(session):
+    idle = same and not verify.was_broken(session)
+    if not left and not found and idle and not _pictures_due(session):
         return None, False
     return _start(session, found, state, left.run_id if left else None), False
 
@@ -213,19 +229,17 @@ def _start(session: Session, found: list[Pending], state: str, left: str | None)
     return run_id
 
 
-def _finish(session: Session, run_id: str, found: list[Pending]) -> None:
+def finish(session: Session, run_id: str, found: list[Pending]) -> None:
+    """What is left of a run, to its end.
+
+    A step that somebody ran before one that it follows is done again: a run ends only when all it was to settle is.
+    """
     left = open_run(session.store)
     done = left.finished_stages if left else frozenset()
     plan = left.plan if left else frozenset()
     planned = [p for p in found if p.key in plan]
-    for name in STAGES:
-        if name not in done:
-            step(session, name, run_id, planned)
-    close(session, run_id)
-
-
-def close(session: Session, run_id: str) -> None:
-    """Ends a run whose catalogue is published."""
+    for name in STAGES[len(list(takewhile(done.__contains__, STAGES))) :]:
+        step(session, name, run_id, planned)
     session.store.stage = "end"
     end_run(session.store, run_id, "done")
 
@@ -244,10 +258,12 @@ def step(session: Session, name: str, run_id: str, planned: list[Pending]) -> No
         "review": _review,
         "changes": changes.run,
         "report": report.run,
+        "verify": lambda job: facts.update(counts=verify.run(job)),
     }
     with stage(job, name) as facts:
         works[name](job)
-        facts["counts"] = session.store.query(COUNTS[name], [run_id]).row(0, named=True) if name in COUNTS else {}
+        if name in COUNTS:
+            facts["counts"] = session.store.query(COUNTS[name], [run_id]).row(0, named=True)
         facts["provider"] = (
             session.store.one("SELECT any_value(provider) FROM predictions WHERE run_id = ?", [run_id])
             if name == "classify"

@@ -18,16 +18,17 @@ def run(job: Job, model_id: str, *, reason: str, action: str = "promote") -> Non
     store = job.store
     if not ledger.is_foreign(store, model_id):
         bundle.open_bundle(ledger.model_path(job.workspace, model_id))
-    store.append_row(
-        "promotions",
-        model_id=model_id,
-        seq=1 + (store.one("SELECT count(*) FROM promotions") or 0),
-        action=action,
-        reason=reason,
-        run_id=job.run_id,
-        promoted_at=now(),
-    )
-    write_pointer(job, model_id)
+    if ledger.current_model(store) != model_id:  # a promotion killed before its pointer was written is one promotion
+        store.append_row(
+            "promotions",
+            model_id=model_id,
+            seq=1 + (store.one("SELECT count(*) FROM promotions") or 0),
+            action=action,
+            reason=reason,
+            run_id=job.run_id,
+            promoted_at=now(),
+        )
+    write_pointer(job)
 
 
 def would_move(job: Job, model_id: str) -> Moves:
@@ -40,10 +41,12 @@ def would_move(job: Job, model_id: str) -> Moves:
     return moves.would_move(job.store, policy, latest_taxonomy(job.store))
 
 
-def write_pointer(job: Job, model_id: str) -> None:
-    """`models/current` repeats for people and scripts what the ledger says; replaced in one rename."""
-    target = job.workspace.current_model
-    durable.write(target, f"{model_id}\n".encode())
+def write_pointer(job: Job) -> None:
+    """`models/current` repeats for people and scripts what the ledger says; replaced in one rename where it does not."""
+    target, model_id = job.workspace.current_model, ledger.current_model(job.store)
+    said = f"{model_id}\n".encode()
+    if model_id is not None and not (target.is_file() and target.read_bytes() == said):
+        durable.write(target, said)
 
 
 def rollback(job: Job) -> tuple[str, int]:
@@ -52,6 +55,7 @@ def rollback(job: Job) -> tuple[str, int]:
     Returns the model's id and how many items are back.
     """
     store = job.store
+    write_pointer(job)  # of a rollback that was killed before it could: there may be none left to do
     current = ledger.current_model(store)
     before = store.one(
         """SELECT model_id FROM promotions WHERE model_id <> ? AND seq < (

@@ -15,7 +15,7 @@ from catalog.publishing.overview import Around, Feeds
 from catalog.settings import Settings, Workspace
 from catalog.store import Store, query_published
 from catalog.watch import drift_words
-from pipelines import rules
+from pipelines import rules, verify
 from pipelines.session import opened
 
 _MOST_FILES = 300_000  # looked at for the line on disk use; a shop of millions of pictures has many more
@@ -32,7 +32,8 @@ def text(root: Path) -> str:
             store = session.store
             watched = store.one("SELECT max(run_id) FROM drift_statistics") or ""
             deliveries = attention.lines(store, workspace, settings.feeds)
-            more = [*deliveries, *drift_words.lines(store, watched), *retrain.attention(store)]
+            broken = verify.attention(session)
+            more = [*broken, *deliveries, *drift_words.lines(store, watched), *retrain.attention(store)]
             known = around(workspace, settings, feeds(store, workspace, settings))
             said = known.automation + ruled(rules.today_standing(store, workspace, settings))
             lines = overview.lines(store.query, replace(known, needs=len(more), automation=said))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from catalog import durable
 from catalog.errors import CatalogError
 from catalog.jobs import Counts, Job
 from catalog.learning import examples
@@ -29,7 +30,7 @@ def run(job: Job, file: Path, *, form: str | None = None, map_file: Path | None 
     elif map_file is not None:
         _require_same_map(store, map_file)
     copy = job.workspace.taxonomy / f"{taxonomy.version}.csv"
-    taxonomy.nodes.write_csv(copy)
+    durable.write(copy, taxonomy.nodes.write_csv().encode())
     leaves, levels = int(taxonomy.nodes["is_leaf"].sum()), taxonomy.nodes["level"].to_list()
     said = f"Taxonomy {taxonomy.version}: {taxonomy.nodes.height} categories, {leaves} leaves, {max(levels)} levels."
     moved = ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in counts.items() if number)

@@ -9,6 +9,7 @@ from catalog.errors import CatalogError
 from catalog.placement import ledger
 from catalog.settings import Settings, Workspace
 from catalog.store import Store
+from pipelines import verify
 from pipelines.session import opened
 
 SETTINGS = """\
@@ -42,6 +43,7 @@ def init(folder: Path) -> Workspace:
     workspace = Workspace(folder)
     for path in workspace.folders:
         path.mkdir(parents=True, exist_ok=True)
+    workspace.state.chmod(0o700)  # copies of feeds, addresses with their keys, what reviewers wrote
     for file, text in ((workspace.settings_file, SETTINGS), (workspace.policy_file, POLICY)):
         if not file.exists():
             file.write_text(text)
@@ -85,6 +87,13 @@ def doctor(root: Path) -> tuple[str, bool]:
     )
     lines = [f"{'ok ' if good else 'FIX'}  {text}" for good, text in checks]
     return "\n".join(lines), all(good for good, _ in checks)
+
+
+def verified(root: Path) -> tuple[bool, str]:
+    """Whether everything holds that must, and a line for each thing asked."""
+    with opened(root) as session:
+        found = verify.everything(session)
+    return not verify.broken(found), "\n".join(one.line() for one in found)
 
 
 def _installed(package: str) -> str | None:

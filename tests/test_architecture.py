@@ -41,6 +41,7 @@ ROOMS = (
     "review",
     "publishing",
     "keeping",
+    "integrity",
     "page",
     "proposals",
     "sample",
@@ -148,7 +149,12 @@ HANDED_ON = {
 # What may stand between braces in SQL: identifiers the program itself wrote, under the names the house uses for them.
 OWN_IDENTIFIERS = {"columns", "marks", "name", "statement", "table"}
 # Files that compose statements out of our own statements and names, and meet no text from outside.
-COMPOSERS = {"catalog/publishing/publication.py", "catalog/store.py", "catalog/publishing/views.py"}
+COMPOSERS = {
+    "catalog/integrity/invariants.py",
+    "catalog/publishing/publication.py",
+    "catalog/store.py",
+    "catalog/publishing/views.py",
+}
 _SQL = re.compile(r"\s*(--.*\n\s*)*(WITH|SELECT|INSERT|DELETE|UPDATE|CREATE|COPY|ATTACH|DESCRIBE|COMMENT)\b")
 
 
@@ -315,6 +321,75 @@ def _safe(value: ast.expr) -> bool:
     return _called(value) in {"quoted", "int", "_literal", "join"}
 
 
+# Calls that run what they read, leave where they were told to stay, or race: no file of ours makes them. Each with what
+# makes it harmless, None where nothing does.
+BANNED: dict[str, tuple[str, str] | None] = {
+    **dict.fromkeys(
+        ("pickle.load", "pickle.loads", "pickle.Unpickler", "marshal.load", "marshal.loads", "shelve.open")
+    ),
+    **dict.fromkeys(("joblib.load", "dill.load", "cloudpickle.load", "pandas.read_pickle", "eval", "exec")),
+    **dict.fromkeys(("yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load")),
+    **dict.fromkeys(("os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput")),
+    **dict.fromkeys(("tempfile.mktemp", "os.tempnam")),
+    "torch.load": ("weights_only", "True"),
+    "np.load": ("allow_pickle", "False"),
+    "numpy.load": ("allow_pickle", "False"),
+}
+BANNED_METHODS = {"extractall"}  # of zip and tar files: names in an archive lead anywhere
+# What speaks HTTP around the guard that resolves once and checks each address.
+BANNED_IMPORTS = {
+    *("pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"),
+    *("requests", "urllib3", "aiohttp", "ftplib", "telnetlib", "smtplib", "websockets"),
+    *("urllib.request", "http.client", "xmlrpc.client"),
+}
+
+
+def banned(source: Source) -> list[str]:
+    """Nothing that runs what it reads, unpacks where an archive says, or asks a host around the guard."""
+    calls = [node for node in ast.walk(source.tree) if isinstance(node, ast.Call)]
+    found = [f"{source.path}:{call.lineno} calls {name}" for call in calls if (name := _banned(call))]
+    return found + [
+        f"{source.path}:{line} imports {name}"
+        for line, name, dots in source.imports
+        if not dots and any(name == other or name.startswith(f"{other}.") for other in BANNED_IMPORTS)
+    ]
+
+
+def _banned(call: ast.Call) -> str:
+    name, said = ast.unparse(call.func), {k.arg: ast.unparse(k.value) for k in call.keywords}
+    if said.get("shell", "False") != "False":
+        return f"{name}(shell=...)"
+    if name in BANNED:
+        remedy = BANNED[name]
+        return name if remedy is None or said.get(remedy[0]) != remedy[1] else ""
+    return name if _called(call) in BANNED_METHODS else ""
+
+
+def formatted_sql(source: Source) -> list[str]:
+    """Nor is SQL put together with + or %, nor with .format() outside the files that compose statements."""
+    found = []
+    for node in ast.walk(source.tree):
+        if source.path in COMPOSERS:
+            continue
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod | ast.Add) and _is_sql(node.left):
+            right = [part for part in _added(node.right) if not (isinstance(part, ast.Constant) or _safe(part))]
+            if isinstance(node.op, ast.Mod) or right:
+                found.append(f"{source.path}:{node.lineno} adds to SQL")
+        elif _called(node) == "format" and isinstance(node, ast.Call) and _is_sql(getattr(node.func, "value", node)):
+            found.append(f"{source.path}:{node.lineno} formats SQL")
+    return found
+
+
+def _is_sql(node: ast.expr) -> bool:
+    while isinstance(node, ast.BinOp):
+        node = node.left
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and bool(_SQL.match(node.value))
+
+
+def _added(node: ast.expr) -> list[ast.expr]:
+    return [*_added(node.left), *_added(node.right)] if isinstance(node, ast.BinOp) else [node]
+
+
 RULES: list[Callable[[Source], list[str]]] = [
     arrow,
     rooms,
@@ -327,12 +402,19 @@ RULES: list[Callable[[Source], list[str]]] = [
     passed_through,
     work_at_import,
     spliced_sql,
+    formatted_sql,
+    banned,
 ]
 
 
 def sources() -> list[Source]:
     files = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
     return [Source(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")) for path in files]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").rglob("*.py")), ids=lambda path: path.stem)
+def test_benchmarks_call_nothing_banned_either(path: Path) -> None:
+    assert banned(Source(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))) == []
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -367,6 +449,31 @@ BAD = [
         spliced_sql,
         "catalog/reading/feeds.py",
         "def f(vendor):\n    return f\"SELECT 1 FROM items WHERE vendor = '{vendor}'\"",
+    ),
+    (
+        formatted_sql,
+        "catalog/reading/feeds.py",
+        "def f(vendor):\n    return 'SELECT 1 FROM items WHERE vendor = ' + vendor",
+    ),
+    (formatted_sql, "catalog/reading/feeds.py", "def f(name):\n    return 'SELECT * FROM %s' % name"),
+    (formatted_sql, "catalog/reading/feeds.py", "def f(name):\n    return 'DELETE FROM {}'.format(name)"),
+    *(
+        (banned, "catalog/reading/feeds.py", text)
+        for text in (
+            "import pickle",
+            "from urllib.request import urlopen",
+            "def f():\n    import http.client",
+            "def f(file):\n    return torch.load(file)",
+            "def f(file):\n    return torch.load(file, weights_only=False)",
+            "def f(file):\n    return np.load(file, allow_pickle=True)",
+            "def f(file):\n    return np.load(file)",
+            "def f(file):\n    return yaml.load(file)",
+            "def f(file):\n    ZipFile(file).extractall('x')",
+            "def f(words):\n    subprocess.run(words, shell=True)",
+            "def f(words):\n    os.system(words)",
+            "def f():\n    return tempfile.mktemp()",
+            "def f(text):\n    return eval(text)",
+        )
     ),
     (spliced_sql, "catalog/reading/feeds.py", 'def f(row):\n    return f"DELETE FROM items WHERE item_id = {row.id}"'),
 ]

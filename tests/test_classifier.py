@@ -1,5 +1,6 @@
 """What serves: a function of the item alone, whatever the batch, the order, the cache and the pictures."""
 
+import hashlib
 import itertools
 import json
 import random
@@ -102,6 +103,22 @@ def test_a_file_more_or_less_refuses_the_bundle(workspace_copy: Path) -> None:
     path = workspace_copy / "models" / (workspace_copy / "models" / "current").read_text().strip()
     (path / "more.bin").write_bytes(b"external")
     with pytest.raises(BundleRefused, match=r"more\.bin"):
+        Classifier.open(path)
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_an_altered_bundle_with_a_manifest_to_match_is_refused(workspace_copy: Path, renamed: bool) -> None:
+    """Classes in another order answer with other categories: only the name tells, which the ledger holds."""
+    path = workspace_copy / "models" / (workspace_copy / "models" / "current").read_text().strip()
+    labels = json.loads((path / "labels.json").read_text())
+    labels["classes"].reverse()
+    (path / "labels.json").write_text(json.dumps(labels))
+    manifest = json.loads((path / "manifest.json").read_text())
+    manifest["files"]["labels.json"] = bundle.file_sha256(path / "labels.json")
+    if renamed:
+        manifest["model_id"] = hashlib.sha256(json.dumps([1, manifest["files"]]).encode()).hexdigest()[:12]
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleRefused, match="its name is not that of its content"):
         Classifier.open(path)
 
 

@@ -28,6 +28,9 @@ def _staged(workspace: Workspace, part: Part) -> Path | None:
         copied = _copy(part.path, unfinished)
     except FileNotFoundError:
         return None
+    except OSError:
+        unfinished.unlink(missing_ok=True)  # a full disk must get its space back
+        raise
     if copied != part.sha256:
         unfinished.unlink()
         return None

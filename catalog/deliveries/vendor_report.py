@@ -1,5 +1,6 @@
 """The issue list of a vendor's latest delivery: what was refused or doubted, line by line, and what to send instead."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,6 +33,8 @@ FROM seen
 WHERE image_status IN ('unreadable', 'refused', 'fetch_failed') OR image_status = 'missing' AND image IS NOT NULL
 ORDER BY line, code LIMIT $2"""
 _CUT = 200
+_USER = re.compile(r"(:\\?/\\?/)[^/\s\"'<>@]*@")  # also where JSON writes a slash as \/
+_QUERY = re.compile(r"(:\\?/\\?/[^\s\"'<>?#]*)[?#][^\s\"'<>;,|]*")
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,11 @@ class Issues:
         return sorted(found.items(), key=lambda one: (one[1][0].taken, -len(one[1]), one[0]))
 
 
+def _shown(example: str) -> str:
+    """In one line, its addresses without user, password, query and fragment: a report is sent around."""
+    return _QUERY.sub(r"\1", _USER.sub(r"\1", " ".join(example.split())))
+
+
 def issues(store: Store, vendor: str) -> Issues:
     """Raises CatalogError when the vendor has delivered nothing yet."""
     latest = store.query(_LATEST, [vendor])
@@ -81,9 +89,7 @@ def issues(store: Store, vendor: str) -> Issues:
         )
     row = latest.row(0, named=True)
     found = store.query(_ISSUES, [row["delivery_id"], MOST]).iter_rows()
-    listed = [
-        Issue(line, item_id, code, " ".join((example or "").split())[:_CUT]) for line, item_id, code, example in found
-    ]
+    listed = [Issue(line, item_id, code, _shown(example or "")[:_CUT]) for line, item_id, code, example in found]
     names = ("vendor", "file_name", "status", "sentence", "received_at")
     return Issues(rows=row["rows_in"], issues=listed, **{name: row[name] for name in names})
 

@@ -63,7 +63,7 @@ def finalize(folder: Path, models: Path, facts: dict[str, Any], card: str) -> st
     """
     (folder / LAYOUT.card).write_text(card, encoding="utf-8")
     files = {file.name: file_sha256(file) for file in sorted(folder.iterdir()) if file.name != MANIFEST}
-    model_id = hashlib.sha256(json.dumps([FORMAT, files]).encode()).hexdigest()[:12]
+    model_id = _named(files)
     manifest = {"format": FORMAT, "model_id": model_id, "files": files, "facts": facts}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, default=str) + "\n")
     for path in (*folder.iterdir(), folder):
@@ -75,6 +75,11 @@ def finalize(folder: Path, models: Path, facts: dict[str, Any], card: str) -> st
     return model_id
 
 
+def _named(files: dict[str, str]) -> str:
+    """The id of a bundle of these files."""
+    return hashlib.sha256(json.dumps([FORMAT, files]).encode()).hexdigest()[:12]
+
+
 def verify(path: Path) -> dict[str, Any]:
     """The manifest of a bundle whose every file is what it says. Raises BundleRefused naming the file otherwise."""
     try:
@@ -84,6 +89,9 @@ def verify(path: Path) -> dict[str, Any]:
         raise _refused(path, "its manifest cannot be read") from error
     if manifest["format"] != FORMAT:
         raise _refused(path, f"it has format {manifest['format']}, this program reads {FORMAT}")
+    if not (manifest.get("model_id") == path.name == _named(expected)):
+        # the ledger knows a model by this name: whoever alters a file and its manifest has another model
+        raise _refused(path, "its name is not that of its content")
     found = {file.name for file in path.iterdir()} - {MANIFEST}
     if found != set(expected):
         raise _refused(path, f"it should hold {sorted(expected)} and holds {sorted(found)}")

@@ -148,6 +148,15 @@ class ShardFolder:
             )
         return [recorded[shard.name] for shard in plan.shards]
 
+    def altered(self) -> list[Path]:
+        """Inputs and finished answers of a job in hand that are not, or no more, what was written."""
+        if not self._plan.exists():
+            return []
+        shards = [Shard(**shard) for shard in json.loads(self._plan.read_bytes())["shards"]]
+        written = [(self.inputs / shard.name, shard) for shard in shards]
+        written += [(self.answers / name, answer) for name, answer in self._recorded().items()]
+        return [path for path, shard in written if not intact(path, shard)]
+
     def clear(self) -> None:
         """Removes the job, the plan first: half a folder without a plan is nothing to carry on with."""
         self._plan.unlink(missing_ok=True)

@@ -173,7 +173,8 @@ CHECKS: dict[str, Callable[[_Night], Iterator[Alarm]]] = {
     "review_behind": _behind,
 }
 FAILED = "night_failed"  # raised by the night itself: then nothing else can be asked
-CODES = (FAILED, *CHECKS)
+BROKEN = "invariant_broken"  # found after publishing, by the last step of the night
+CODES = (FAILED, BROKEN, *CHECKS)
 
 
 def headline(found: list[Alarm]) -> str:

@@ -1,6 +1,6 @@
 -- One row per finished step of a run; run_stages says how long each took.
 -- run_id: the run
--- stage: ingest, fetch, certify, classify, route, watch, review, publish or report
+-- stage: ingest, fetch, certify, classify, route, watch, review, publish, changes, report or verify
 -- key: hash of what the step read; empty where none is kept
 -- status: done
 -- provider: what the model ran on, for classify

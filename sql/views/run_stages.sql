@@ -1,7 +1,7 @@
 -- One row per finished step of a run: what it cost. A run of one step (train, labels ...) has one, named after its job.
 -- run_id: the run
 -- job: nightly, train, labels, review import ...
--- stage: ingest, fetch, certify, classify, route, watch, review, publish, report, or the job's name
+-- stage: ingest, fetch, certify, classify, route, watch, review, publish, changes, report, verify, or the job's name
 -- started_at: when the step started
 -- seconds: how long it took; a step that was killed and done again counts from its last start
 -- share_of_run: as a share of all steps of the run

@@ -1,0 +1,1 @@
+"""What must hold in every workspace at any time, and who finds out when it does not."""

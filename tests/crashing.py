@@ -1,0 +1,76 @@
+"""Commands in children that may be killed, or whose disk may fail, at the n-th point they reach; and what they leave."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+ROOT = Path(__file__).parents[1]
+VARYING = {"pid", "sha256", "folder", "image"}  # clock times are left out by their type
+DURATIONS = {"run_stages", "time_to_category"}  # how long things took is no outcome
+
+
+class Children:
+    """Runs one command after the other, each in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str], output: Path) -> None:
+        self._process, self._output = process, output
+
+    def run(self, *words: object, code: str = "", point: str | None = None, log: Path | None = None) -> int:
+        """The exit status, -9 when it was killed."""
+        asked = {"words": [str(word) for word in words], "code": code, "point": point, "log": str(log or os.devnull)}
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(asked | {"output": str(self._output)}) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    @property
+    def said(self) -> str:
+        """What the last command printed."""
+        return self._output.read_text(errors="replace")
+
+
+@contextmanager
+def children(folder: Path) -> Iterator[Children]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.crash_child"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield Children(process, folder / "said.txt")
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def tables(file: Path, *, without: frozenset[str] = frozenset()) -> dict[str, list[str]]:
+    """Every table and view of a database without its clock times and the columns of `without`, rows sorted."""
+    with duckdb.connect(str(file), read_only=True) as con:
+        names = [n for (n,) in con.execute("SELECT table_name FROM information_schema.tables ORDER BY 1").fetchall()]
+        content = {}
+        for name in set(names) - DURATIONS:
+            described = con.execute(f'DESCRIBE "{name}"').fetchall()
+            kept = [c[0] for c in described if c[0] not in VARYING | without and "TIMESTAMP" not in c[1]]
+            columns = ", ".join(f'"{c}"' for c in kept)
+            content[name] = (
+                sorted(map(repr, con.execute(f'SELECT {columns} FROM "{name}"').fetchall())) if columns else []
+            )
+        return content
+
+
+def first_difference(found: dict[str, list[str]], expected: dict[str, list[str]]) -> str:
+    """One line of what differs, empty when nothing does: pytest's own would be megabytes."""
+    for name in sorted(expected.keys() | found.keys()):
+        here, there = found.get(name, []), expected.get(name, [])
+        if here != there:
+            more = [*sorted(set(here) - set(there))[:1], f"{len(here)} rows"]
+            less = [*sorted(set(there) - set(here))[:1], f"{len(there)} rows"]
+            return f"{name}: found {' '.join(more)}; expected {' '.join(less)}"
+    return ""

@@ -1,0 +1,294 @@
+"""Each command that writes, killed or its disk failed at the first, second, third ... point: started again it ends the same.
+
+At every check a few points of each command, spread over all of them; with -m slow every single one.
+"""
+
+import csv
+import os
+import random
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from catalog import sheets
+from catalog.settings import Workspace
+from tests.crashing import Children, children, first_difference, tables
+from tests.test_changes import MAP, NEW, OLD, Shop, write
+
+APART = frozenset({"run_id", "body"})  # a certificate says when it was issued
+OF_RUNS = ("runs", "run_ends", "stages", "publications", "run_log")  # a command started twice is two runs
+OPENED = "from pathlib import Path; from pipelines.session import opened; from pipelines import promote\n"
+PROMOTED = (
+    OPENED
+    + "with opened(Path({place!r})) as s, s.single('promote') as job: promote.run(job, {model!r}, reason='better')"
+)
+ROLLED_BACK = OPENED + "with opened(Path({place!r})) as s, s.single('rollback') as job: promote.rollback(job)"
+
+
+@dataclass(frozen=True)
+class World:
+    """A workspace with two nights behind it and something waiting for every command."""
+
+    root: Path
+
+    def copied(self, root: Path) -> "World":
+        """Files linked, and the two databases copied."""
+        shutil.copytree(self.root, root, copy_function=os.link, ignore=shutil.ignore_patterns("run.*", "said.txt"))
+        work = root / "ws" / "state" / "work.duckdb"
+        work.unlink()
+        shutil.copy(self.root / "ws" / "state" / "work.duckdb", work)
+        return World(root)
+
+    @property
+    def place(self) -> Workspace:
+        return Workspace(self.root / "ws")
+
+    def facts(self) -> dict[str, list[str]]:
+        found = tables(self.place.work_db, without=APART)
+        return {name: rows for name, rows in found.items() if name not in OF_RUNS}
+
+    def published(self) -> dict[str, list[str]]:
+        return tables(self.place.published_db)
+
+    def one(self, sql: str) -> str:
+        with duckdb.connect(str(self.place.work_db), read_only=True) as con:
+            return str(con.execute(sql).fetchall()[0][0])
+
+    def command(self, name: str) -> dict:
+        """The words or the code of a command here."""
+        ws, out = self.place.root, self.root
+        undone = "SELECT delivery_id FROM deliveries WHERE vendor = 'acme' AND kind = 'full' ORDER BY delivery_no DESC LIMIT 1"
+        words = {
+            "night": ["nightly"],
+            "import": ["review", "import", out / "back.csv", "--reviewer", "anna"],
+            "undo an import": ["review", "undo", self.one("SELECT import_id FROM imports LIMIT 1"), "--by", "anna"],
+            "correct": ["correct", out / "wrong.csv", "--by", "anna"],
+            "labels": ["labels", "import", out / "more.csv"],
+            "taxonomy": ["taxonomy", "import", out / "new.csv", "--map", out / "map.csv"],
+            "undo a delivery": ["feeds", "undo", self.one(undone), "--by", "anna"],
+            "lend": ["review", "export", "--reviewer", "bob"],
+            "publish": ["publish"],
+        }
+        if name in words:
+            return {"words": [*words[name], "-w", ws]}
+        code = {"promote": PROMOTED, "roll back": ROLLED_BACK}[name]
+        return {"code": code.format(place=str(ws), model="m3")}
+
+
+COMMANDS = (
+    "night",
+    "import",
+    "undo an import",
+    "correct",
+    "labels",
+    "taxonomy",
+    "undo a delivery",
+    "lend",
+    "promote",
+    "roll back",
+)
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Children]:
+    with children(tmp_path_factory.mktemp("children")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, process: Children) -> World:
+    shop = Shop(tmp_path_factory.mktemp("world"))
+    shop.taxonomy(OLD)
+    shop.label(*(("acme", i, c) for i, c in zip("abcd", "2356", strict=True)), ("bolt", "x", "5"), ("bolt", "y", "7"))
+    shop.deliver("acme", "abcdefgh")
+    shop.deliver("bolt", "xy")
+    shop.night()
+    answered(shop, "first.csv", {"f": "Kites"})
+    assert process.run("review", "import", shop.root / "first.csv", "--reviewer", "cleo", "-w", shop.place.root) == 0, (
+        process.said
+    )
+    shop.deliver("acme", "abcdefghi")
+    shop.night()
+    answered(shop, "back.csv", {"g": "Kites", "h": "Mugs"})
+    write(shop.root / "wrong.csv", ["vendor", "item_id", "category"], [("acme", "a", "Kites"), ("acme", "e", "Mugs")])
+    write(shop.root / "more.csv", ["vendor", "item_id", "title", "category_id"], [("history", "z", "z thing", "5")])
+    (shop.root / "new.csv").write_text(NEW)
+    write(shop.root / "map.csv", ["old_id", "new_id", "kind"], MAP)
+    shop.deliver("acme", "bcdefghij")
+    with duckdb.connect(str(shop.place.work_db)) as con:
+        for n in (1, 2, 3):
+            con.execute(
+                "INSERT INTO models (model_id, facts) VALUES (?, ?)", [f"m{n}", '{"kind": "foreign", "name": "llm"}']
+            )
+        con.execute("INSERT INTO promotions (model_id, seq, action) VALUES ('m1', 1, 'promote'), ('m2', 2, 'promote')")
+    shop.place.current_model.write_text("m2\n")
+    return World(shop.root)
+
+
+def answered(shop: Shop, name: str, answers: dict[str, str]) -> None:
+    [sheet] = sorted(shop.place.outbox.glob("*.csv"))[-1:]
+    with sheet.open(encoding="utf-8-sig", newline="") as file:
+        rows = [row | {"category": answers.get(row["item_id"], "")} for row in csv.DictReader(file)]
+    (shop.root / name).write_bytes(sheets.render(list(rows[0]), [list(row.values()) for row in rows]))
+
+
+@pytest.fixture(scope="module")
+def unbroken(world: World, process: Children, tmp_path_factory: pytest.TempPathFactory):
+    """Of each command: what it leaves when nobody disturbs it, and the points it reaches."""
+    known: dict[str, tuple[World, list[str]]] = {}
+
+    def of(name: str) -> tuple[World, list[str]]:
+        if name not in known:
+            calm = world.copied(tmp_path_factory.mktemp("calm") / "world")
+            log = calm.root / "points.log"
+            assert run(process, calm, name, log=log) in (0, 65), process.said
+            known[name] = calm, log.read_text().splitlines()
+        return known[name]
+
+    return of
+
+
+def run(process: Children, world: World, name: str, **watched: object) -> int:
+    command = world.command(name)
+    return process.run(*command.get("words", ()), code=command.get("code", ""), **watched)
+
+
+def some(points: list[str], most: int) -> list[int]:
+    """Places of points, from the first to the last, evenly spread."""
+    if len(points) <= most:
+        return list(range(1, len(points) + 1))
+    return sorted({1 + round(n * (len(points) - 1) / (most - 1)) for n in range(most)})
+
+
+def ends_the_same(process: Children, world: World, name: str, calm: World, killed_at: str) -> None:
+    """Started again, the command and the night after leave what they would have left."""
+    run(process, world, name)  # what was done already may be refused: only what stands counts
+    assert first_difference(world.facts(), calm.facts()) == "", f"{name} killed at {killed_at}: {process.said}"
+    if name in ("night", "publish"):
+        assert first_difference(world.published(), calm.published()) == "", killed_at
+        assert not list(world.place.published.glob(".*")), f"{killed_at}: a killed publish left its file behind"
+    assert world.place.current_model.read_text() == calm.place.current_model.read_text(), killed_at
+    outbox = {path.name: path.read_bytes() for path in calm.place.outbox.iterdir()} if name == "night" else {}
+    assert {path.name: path.read_bytes() for path in world.place.outbox.iterdir()} == outbox or not outbox, killed_at
+
+
+def killed_at_each(process: Children, world: World, unbroken, name: str, tmp_path: Path, most: int) -> int:
+    calm, points = unbroken(name)
+    assert len(points) > 2, f"{name} reaches {points}: too few to kill between"
+    places = some(points, most)
+    for nth in places:
+        copy = world.copied(tmp_path / f"killed-{nth}")
+        assert run(process, copy, name, point=f":{nth}") == -signal.SIGKILL, (points[nth - 1], process.said)
+        ends_the_same(process, copy, name, calm, f"{nth} {points[nth - 1]}")
+        shutil.rmtree(copy.root)
+    return len(places)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_killed_and_started_again_it_ends_the_same(
+    process: Children, world: World, unbroken, name: str, tmp_path: Path
+) -> None:
+    assert killed_at_each(process, world, unbroken, name, tmp_path, most=3) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_killed_at_every_point_it_ends_the_same(
+    process: Children, world: World, unbroken, name: str, tmp_path: Path, record_property
+) -> None:
+    record_property("kills", killed_at_each(process, world, unbroken, name, tmp_path, most=10**6))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_fifty_kills_at_random_one_after_the_other(
+    process: Children, world: World, unbroken, tmp_path: Path, record_property
+) -> None:
+    """A soak: the same workspace killed again and again, now in this command, now in that one."""
+    rng = random.Random(11)
+    kills = 0
+    while kills < 50:
+        copy = world.copied(tmp_path / f"soak-{kills}")
+        for _ in range(5):
+            kills += (
+                run(process, copy, "night", point=f":{rng.randint(1, len(unbroken('night')[1]))}") == -signal.SIGKILL
+            )
+        ends_the_same(process, copy, "night", unbroken("night")[0], f"soak {kills}")
+        shutil.rmtree(copy.root)
+    record_property("kills", kills)
+
+
+def fails_at(process: Children, world: World, unbroken, name: str, how: str, tmp_path: Path, most: int) -> int:
+    """Every write from the n-th on fails; the error names the disk, and with room again the command ends the same."""
+    calm, points = unbroken(name)
+    places = some(points, most)
+    for nth in places:
+        copy = world.copied(tmp_path / f"{how}-{nth}")
+        before = copy.place.published_db.read_bytes()
+        assert run(process, copy, name, point=f":{nth}:{how}") == 1, (points[nth - 1], process.said)
+        assert "error: " in process.said and "Traceback" not in process.said, (points[nth - 1], process.said)
+        if "publish.rename" not in points[:nth]:
+            assert copy.place.published_db.read_bytes() == before
+        ends_the_same(process, copy, name, calm, f"{how} at {nth} {points[nth - 1]}")
+        shutil.rmtree(copy.root)
+    return len(places)
+
+
+@pytest.mark.parametrize(("name", "how"), [("night", "ENOSPC"), ("import", "EIO"), ("taxonomy", "ENOSPC")])
+def test_a_disk_that_fails_at_any_write_leaves_what_was_published(
+    process: Children, world: World, unbroken, name: str, how: str, tmp_path: Path
+) -> None:
+    assert fails_at(process, world, unbroken, name, how, tmp_path, most=3) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("how", ["ENOSPC", "EIO"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_disk_that_fails_at_every_single_write(
+    process: Children, world: World, unbroken, name: str, how: str, tmp_path: Path, record_property
+) -> None:
+    record_property("failures", fails_at(process, world, unbroken, name, how, tmp_path, most=10**6))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 30 MB of its own; needs the right to mount one."""
+    mount = tmp_path / "disk"
+    mount.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=30m", "tmpfs", str(mount)], check=False, capture_output=True, text=True
+    )
+    if done.returncode:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    yield mount
+    subprocess.run(["umount", str(mount)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_small_disk_that_is_really_full(process: Children, world: World, unbroken, small_disk: Path) -> None:
+    """DuckDB, and all that writes beside it, with less and less room: what was published stays, then the night ends."""
+    place = small_disk / "world"
+    shutil.copytree(world.root, place, ignore=shutil.ignore_patterns("run.*", "said.txt"))
+    full, copy, failed = small_disk / "full", World(place), 0
+    before = copy.place.published_db.read_bytes()
+    for room in (0, 256, 1024, 4096):  # KB left
+        free = shutil.disk_usage(small_disk).free // 1024
+        full.write_bytes(bytes(1024 * max(0, free - room)))
+        status = run(process, copy, "night")
+        full.unlink()
+        if status == 0:
+            break
+        failed += 1
+        assert status == 1 and "disk" in process.said and "Traceback" not in process.said, process.said
+        assert copy.place.published_db.read_bytes() == before
+    assert failed, "there was room for all of it"
+    ends_the_same(process, copy, "night", unbroken("night")[0], "a full disk")
