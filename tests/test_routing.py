@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.certification.policy import Policy
-from catalog.placement.routing import PRIORITY, ROUTED, route
+from catalog.placement.reason_codes import PRIORITY
+from catalog.placement.routing import ROUTED, route
 from catalog.taxonomies.taxonomy import from_paths
 
 TREE = from_paths(

@@ -12,7 +12,8 @@ from catalog.inference.shards import ShardFolder
 from catalog.settings import Workspace
 from catalog.store import Store
 
-_SCRATCH = {"spill"}  # DuckDB's own, and it empties it
+# DuckDB's own, what a training that was killed left and the next one clears, and what the demo draws from.
+_SCRATCH = {"spill", "training", "sample"}
 _FOREIGN = "SELECT model_id FROM models WHERE facts->>'$.kind' = 'foreign'"
 _STAGED = """
     SELECT sha256 FROM deliveries WHERE sha256 IS NOT NULL
@@ -53,8 +54,8 @@ class Inventory:
 def orphans(files: Files) -> Iterator[str]:
     """Files in published/, state/ and models/ that nothing speaks for."""
     place = files.workspace
-    yield from _strangers(files, place.published, {place.published_db.name, place.changes.name})
-    kept = {place.staged, place.embeddings, place.pictures}
+    yield from _strangers(files, place.published, {place.published_db.name, place.changes.name, place.night_json.name})
+    kept = {place.staged, place.embeddings, place.pictures, place.seen_files}
     ours = {place.lock.name, place.lock.with_suffix(".json").name, place.work_db.name, f"{place.work_db.name}.wal"}
     under_way = set() if files.closed else {place.shards.name}
     yield from _strangers(files, place.state, ours | _SCRATCH | under_way | {folder.name for folder in kept})

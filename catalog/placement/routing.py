@@ -7,6 +7,7 @@ import polars as pl
 
 from catalog.certification.policy import Policy, admitted, deep_enough, department_of, may_stand, reaches, sure_nodes
 from catalog.labels.clusters import item_key, stable_hash, title_key
+from catalog.placement.reason_codes import OPEN_VERDICTS, RULED, with_reasons
 from catalog.placement.reasons import sentences
 from catalog.placement.rules import Guard, guarded
 from catalog.taxonomies.taxonomy import Taxonomy
@@ -14,26 +15,8 @@ from catalog.taxonomies.taxonomy import Taxonomy
 __all__ = ["Policy", "route"]
 
 IMPROBABLE = 0.05  # a standing category below this mass may be left for a certified one
-CLOSE = 0.5  # the runner-up has at least this share of the first candidate's probability
 LARGE_CLUSTER = 20  # placed look-alikes above which one of them is always audited
 SETTLED = ("bad_data", "not_sellable")
-OPEN_VERDICTS = {
-    "none": "no_category_fits",
-    "unsure": "reviewer_unsure",
-    "skip": "reviewer_skipped",
-    "wrong_picture": "wrong_picture",
-}
-RULED = ("rule_never_automate", "rule_target", "rule_probation", "rule_unclear")
-WITHHELD = (
-    *RULED,
-    "shadow_mode",
-    "automation_off",
-    "run_undone",
-    "department_stopped",
-    "vendor_suspended",
-    "department_suspended",
-    "unseen_vendor",
-)
 STOPPED_DRAW = 0.2  # of what would be placed where the audit stopped automation: answered in full, they earn it back
 OPTIONAL: dict[str, Any] = {
     "decided_input_hash": pl.String,
@@ -82,26 +65,6 @@ ROUTED: dict[str, Any] = {
     "parent_id": pl.String,
     "rule_id": pl.String,
 }
-# Which reason is the main one, when several hold: what a reviewer must know first.
-PRIORITY = (
-    "control",
-    "category_retired",
-    "contradicts_decision",
-    *OPEN_VERDICTS.values(),
-    "guess_retired",
-    "no_prediction",
-    "product_conflict",
-    "no_certificate",
-    "no_content",
-    "unseen_kind",
-    "vendor_category_conflict",
-    "department_not_certified",
-    *WITHHELD,
-    "no_text",
-    "picture_unreadable",
-    "close_call",
-    "below_threshold",
-)
 
 
 def route(
@@ -136,7 +99,7 @@ def route(
     leaves = taxonomy.nodes.filter("is_leaf")["category_id"].to_list()
     work = work.with_columns(pin_is_leaf=pl.col("pinned").is_in(leaves).fill_null(False))
     work = _settle(_with_draws(work, policy))
-    work = _with_reasons(work, policy)
+    work = with_reasons(work, policy)
     work = work.with_columns(_group_id(work), sentences(work, taxonomy), _audit(work, policy))
     return pl.concat([rows, work.select(pl.col(name).cast(dtype) for name, dtype in ROUTED.items())], how="horizontal")
 
@@ -325,70 +288,6 @@ def _settle(work: pl.DataFrame) -> pl.DataFrame:
         .when(model & (pl.col("proposed_outcome") == "placed_at_parent")).then("proposed")
         .otherwise("deepest"),
     )  # fmt: skip
-
-
-def _with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """Adds reasons (all that hold, the main one first) and reason."""
-    certificate = policy.leaf_bar is not None or policy.parent_bar is not None
-    unread = pl.col("image_status").is_in(["unreadable", "refused"]) & ~pl.col("has_image").fill_null(False)
-    second, first = (
-        pl.col("top_log_odds").list.get(1, null_on_oob=True),
-        pl.col("top_log_odds").list.get(0, null_on_oob=True),
-    )
-    likely = [1.0 / (1.0 + (-odds).exp()) for odds in (first, second)]
-    novelty = pl.lit(False) if policy.novelty_threshold is None else pl.col("novelty") > policy.novelty_threshold
-    unsure = pl.col("leaf_id").is_not_null() & ~pl.col("at_leaf")
-    holds = {
-        "control": pl.col("control"),
-        "category_retired": pl.col("retired") | pl.col("returned").is_not_null(),
-        "contradicts_decision": pl.col("contradicted"),
-        **{code: pl.col("open_reason") == code for code in OPEN_VERDICTS.values()},
-        "guess_retired": pl.col("lost_leaf").is_not_null(),
-        "no_prediction": pl.col("leaf_id").is_null() & pl.col("lost_leaf").is_null(),
-        "product_conflict": pl.col("conflict"),
-        "no_certificate": pl.lit(not certificate),
-        "no_content": ~pl.col("has_text").fill_null(True) & ~pl.col("has_image").fill_null(True),
-        "unseen_kind": novelty,
-        "vendor_category_conflict": pl.col("vendor_conflict").is_not_null(),
-        "department_not_certified": pl.col("blocked"),
-        **{code: pl.col("withheld") == code for code in WITHHELD},
-        "no_text": unsure & ~pl.col("has_text").fill_null(True),
-        "picture_unreadable": unsure & unread,
-        "close_call": unsure & (likely[1] >= CLOSE * likely[0]),
-        "below_threshold": unsure & pl.lit(certificate),
-    }
-    rechecked = pl.col("rechecked") & (pl.col("way") == "stays")
-    holds["department_stopped"] |= rechecked
-    waits = pl.col("outcome").is_in(["review", "placed_at_parent"]) | rechecked
-    codes = [pl.when(holds[code].fill_null(False)).then(pl.lit(code)) for code in PRIORITY]
-    lead = (
-        pl.when(rechecked)
-        .then(pl.lit("department_stopped"))
-        .otherwise(
-            pl.col("way").replace_strict(
-                {"stays": "sticky", "pinned": "rule_pin"}, default=None, return_dtype=pl.String
-            )
-        )
-    )
-    # Most rows do not wait and have one reason: the long list is built for the others only.
-    waiting = work.filter(waits).select(
-        "row", reasons=pl.concat_list(lead, *codes).list.drop_nulls().list.unique(maintain_order=True)
-    )
-    fixed = {
-        "model": "certified",
-        "stays": "sticky",
-        "pinned": "rule_pin",
-        "decided": "decided",
-        "by_product": "product_decided",
-        "settled": "settled",
-    }
-    warned = pl.when((pl.col("way") == "model") & pl.col("unseen")).then(pl.lit("unseen_vendor"))
-    shared = (pl.col("way") == "decided") & pl.col("through_product").fill_null(False)
-    way = pl.when(shared).then(pl.lit("by_product")).otherwise("way")
-    own = pl.concat_list(way.replace_strict(fixed, default=None, return_dtype=pl.String), warned)
-    work = work.join(waiting, on="row", how="left", maintain_order="left")
-    work = work.with_columns(pl.col("reasons").fill_null(own.list.drop_nulls()))
-    return work.with_columns(reason=pl.col("reasons").list.first())
 
 
 def _group_id(work: pl.DataFrame) -> pl.Series:
