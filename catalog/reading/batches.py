@@ -135,7 +135,8 @@ class Batch:
         cells, width = record.cells, self._columns.width
         if len(cells) != width:  # what stands beyond the header is blank, or the row would be a bad one
             cells = [*cells[:width], *[None] * (width - len(cells))]
-        self._spread.add(len(self._records), found)
+        if found:
+            self._spread.add(len(self._records), found)
         self._cells += cells
         self._records.append((record.line, record.raw, record.nul, record.folded, record.product))
         self._taken += 1
