@@ -23,6 +23,9 @@ from pipelines.session import Session
 # Review sheets come before publishing, so that the published backlog names the token each row has in its sheet.
 STAGES = ("ingest", "fetch", "certify", "classify", "route", "review", "publish", "changes", "report")
 
+# What a step leaves for the next night when its time is up, as `leftovers` names it.
+LEAVES = {"ingest": "delivery", "fetch": "pictures", "classify": "inputs"}
+
 # Counts come from the tables, never from a variable: a resumed run must report what an unbroken one would.
 COUNTS = {
     "ingest": """SELECT count(*) FILTER (status = 'accepted') AS accepted, count(*) FILTER (status = 'refused') AS refused,
@@ -229,6 +232,8 @@ def step(session: Session, name: str, run_id: str, planned: list[Pending]) -> No
         "report": report.run,
     }
     with stage(job, name) as facts:
+        if name in LEAVES:  # what a killed start of this step had left, it may take now
+            note_left(job, LEAVES[name], [])
         works[name](job)
         facts["counts"] = session.store.query(COUNTS[name], [run_id]).row(0, named=True) if name in COUNTS else {}
         facts["provider"] = (
