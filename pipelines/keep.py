@@ -25,7 +25,8 @@ _FOLDERS = {
     "feeds": "feeds",
     "models": "models",
     "published": "published",
-    "review and reports": "review",
+    "review sheets": "review",
+    "reports": "reports",
 }
 
 

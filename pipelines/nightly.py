@@ -36,6 +36,9 @@ STAGES = (
     "verify",
 )
 
+# What a step leaves for the next night when its time is up, as `leftovers` names it.
+LEAVES = {"ingest": "delivery", "fetch": "pictures", "classify": "inputs"}
+
 # Counts come from the tables, never from a variable: a resumed run must report what an unbroken one would.
 COUNTS = {
     "ingest": """SELECT count(*) FILTER (status = 'accepted') AS accepted, count(*) FILTER (status = 'refused') AS refused,
@@ -261,6 +264,8 @@ def step(session: Session, name: str, run_id: str, planned: list[Pending]) -> No
         "verify": lambda job: facts.update(counts=verify.run(job)),
     }
     with stage(job, name) as facts:
+        if name in LEAVES:  # what a killed start of this step had left, it may take now
+            note_left(job, LEAVES[name], [])
         works[name](job)
         if name in COUNTS:
             facts["counts"] = session.store.query(COUNTS[name], [run_id]).row(0, named=True)

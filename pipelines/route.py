@@ -209,8 +209,10 @@ def withdraw_if_switched_off(job: Job) -> int:
     if not switched_off(job.workspace):
         return 0
     placed = placed_in(job, job.run_id)
-    count = take_back(job, placed, CODE, SENTENCE, mark=False)
+    with job.store.transaction():  # the note makes the next night settle them anew
+        count = take_back(job, placed, CODE, SENTENCE, mark=False)
+        if count:
+            note_left(job, "placements", [(None, None, count)])
     if count:
-        note_left(job, "placements", [(None, None, count)])
         job.event("automation_off", counts={"taken_back": count})
     return count

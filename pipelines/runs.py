@@ -154,6 +154,8 @@ def undo(job: Job, found: Plan, by: By) -> None:
             held.undo(job, delivery, held.By(by.who, by.note))
         for key in found.imports:
             review_undo.undo(job, key, review_undo.By(by.who, by.note))
+        if found.serves_again:
+            promote.run(job, found.serves_again, reason=f"run {found.run_id} taken back", action="rollback")
         job.store.append_row(
             "run_undos",
             seq=1 + (job.store.one("SELECT max(seq) FROM run_undos") or 0),
@@ -164,8 +166,6 @@ def undo(job: Job, found: Plan, by: By) -> None:
             run_id=job.run_id,
             undone_at=now(),
         )
-    if found.serves_again:
-        promote.run(job, found.serves_again, reason=f"run {found.run_id} taken back by {by.who}", action="rollback")
 
 
 def listed(store: Store, limit: int = 30) -> str:

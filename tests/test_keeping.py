@@ -132,7 +132,7 @@ def catalog(*words: str, **environment: str) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.parametrize("point", ["backup.file:3", "backup.manifest", "backup.rename"])
+@pytest.mark.parametrize("point", ["backup.file:3", "backup.rename"])
 def test_a_killed_backup_is_none_and_the_next_one_is_whole(place: Workspace, tmp_path: Path, point: str) -> None:
     words = ("backup", str(tmp_path / "kept"), "-w", str(place.root))
     assert catalog(*words, FEEDSHELF_FAILPOINT=point).returncode == -9

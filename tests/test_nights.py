@@ -8,14 +8,15 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import typer
 from short_nights import short_night
 from typer.testing import CliRunner
 
 from catalog.errors import CatalogError
 from catalog.lock import hold
-from catalog.settings import Workspace
+from catalog.settings import Feeds, Workspace
 from catalog.store import query_published
-from pipelines import nightly, route
+from pipelines import cli_night, nightly, route
 from pipelines.cli import app
 from pipelines.session import opened
 
@@ -107,7 +108,7 @@ def test_a_night_is_taken_back_and_its_items_are_gone(night: Path) -> None:
         catalog(night, "runs", "undo", run, "--by", "anna")
 
 
-def test_placements_alone_are_taken_back_and_the_same_model_does_not_repeat_them(night: Path, shop: Path) -> None:
+def test_placements_alone_are_taken_back_and_what_cannot_be_is_refused(night: Path, shop: Path) -> None:
     run, before = last_night(night), placed(night)
     assert before.height > 10
     said = catalog(night, "runs", "undo", run, "--placements-only", "--by", "anna")
@@ -122,12 +123,7 @@ def test_placements_alone_are_taken_back_and_the_same_model_does_not_repeat_them
         f"SELECT count(*) FROM changes WHERE action = 'retire' AND reason = 'run_undone' AND run_id > '{run}'",
     )
     assert changed.item() == before.height
-
-
-def test_what_others_build_on_is_refused_with_the_way_round(night: Path, shop: Path) -> None:
-    run = last_night(night)
-    deliver(night, shop / "second.csv", "2026-01-02.csv")
-    short_night(night)
+    # by now the next delivery builds on that night's
     with pytest.raises(CatalogError, match=r"delivered 2026-01-02.csv since.*--placements-only"):
         catalog(night, "runs", "undo", run, "--by", "anna")
     for job, words in (("train", "It made a model"), ("labels", "corrected labels")):
@@ -172,21 +168,19 @@ def test_a_night_out_of_time_publishes_what_is_complete_and_the_next_goes_on(
     deliver(place, shop / "first.csv", "2026-01-01.csv")
     with opened(place) as session:
         late = replace(session, until=datetime.now(UTC))
-        found = nightly.run(late)
-        assert found.left == ("acme, 2026-01-01.csv: not taken yet, it stays in the inbox",)
-        assert (
-            query_published(
-                Workspace(place).published_db, "SELECT count(*) FROM run_summary WHERE vendor = 'acme'"
-            ).item()
-            == 0
-        )
-        # the next night takes it, and has no time left to classify: 25 of a batch are all that is done
-        hurried = nightly.begin(session, nightly.to_take(session))[0]
-        nightly.step(session, "ingest", hurried, nightly.to_take(session))
+        found = nightly.to_take(session)
+        run_id, _ = nightly.begin(session, found)
+        nightly.step(late, "ingest", run_id, found)
+        assert nightly._left(session.store, run_id) == ["acme, 2026-01-01.csv: not taken yet, it stays in the inbox"]
+        assert nightly.to_take(session) == found
+        # with time to take it, and none to classify it
+        nightly.step(session, "ingest", run_id, found)
         for name in nightly.STAGES[1:-1]:
-            nightly.step(late, name, hurried, [])
-        nightly.close(session, hurried)
-        assert session.store.one("SELECT sum(rows) FROM leftovers WHERE run_id = ?", [hurried]) == 120
+            nightly.step(late, name, run_id, [])
+        nightly.close(session, run_id)
+        assert (
+            session.store.one("SELECT sum(rows) FROM leftovers WHERE run_id = ? AND kind = 'inputs'", [run_id]) == 120
+        )
     assert reasons(place) == {"not_classified_yet": 120}
     assert not list((place / "review" / "outbox").glob("*.csv"))
     short_night(place)
@@ -240,15 +234,22 @@ def test_a_settings_file_that_cannot_be_read_counts_as_switched_off(night: Path)
         assert session.store.one("SELECT count(*) FROM routes WHERE run_id = 'x' AND reason = 'certified'") == 0
 
 
-def test_refused_feeds_within_the_share_are_a_warning(night: Path) -> None:
-    settings = night / "catalog.toml"
-    base = settings.read_text()
-    for vendor in ("borg", "cyan"):
-        (night / "feeds" / vendor).mkdir()
-    for share, code in ((0.5, 0), (0.49, 65)):
-        (night / "feeds" / "borg" / f"{share}.csv").write_text(f"sku,name\n{share},mug\n")
-        (night / "feeds" / "cyan" / f"{share}.csv").write_text(f"item_id,title\n{share},white mug\n")
-        settings.write_text(base.replace("[feeds]", f"[feeds]\nmax_refused_share = {share}"))
-        result = CliRunner().invoke(app, ["nightly", "--workspace", str(night)])
-        assert result.exit_code == code, result.output
-        assert ("attention: " in result.output) == (code == 0) and "catalog feeds list" in result.output
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [({}, 65), ({"max_refused": 2}, 0), ({"max_refused_share": 0.5}, 0), ({"max_refused_share": 0.49}, 65)],
+)
+def test_refused_feeds_within_the_share_are_a_warning(
+    limits: dict, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # one of three files was refused, and one vendor is late: two of four
+    night = nightly.Night("000007-x", refused=1, late=("borg is late",), files=3)
+    if code:
+        with pytest.raises(typer.Exit) as ended:
+            cli_night._end(night, Feeds(**limits))
+        assert ended.value.exit_code == code
+    else:
+        cli_night._end(night, Feeds(**limits))
+    said = capsys.readouterr().err
+    assert said.startswith("attention: ") == (code == 0) and "catalog runs show 000007-x" in said
+    cli_night._end(nightly.Night(None), Feeds())
+    assert capsys.readouterr().err == ""
