@@ -90,7 +90,7 @@ def cell(pool: Pool, own: list[np.ndarray], shift: Shift, size: int, trials: int
         hits += bool(found)
         named.update(found[:1])
     most = ", ".join(f"{name} {count}" for name, count in named.most_common(2))
-    return f"{hits / trials:.0%}" + (f" ({most})" if most and shift is not _quiet and not series else "")
+    return f"{hits / trials:.1%}" + (f" ({most})" if most else "")
 
 
 def _quiet(_: np.random.Generator, batch: np.ndarray) -> np.ndarray:

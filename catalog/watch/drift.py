@@ -132,7 +132,9 @@ def _moments(reference: Reference) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     within = np.maximum((squares.sum(0) - (n * means**2).sum(0)) / np.maximum(total - groups, 1.0), 0.0)
     off = np.where(n > 0, means - np.nan_to_num(usual), 0.0)
     between = ((n * off**2).sum(0) - (groups - 1) * within) / np.maximum(total - (n**2).sum(0) / total, 1e-12)
-    between = np.maximum(between, 0.0)
+    # Half a standard error more than estimated: what few batches show of their differences is too little as often as too
+    # much, and only too little costs false alarms.
+    between = np.maximum(between, 0.0) + 0.5 * within * np.sqrt(2 / max(runs - 1, 1)) * runs / total
     kept = np.sqrt(between / np.maximum(between + within / np.maximum(n, 1.0), 1e-300))
     # the deviations of k batches from their own mean are too small by this factor
     effects = off * kept * np.sqrt(groups / np.maximum(groups - 1, 1))
