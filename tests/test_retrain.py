@@ -80,7 +80,8 @@ def test_what_was_killed_is_finished_by_the_next_night_without_training_again(pl
         assert nightly.run(session, retraining="weekly").retraining is None
 
 
-def test_a_refusal_is_a_line_for_a_person_and_the_night_is_as_good_as_any(place: Path, monkeypatch) -> None:
+@pytest.mark.slow  # trains, and runs the command in a process of its own
+def test_a_refusal_is_a_line_for_a_person_and_the_night_is_as_good_as_any(place: Path) -> None:
     with opened(place) as session:
         serving = ledger.current_model(session.store)
         # what serves is worse at nothing: a candidate of 60 labels cannot be better
