@@ -86,9 +86,9 @@ def _weighed(job: Job, model_id: str) -> tuple[str, str]:
     if model_id == ledger.current_model(job.store):
         return "unchanged", "it is the model that serves"
     found = audit.run(job, model_id)
+    reached("retrain.evaluated")
     try:
         found.require_promotable(model_id, bias=job.settings.audit.bias)
-        reached("retrain.evaluated")
         moves = promote.would_move(job, model_id)
         moves.require_few(job.settings.routing.max_moves)
     except CatalogError as error:

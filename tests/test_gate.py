@@ -43,10 +43,10 @@ def products(
 
 
 def test_a_candidate_that_is_no_worse_is_seldom_refused_and_a_better_one_hardly_ever() -> None:
-    equal = sum(bool(gate.judge(products(seed, agree=0.97), 0.8).refusals) for seed in range(100))
-    assert equal <= 12  # 5% by the tests, the rest by the margin
-    better = sum(bool(gate.judge(products(seed, first=0.89), 0.8).refusals) for seed in range(100))
-    assert better <= 8
+    equal = sum(bool(gate.judge(products(seed, agree=0.97), 0.8).refusals) for seed in range(50))
+    assert equal <= 7  # 5% by the tests, the rest by the margin
+    better = sum(bool(gate.judge(products(seed, first=0.89), 0.8).refusals) for seed in range(50))
+    assert better <= 4
 
 
 def test_worse_everywhere_is_said_so() -> None:

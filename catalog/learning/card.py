@@ -62,7 +62,9 @@ def _splits(known: pl.DataFrame) -> list[tuple[str, int, int]]:
     """(split, items, products)."""
     order = ("train", "early_stopping", "temperature", "calibration", "comparison", "excluded")
     parts = [(name, known.filter(split=name)) for name in order]
-    return [(name, part.height, part["cluster"].n_unique()) for name, part in parts]
+    # Shops without a control stream keep the card, and so the name, their model had before there was a comparison half.
+    shown = [(name, part) for name, part in parts if part.height or name != "comparison"]
+    return [(name, part.height, part["cluster"].n_unique()) for name, part in shown]
 
 
 def _categories(known: pl.DataFrame, taxonomy: Taxonomy) -> dict[str, int]:
