@@ -213,11 +213,23 @@ def test_a_failed_night_is_told_and_stays_failed(place, monkeypatch) -> None:
     ]
 
 
+def test_what_goes_wrong_while_a_failure_is_told_does_not_hide_it(place, monkeypatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a secret of the vendor's")
+
+    monkeypatch.setattr(nightly.review, "export", broken)
+    place.night_json.mkdir(parents=True)  # what cannot be replaced by a file
+    with opened(place.root) as session, capture_logs() as logs, pytest.raises(RuntimeError, match="secret"):
+        night_end.run(session)
+    told = [log for log in logs if log["event"] == "not_told"]
+    assert [log["via"] for log in told] == ["night.json"] and "secret" not in json.dumps(told)
+
+
 def test_metrics_that_cannot_be_written_do_not_fail_the_night(place, tmp_path) -> None:
     (tmp_path / "metrics").write_text("a file where a folder should be")
     with opened(place.root) as session, capture_logs() as logs:
         assert night_end.run(session).status == "done"
-    assert [log["via"] for log in logs if log["event"] == "not_told"] == ["metrics"]
+    assert [log["via"] for log in logs if log["event"] == "not_told"] == ["feedshelf.prom"]
 
 
 def test_a_file_that_another_version_published_is_published_anew(place) -> None:

@@ -81,7 +81,7 @@ class Ending:
             )
         lines.append(
             f"  waiting   {state.waiting_items:,} of {state.live_items:,} items, {state.waiting_answers:,} answers settle "
-            f"them, the oldest for {state.waiting_oldest_hours / 24:.0f} days"
+            f"them, the oldest for {_age(state.waiting_oldest_hours)}"
         )
         return lines
 
@@ -142,6 +142,10 @@ def _rows(ask: Ask, run_id: str) -> dict[str, int]:
     counted = {name: sum(f["rows"] for f in flows if name in (f["status"], f["outcome"])) for name in names}
     kept_out = sum(f["rows"] for f in flows if f["status"] in ("refused", "held", "repeated", "undone"))
     return {"in": sum(f["rows"] for f in flows) - kept_out, **counted}
+
+
+def _age(hours: int) -> str:
+    return f"{hours} hours" if hours < 48 else f"{hours // 24:,} days"
 
 
 def _plain(value: object) -> str:
