@@ -351,6 +351,23 @@ def test_what_is_wrong_stands_first_with_what_to_do(place):
     assert [node.attributes["data-alarm"] for node in page.css("[data-alarm]")] == list(found)
 
 
+def test_a_refused_file_is_said_each_night_until_a_newer_one_is_taken(place):
+    _, store = place
+    late = {"vendor": "bolt", "delivery_no": 4, "run_id": RUN[4], "kind": "delta", "file_name": "b.csv"}
+
+    def files() -> set[str]:
+        return {alarm.code for alarm in verdict.alarms(store.query, RUN[4]) if alarm.code.startswith("file_")}
+
+    store.execute("UPDATE deliveries SET run_id = ? WHERE status IN ('refused', 'held')", [RUN[1]])
+    assert files() == {"file_refused", "file_held"}
+    rows(
+        store,
+        "deliveries",
+        {**late, "delivery_id": "bolt-4", "status": "accepted", "rows_in": 0, "received_at": hour(44)},
+    )
+    assert files() == set()
+
+
 def publications(store) -> None:
     """What a run of the month before published: half of 9 items had waited 20 days."""
     counts = {
