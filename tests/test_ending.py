@@ -23,7 +23,7 @@ from catalog.publishing.verdict import FAILED, Alarm
 from catalog.settings import Notify, Workspace
 from catalog.store import published_version, query_published
 from pipelines import ending as night_end
-from pipelines import nightly, publish, workspace
+from pipelines import nightly, publish, report, workspace
 from pipelines.session import opened
 from tests.untrained import untrained
 
@@ -237,6 +237,8 @@ def test_a_file_that_another_version_published_is_published_anew(place) -> None:
         night_end.run(session)
         session.store.execute("CREATE OR REPLACE MACRO schema_version() AS '0.9'")
         assert published_version(place.published_db) != "0.9"
+        with pytest.raises(CatalogError, match="another version"):
+            report.run(session.job("000002"))
         again = nightly.begin(session, [])
     assert again[0] is not None
     assert published_version(Path("/no/such/file")) is None and published_version(place.settings_file) is None
