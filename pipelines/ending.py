@@ -53,7 +53,7 @@ def _ended(session: Session, night: nightly.Night, started: datetime) -> Ending:
         exit_status=OVER_ALLOWANCE if over else 0,
         alarms=tuple(verdict.alarms(ask, state.run_id)),
         state=state,
-        table="\n".join([summary.run_table(session.store, night.run_id) if night.run_id else NOTHING, *night.late]),
+        table=summary.run_table(session.store, night.run_id) if night.run_id else NOTHING,
         complaint=complaint if over else "",
     )
 

@@ -56,7 +56,7 @@ def test_a_person_reads_it_in_a_few_lines(state) -> None:
     assert lines[3].startswith("  waiting   1 of 29 items, 1 answers settle them, the oldest for ")
     assert len(lines) == 4
     lines = night(state=state, alarms=(ALARM,)).text.splitlines()
-    assert lines[0] == "Run 000004-dddd: Look here: 1 thing."
+    assert lines[0] == "Run 000004-dddd: LOOK HERE, 1 thing."
     assert lines[-2:] == ["  1. bolt is late.", "     to do: Call bolt."]
 
 

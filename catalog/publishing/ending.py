@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from catalog.publishing import questions, verdict
+from catalog.publishing import questions
 from catalog.publishing.questions import Ask
 from catalog.publishing.verdict import Alarm
 
@@ -63,8 +63,8 @@ class Ending:
         what = {"done": f"Run {self.run_id}", "nothing_to_do": "Nothing was new", "failed": "The night FAILED"}[
             self.status
         ]
-        word = verdict.headline(list(self.alarms))
-        return f"{what}: {word if self.alarms else word.lower()}."
+        things = "1 thing" if len(self.alarms) == 1 else f"{len(self.alarms)} things"
+        return f"{what}: LOOK HERE, {things}." if self.alarms else f"{what}: all right."
 
     def _figures(self) -> list[str]:
         if self.state is None:
