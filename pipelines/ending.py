@@ -1,9 +1,9 @@
 """The end of a night: its summary, the files for machines, the word to others.  `catalog nightly`"""
 
 import subprocess
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -14,8 +14,7 @@ from catalog.publishing import ending, prometheus, summary, verdict
 from catalog.publishing.ending import Ending
 from catalog.publishing.verdict import Alarm
 from catalog.settings import Notify, Workspace
-from catalog.store import query_published
-from catalog.watch import drift_words
+from catalog.store import published_version, query_published
 from pipelines import nightly
 from pipelines.session import Session
 
@@ -30,9 +29,7 @@ def run(session: Session, *, vendor: str | None = None, retraining: str | None =
     try:
         night = nightly.run(session, vendor=vendor, retraining=retraining)
     except Exception as error:
-        found = _failed(session, error, started)
-        _kept(session, found)
-        tell(session.workspace, session.settings.notify, found)
+        _last_words(session, error, started)
         raise
     found = _ended(session, night, started)
     _kept(session, found)
@@ -66,46 +63,54 @@ def _ended(session: Session, night: nightly.Night, started: datetime) -> Ending:
 
 
 def _table(session: Session, night: nightly.Night) -> list[str]:
-    """The counts by vendor, and a line for all else that a person may want to know of this night."""
+    """The counts by vendor, and a line for what no alarm says of this night."""
     counts = summary.run_table(session.store, night.run_id) if night.run_id else NOTHING
     left = [f"left for the next night: {line}" for line in night.left]
-    watched = drift_words.lines(session.store, night.run_id) if night.run_id else []
-    return [counts, *watched, *night.late, *left, *night.rules, *([night.retraining] if night.retraining else [])]
+    return [counts, *left, *night.rules, *([night.retraining] if night.retraining else [])]
+
+
+def _last_words(session: Session, error: Exception, started: datetime) -> None:
+    """Writes down and tells that a night failed. Whatever goes wrong here must not hide why it failed."""
+    try:
+        found = _failed(session, error, started)
+        _kept(session, found)
+        tell(session.workspace, session.settings.notify, found)
+    except Exception as another:  # the disk may be full, the work database closed
+        _warn("night", type(another).__name__, "")
 
 
 def _failed(session: Session, error: Exception, started: datetime) -> Ending:
     """What is still known of a night that broke off. Only our own errors are quoted: others may hold anything."""
-    known = isinstance(error, CatalogError)
-    alarm = Alarm(
-        verdict.FAILED,
-        "",
-        f"The night failed: {error.message if isinstance(error, CatalogError) else type(error).__name__}",
-        error.remedy if isinstance(error, CatalogError) else "See the log, then run catalog nightly again: it goes on",
+    said = error.message if isinstance(error, CatalogError) else type(error).__name__
+    todo = (
+        error.remedy if isinstance(error, CatalogError) else "See the log, then run catalog nightly again: it goes on"
     )
-    left = None if known and session.store.stage == "store" else open_run(session.store)
-    found = Ending(
+    left = open_run(session.store)
+    published = session.workspace.published_db
+    readable = published_version(published) == session.store.one("SELECT schema_version()")
+    return Ending(
         status="failed",
         run_id=left.run_id if left else None,
         started_at=started,
         ended_at=now(),
-        exit_status=getattr(error, "exit_code", 1),
-        alarms=(alarm,),
+        exit_status=error.exit_code if isinstance(error, CatalogError) else 1,
+        alarms=(Alarm(verdict.FAILED, "", f"The night failed: {said}", todo),),
+        state=ending.state(partial(query_published, published)) if readable else None,
     )
-    if not session.workspace.published_db.exists():
-        return found
-    return replace(found, state=ending.state(partial(query_published, session.workspace.published_db)))
 
 
 def _kept(session: Session, found: Ending) -> None:
-    """Writes published/night.json and the metrics; a folder of others that cannot be written is no reason to fail."""
-    durable.write(session.workspace.night_json, found.content().encode())
-    target = session.settings.notify.metrics_path
-    if target is None:
-        return
+    """Writes published/night.json and the metrics; that one cannot be written is a warning."""
+    _written(session.workspace.night_json, found.content())
+    if session.settings.notify.metrics_path is not None:
+        _written(session.settings.notify.metrics_path, prometheus.text(found))
+
+
+def _written(target: Path, content: str) -> None:
     try:
-        durable.write(target, prometheus.text(found).encode())
+        durable.write(target, content.encode())
     except OSError as error:
-        _warn("metrics", reason=error.strerror or type(error).__name__, file=str(target))
+        _warn(target.name, error.strerror or type(error).__name__, str(target))
 
 
 def tell(workspace: Workspace, notify: Notify, found: Ending) -> None:
@@ -113,13 +118,13 @@ def tell(workspace: Workspace, notify: Notify, found: Ending) -> None:
     if notify.when == "alarms" and not found.alarms:
         return
     if notify.command and (reason := _commanded(workspace, notify.command, found.content())):
-        _warn("command", reason=reason, command=notify.command[0])
+        _warn("command", reason, notify.command[0])
     if notify.webhook is not None:
         from catalog.publishing import webhook  # noqa: PLC0415 - a third of a second that nights without one need not pay
 
         url = notify.webhook.get_secret_value()
         if reason := webhook.post(url, found.content(), allow_hosts=notify.allow_hosts):
-            _warn("webhook", reason=reason, host=webhook.host(url))
+            _warn("webhook", reason, webhook.host(url))
 
 
 def _commanded(workspace: Workspace, command: tuple[str, ...], content: str) -> str | None:
@@ -136,5 +141,5 @@ def _commanded(workspace: Workspace, command: tuple[str, ...], content: str) -> 
     return f"exit_{done.returncode}" if done.returncode else None
 
 
-def _warn(via: str, **facts: str) -> None:
-    structlog.get_logger().warning("not_told", via=via, **facts)
+def _warn(via: str, reason: str, about: str) -> None:
+    structlog.get_logger().warning("not_told", via=via, reason=reason, about=about)

@@ -4,19 +4,26 @@ from functools import partial
 from pathlib import Path
 
 from catalog import durable
+from catalog.errors import CatalogError
 from catalog.failpoints import reached
 from catalog.jobs import Job
-from catalog.store import query_published
+from catalog.store import published_version, query_published
 
 
 def run(job: Job) -> Path:
     """Writes reports/<run_id>.html and reports/index.html; returns the first. Writing it again replaces it.
 
-    Asks the published file. Raises CatalogError when nothing is published.
+    Asks the published file. Raises CatalogError when nothing is published, or by another version.
     """
     from catalog.publishing import report  # noqa: PLC0415 - it brings what training measures with
 
-    ask = partial(query_published, job.workspace.published_db)
+    published = job.workspace.published_db
+    if published.exists() and published_version(published) != job.store.one("SELECT schema_version()"):
+        raise CatalogError(
+            "What is published was written by another version of the program.",
+            remedy="Run catalog nightly: it publishes anew, and writes the page.",
+        )
+    ask = partial(query_published, published)
     folder = job.workspace.reports
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{job.run_id}.html"

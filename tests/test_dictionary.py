@@ -137,7 +137,7 @@ def test_reviewers_are_pseudonyms_that_stay_the_same(place):
 
 def test_another_workspace_has_other_pseudonyms(place):
     workspace, store = place
-    sql = "SELECT who FROM standing_decisions WHERE vendor = 'dome'"
+    sql = "SELECT who FROM standing_decisions WHERE item_id = 'd21'"
     publish.run(job(workspace, store))
     before = query_published(workspace.published_db, sql).item()
     store.execute("UPDATE workspace SET workspace_id = 'another'")
@@ -158,7 +158,7 @@ def test_a_setting_names_reviewers_and_keeps_their_notes(place):
     workspace, store = place
     named = Settings(review=Review(names="names"))
     publish.run(type(job(workspace, store))(workspace, named, store, "000005-eeee"))
-    sql = "SELECT who, note FROM decisions WHERE vendor = 'dome' ORDER BY seq"
+    sql = "SELECT who, note FROM decisions WHERE item_id = 'd21' ORDER BY seq"
     assert query_published(workspace.published_db, sql).rows() == [
         ("anna", "anna looked twice"), ("bo", "bo looked twice"),
     ]  # fmt: skip

@@ -23,7 +23,7 @@ from catalog.publishing.verdict import FAILED, Alarm
 from catalog.settings import Notify, Workspace
 from catalog.store import published_version, query_published
 from pipelines import ending as night_end
-from pipelines import nightly, publish, workspace
+from pipelines import nightly, publish, report, workspace
 from pipelines.session import opened
 from tests.untrained import untrained
 
@@ -56,7 +56,7 @@ def test_a_person_reads_it_in_a_few_lines(state) -> None:
     assert lines[3].startswith("  waiting   1 of 29 items, 1 answers settle them, the oldest for ")
     assert len(lines) == 4
     lines = night(state=state, alarms=(ALARM,)).text.splitlines()
-    assert lines[0] == "Run 000004-dddd: Look here: 1 thing."
+    assert lines[0] == "Run 000004-dddd: LOOK HERE, 1 thing."
     assert lines[-2:] == ["  1. bolt is late.", "     to do: Call bolt."]
 
 
@@ -213,11 +213,23 @@ def test_a_failed_night_is_told_and_stays_failed(place, monkeypatch) -> None:
     ]
 
 
+def test_what_goes_wrong_while_a_failure_is_told_does_not_hide_it(place, monkeypatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a secret of the vendor's")
+
+    monkeypatch.setattr(nightly.review, "export", broken)
+    place.night_json.mkdir(parents=True)  # what cannot be replaced by a file
+    with opened(place.root) as session, capture_logs() as logs, pytest.raises(RuntimeError, match="secret"):
+        night_end.run(session)
+    told = [log for log in logs if log["event"] == "not_told"]
+    assert [log["via"] for log in told] == ["night.json"] and "secret" not in json.dumps(told)
+
+
 def test_metrics_that_cannot_be_written_do_not_fail_the_night(place, tmp_path) -> None:
     (tmp_path / "metrics").write_text("a file where a folder should be")
     with opened(place.root) as session, capture_logs() as logs:
         assert night_end.run(session).status == "done"
-    assert [log["via"] for log in logs if log["event"] == "not_told"] == ["metrics"]
+    assert [log["via"] for log in logs if log["event"] == "not_told"] == ["feedshelf.prom"]
 
 
 def test_a_file_that_another_version_published_is_published_anew(place) -> None:
@@ -225,6 +237,8 @@ def test_a_file_that_another_version_published_is_published_anew(place) -> None:
         night_end.run(session)
         session.store.execute("CREATE OR REPLACE MACRO schema_version() AS '0.9'")
         assert published_version(place.published_db) != "0.9"
+        with pytest.raises(CatalogError, match="another version"):
+            report.run(session.job("000002"))
         again = nightly.begin(session, [])
     assert again[0] is not None
     assert published_version(Path("/no/such/file")) is None and published_version(place.settings_file) is None

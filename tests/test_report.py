@@ -351,6 +351,23 @@ def test_what_is_wrong_stands_first_with_what_to_do(place):
     assert [node.attributes["data-alarm"] for node in page.css("[data-alarm]")] == list(found)
 
 
+def test_a_refused_file_is_said_each_night_until_a_newer_one_is_taken(place):
+    _, store = place
+    late = {"vendor": "bolt", "delivery_no": 4, "run_id": RUN[4], "kind": "delta", "file_name": "b.csv"}
+
+    def files() -> set[str]:
+        return {alarm.code for alarm in verdict.alarms(store.query, RUN[4]) if alarm.code.startswith("file_")}
+
+    store.execute("UPDATE deliveries SET run_id = ? WHERE status IN ('refused', 'held')", [RUN[1]])
+    assert files() == {"file_refused", "file_held"}
+    rows(
+        store,
+        "deliveries",
+        {**late, "delivery_id": "bolt-4", "status": "accepted", "rows_in": 0, "received_at": hour(44)},
+    )
+    assert files() == set()
+
+
 def publications(store) -> None:
     """What a run of the month before published: half of 9 items had waited 20 days."""
     counts = {
@@ -465,8 +482,8 @@ def test_the_index_lists_the_written_pages_youngest_first(place):
     assert [a.attributes["href"] for a in page.css("a")] == [f"{RUN[4]}.html", f"{RUN[1]}.html"]
     cells = [[c.text() for c in tr.css("td")][1:] for tr in page.css_first("table").css("tbody tr")]
     assert cells == [
-        ["2", "3", "1", "0", "1", "1", "0", "0", "50.0%", "1", "2 refused or held"],
-        ["2", "8", "2", "1", "2", "1", "1", "1", "40.0%", "\N{EN DASH}", ""],
+        ["2 refused or held", "50.0%", "1", "3", "1", "0", "1", "1", "0"],
+        ["none", "40.0%", "\N{EN DASH}", "8", "2", "1", "2", "1", "1"],
     ]
     tiles = [" ".join(tile.text(separator=" ").split()) for tile in page.css(".tile")]
     assert tiles[0].startswith("Rows in 3") and tiles[0].endswith("between 3 and 8")

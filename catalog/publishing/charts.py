@@ -43,7 +43,8 @@ def trend(
     """
     known = [v for p in (*points, *second) for v in (p.value, p.high) if v is not None]
     low, high = edges or (0.0, max([*known, 0.9]) * 1.12)
-    area = Area(0, max(len(points) - 1, 1), low, high)
+    beside = 0.03 * max(len(points) - 1, 1)  # a point on the axis could not be told from it
+    area = Area(-beside, max(len(points) - 1, 1) + beside, low, high)
     parts = [*_levels(area, form), *_days(area, points)]
     if target is not None:
         parts += [
@@ -73,7 +74,7 @@ def _days(area: Area, points: Sequence[Point]) -> list[str]:
         return []
     y, first, last = area.height - 12, points[0].at, points[-1].at
     form = "%d %b %Y" if first.date() != last.date() or len(points) == 1 else "%d %b %H:%M"
-    said = [svg.text(area.x(0), y, f"{first:{form}}", kind="small muted")]
+    said = [svg.text(area.left, y, f"{first:{form}}", kind="small muted")]
     if len(points) > 1:
         said.append(svg.text(svg.WIDTH - area.right, y, f"{last:{form}}", kind="small muted", anchor="end"))
     return said

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from catalog.publishing import questions, verdict
+from catalog.publishing import questions
 from catalog.publishing.questions import Ask
 from catalog.publishing.verdict import Alarm
 
@@ -63,8 +63,8 @@ class Ending:
         what = {"done": f"Run {self.run_id}", "nothing_to_do": "Nothing was new", "failed": "The night FAILED"}[
             self.status
         ]
-        word = verdict.headline(list(self.alarms))
-        return f"{what}: {word if self.alarms else word.lower()}."
+        things = "1 thing" if len(self.alarms) == 1 else f"{len(self.alarms)} things"
+        return f"{what}: LOOK HERE, {things}." if self.alarms else f"{what}: all right."
 
     def _figures(self) -> list[str]:
         if self.state is None:
@@ -81,7 +81,7 @@ class Ending:
             )
         lines.append(
             f"  waiting   {state.waiting_items:,} of {state.live_items:,} items, {state.waiting_answers:,} answers settle "
-            f"them, the oldest for {state.waiting_oldest_hours / 24:.0f} days"
+            f"them, the oldest for {_age(state.waiting_oldest_hours)}"
         )
         return lines
 
@@ -142,6 +142,10 @@ def _rows(ask: Ask, run_id: str) -> dict[str, int]:
     counted = {name: sum(f["rows"] for f in flows if name in (f["status"], f["outcome"])) for name in names}
     kept_out = sum(f["rows"] for f in flows if f["status"] in ("refused", "held", "repeated", "undone"))
     return {"in": sum(f["rows"] for f in flows) - kept_out, **counted}
+
+
+def _age(hours: int) -> str:
+    return f"{hours} hours" if hours < 48 else f"{hours // 24:,} days"
 
 
 def _plain(value: object) -> str:

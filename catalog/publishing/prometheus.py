@@ -10,7 +10,7 @@ METRICS = (
     ("feedshelf_night_end_timestamp_seconds", "gauge", "When the last night ended, well or not."),
     ("feedshelf_night_duration_seconds", "gauge", "How long it took."),
     ("feedshelf_night_success", "gauge", "1 when it went through, 0 when it failed."),
-    ("feedshelf_alarms", "gauge", "Alarms of a code after the last night; 0 where there are none."),
+    ("feedshelf_alarms", "gauge", "Alarms of a code after the last night, 6 for more than five, 0 for none."),
     ("feedshelf_run_rows", "gauge", "Rows of the last run by outcome, those of refused and held files included."),
     ("feedshelf_live_items", "gauge", "Items that are live."),
     ("feedshelf_automation_ratio", "gauge", "Placed at a leaf by the model, of the items nobody decided."),

@@ -11,6 +11,17 @@ from catalog.publishing.served import Serving, serving
 
 MANY_LEFT_OUT = 0.05  # of a vendor's rows in one night; single bad rows are daily life
 LONG_WAIT_DAYS = 14  # that half of what waits has waited; by then people are further behind than a holiday explains
+# Also those of earlier nights: what nobody answered has not become right by waiting.
+_OPEN_FILES = """
+    SELECT d.vendor, d.file_name, d.status, d.reason, d.sentence
+    FROM delivery_runs d
+    WHERE d.status IN ('refused', 'held') AND d.kind IS DISTINCT FROM 'labels' AND NOT EXISTS (
+        SELECT 1 FROM delivery_runs n
+        WHERE n.vendor = d.vendor AND n.status IN ('accepted', 'repeated') AND n.kind IS DISTINCT FROM 'labels'
+          AND n.received_at > d.received_at
+    )
+    ORDER BY d.received_at DESC, d.vendor, d.delivery_id
+"""
 _MOST = 5  # alarms of a kind that are spelled out
 
 
@@ -62,7 +73,7 @@ def _unbalanced(night: _Night) -> Iterator[Alarm]:
 
 def _kept_out(status: str) -> Callable[[_Night], Iterator[Alarm]]:
     def check(night: _Night) -> Iterator[Alarm]:
-        for row in night.rows("files"):
+        for row in night.ask(_OPEN_FILES).iter_rows(named=True):
             if row["status"] == status:
                 named = (
                     f"{row['vendor']}'s file {row['file_name']} was {status}. {row['sentence'] or row['reason'] or ''}"
@@ -85,12 +96,18 @@ def _late(night: _Night) -> Iterator[Alarm]:
 
 
 def _drift(night: _Night) -> Iterator[Alarm]:
-    found = night.ask("SELECT run_id, vendor, path, sentence, remedy FROM drift WHERE alarm ORDER BY score DESC")
+    found = night.ask(
+        "SELECT run_id, vendor, path, sentence, remedy, examples FROM drift WHERE alarm ORDER BY score DESC"
+    )
     for row in found.iter_rows(named=True):
         if row["run_id"] == night.run_id:
             where = f" under {row['path']}" if row["path"] else ""
+            shown = f" (such as {row['examples'][0]})" if row["examples"] else ""
             yield Alarm(
-                "drift", row["vendor"], f"{row['vendor']}'s new items{where} differ: {row['sentence']}.", row["remedy"]
+                "drift",
+                row["vendor"],
+                f"{row['vendor']}'s new items{where} differ: {row['sentence']}{shown}.",
+                row["remedy"],
             )
 
 

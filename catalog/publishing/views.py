@@ -3,7 +3,7 @@
 `sql/macros`, `sql/tables` and `sql/views` hold one statement a file. `sql/tables` names, column by column, which facts of
 the work database are published. `sql/views/standing` says how today's state follows from the facts: in the work database
 these are views, in the published file tables of the same name. All other views read nothing but what is published, so
-the same text works on both sides.
+the same text works on both sides. What the pages ask stands in `sql/report` and creates nothing (questions.py).
 
 The comment that opens a file describes what it makes, and becomes its comment in the published file:
 

@@ -1,4 +1,4 @@
--- Upper end of the 95% interval of a share, part of whole seen (Wilson 1927); NULL where whole is 0.
+-- Upper end of the 95% interval of a share, part of whole seen (Wilson 1927); 1 where whole is 0.
 CREATE OR REPLACE MACRO share_high(part, whole) AS least(1.0,
     (part + 1.9207294 + 1.9599640 * sqrt(part * (whole - part) / nullif(whole, 0)::DOUBLE + 0.9603647))
     / (nullif(whole, 0) + 3.8414588)

@@ -8,4 +8,5 @@ SELECT
     coalesce(sum(s.files_refused + s.files_held), 0)::BIGINT AS kept_out,
     share(sum(s.placed), sum(s.placed + s.placed_at_parent + s.review)) AS automation, any_value(b.waiting) AS waiting
 FROM run_log l LEFT JOIN run_summary s USING (run_id) LEFT JOIN backlog_by_run b USING (run_id)
+WHERE l.job = 'nightly'
 GROUP BY l.run_id, l.started_at, l.status ORDER BY l.run_id DESC LIMIT 400;
