@@ -1,10 +1,10 @@
 """How often quiet nights alarm, and which shifts are seen, by their size and the batch.
 
-    python -m benchmarks.drift [SET ...] [--only KIND] [--data ../shared/data] [--trials 100] [--append benchmarks/RESULTS.md]
+    python -m benchmarks.drift [SET ...] [--only KIND] [--earlier 6] [--data ../shared/data] [--trials 100] [--append benchmarks/RESULTS.md]
 
 Batches are drawn again and again from a few thousand items with frozen embeddings, so that nothing is encoded twice. A
-vendor is a shop of mwpd_gpc, or all of fashion5k; a model is a logistic regression on other items. Six earlier batches of
-35 items, one vendor a night, the level that the product uses.
+vendor is a shop of mwpd_gpc, or all of fashion5k; a model is a logistic regression on other items. Earlier batches have
+35 items; one vendor a night, the level that the product uses.
 
 - quiet: drawn like the reference. In series: every batch, earlier ones too, has a mix of categories of its own.
 - mixed: a share of the batch comes from another shop. blurred: pictures under a Gaussian of 3 pixels. blanked: titles
@@ -16,7 +16,7 @@ import platform
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,6 +40,15 @@ SHOPS = (("www.rallyhouse.com",), ("shop.cbssports.com",), ("icecat.us", "icecat
 OF_A_SHOP, LEARNED, PICTURED = 420, 1000, 600
 DRAWS, SEED = 500, 5
 Shift = Callable[[np.random.Generator, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How often, after how many earlier batches, and which kinds of batches."""
+
+    trials: int
+    earlier: int
+    only: str
 
 
 @dataclass(frozen=True)
@@ -78,31 +87,31 @@ def alarmed(pool: Pool, earlier: np.ndarray, batch: np.ndarray, seed: int) -> li
     return found.alarms
 
 
-def cell(pool: Pool, own: list[np.ndarray], shift: Shift, size: int, trials: int, *, series: bool = False) -> str:
-    """Share of trials that alarm, and what alarms most."""
-    hits, named = 0, Counter[str]()
-    for trial in range(trials):
+def cell(pool: Pool, own: list[np.ndarray], shift: Shift, size: int, plan: Plan, *, series: bool = False) -> str:
+    """Share of trials that alarm, and what alarms most. Where a shop has too few items they are drawn with repetition."""
+    hits, named, before = 0, Counter[str](), plan.earlier * EACH
+    for trial in range(plan.trials):
         random = np.random.default_rng(1000 * SEED + trial)
         rows = own[trial % len(own)]
-        drawn = _in_series(pool, rows, size, random) if series else random.permutation(rows)
-        earlier = drawn[: EARLIER * EACH].reshape(EARLIER, EACH)
-        found = alarmed(pool, earlier, shift(random, drawn[EARLIER * EACH : EARLIER * EACH + size]), trial)
+        plain = random.permutation(rows) if len(rows) >= before + size else random.choice(rows, before + size)
+        drawn = _in_series(pool, rows, [EACH] * plan.earlier + [size], random) if series else plain
+        found = alarmed(pool, drawn[:before].reshape(-1, EACH), shift(random, drawn[before : before + size]), trial)
         hits += bool(found)
         named.update(found[:1])
     most = ", ".join(f"{name} {count}" for name, count in named.most_common(2))
-    return f"{hits / trials:.1%}" + (f" ({most})" if most else "")
+    return f"{hits / plan.trials:.1%}" + (f" ({most})" if most else "")
 
 
 def _quiet(_: np.random.Generator, batch: np.ndarray) -> np.ndarray:
     return batch
 
 
-def _in_series(pool: Pool, rows: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
+def _in_series(pool: Pool, rows: np.ndarray, sizes: list[int], random: np.random.Generator) -> np.ndarray:
     """Batches with repetition, each with a mix of categories of its own: shares times a gamma of mean 1 and variance 1/4."""
     leaf = pool.frame[rows]["leaf_id"].to_numpy()
     names = np.unique(leaf)
     parts = []
-    for many in [EACH] * EARLIER + [size]:
+    for many in sizes:
         odds = dict(zip(names, random.gamma(4, 0.25, len(names)), strict=True))
         weight = np.array([odds[name] for name in leaf])
         parts.append(random.choice(rows, many, p=weight / weight.sum()))
@@ -133,7 +142,7 @@ def predicted(frame: pl.DataFrame, vectors: np.ndarray, learn: np.ndarray) -> pl
     )
 
 
-def shops(data: Path, cache: Path, trials: int, only: str) -> list[str]:
+def shops(data: Path, cache: Path, plan: Plan) -> list[str]:
     """The rows of mwpd_gpc."""
     items = load("mwpd_gpc", data).sample(fraction=1.0, shuffle=True, seed=SEED)
     large = [host for shop in SHOPS for host in shop]
@@ -155,10 +164,10 @@ def shops(data: Path, cache: Path, trials: int, only: str) -> list[str]:
 
     kinds = [("mwpd_gpc", "quiet", _quiet, False), ("mwpd_gpc", "quiet, in series", _quiet, True)]
     kinds += [("mwpd_gpc", f"mixed {share:.0%}", _replaced(share, of_another), False) for share in SHARES]
-    return _rows(pool, groups, [kind for kind in kinds if only in kind[1]], trials)
+    return _rows(pool, groups, [kind for kind in kinds if plan.only in kind[1]], plan)
 
 
-def fashion(data: Path, cache: Path, trials: int, only: str) -> list[str]:
+def fashion(data: Path, cache: Path, plan: Plan) -> list[str]:
     """The rows of fashion5k: pictures and titles are changed."""
     with tempfile.TemporaryDirectory() as folder:
         drawn = load("fashion5k", data).sample(PICTURED + EARLIER * EACH + max(BATCHES), seed=SEED)
@@ -182,15 +191,15 @@ def fashion(data: Path, cache: Path, trials: int, only: str) -> list[str]:
         for share in SHARES:
             shift = _replaced(share, lambda _, batch, place=place: batch + place * n)  # type: ignore[misc]
             kinds.append(("fashion5k", f"{name} {share:.0%}", shift, False))
-    return _rows(pool, [own], [kind for kind in kinds if only in kind[1]], trials)
+    return _rows(pool, [own], [kind for kind in kinds if plan.only in kind[1]], plan)
 
 
-def _rows(pool: Pool, own: list[np.ndarray], kinds: list[tuple[str, str, Shift, bool]], trials: int) -> list[str]:
+def _rows(pool: Pool, own: list[np.ndarray], kinds: list[tuple[str, str, Shift, bool]], plan: Plan) -> list[str]:
     rows = []
     for name, kind, shift, series in kinds:
-        many = 3 * trials if shift is _quiet else trials
-        cells = [cell(pool, own, shift, size, many, series=series) for size in BATCHES]
-        rows.append(f"| {name} | {kind} | {many} | {' | '.join(cells)} |")
+        this = replace(plan, trials=3 * plan.trials) if shift is _quiet else plan
+        cells = [cell(pool, own, shift, size, this, series=series) for size in BATCHES]
+        rows.append(f"| {name} | {kind} | {plan.earlier} | {this.trials} | {' | '.join(cells)} |")
         print(rows[-1], flush=True)
     return rows
 
@@ -227,13 +236,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--cache", type=Path, default=Path("build/quality"))
     parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--earlier", type=int, default=EARLIER, help="batches before the one that is judged")
     parser.add_argument("--append", type=Path)
     options = parser.parse_args()
     heading = f"### Drift, {datetime.now(UTC):%Y-%m-%d}, commit {commit()}, {platform.machine()}"
     columns = " | ".join(f"alarms, batch of {size}" for size in BATCHES)
-    lines = [heading, "", f"| set | batch | trials | {columns} |", "|---|---|---" + "|---" * len(BATCHES) + "|"]
+    lines = [
+        heading,
+        "",
+        f"| set | batch | earlier batches | trials | {columns} |",
+        "|---|---|---|---" + "|---" * len(BATCHES) + "|",
+    ]
     for name in options.sets:
-        lines += SETS[name](options.data, options.cache, options.trials, options.only)
+        lines += SETS[name](options.data, options.cache, Plan(options.trials, options.earlier, options.only))
     print("\n".join(lines))
     if options.append:
         with options.append.open("a", encoding="utf-8") as file:
