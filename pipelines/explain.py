@@ -85,6 +85,7 @@ def _ask(session: Session, model_id: str, found: Facts) -> _Answer:
     classifier = Classifier.open(path, device=serving.device, threads=serving.threads)
     cache = occlusion.ReadOnly(KeptEmbeddings(session.workspace.embeddings))
     predicted = classifier.predict(content, embeddings=cache)
+    content = occlusion.as_read(classifier, content, embeddings=cache)
     (left_out,) = occlusion.occlude(classifier, content, embeddings=cache)
     left_out = occlusion.with_regions(classifier, content, left_out, embeddings=cache)
     near = nearest(store, classifier.bundle, classifier.rules, content, cache, _SHOWN)

@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from catalog.inference.classifier import Classifier
+from catalog.inference.classifier import Classifier, MemoryEmbeddings
 from catalog.inference.early_exit import LARGEST_ERROR, LEAST, STAGES, EarlyExit, checked
+from catalog.inference.occlusion import as_read, occlude
 from tests.conftest import product
 
 
@@ -80,7 +81,7 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
             Image.new("RGB", (40, 60), (number % 256, 90, 160)).save(image)
         picture = str(image) if number % 3 else None
         rows.append({"input_hash": f"h{number}", "title": row["title"], "description": "", "image": picture})
-    empty = dict.fromkeys(("brand", "vendor_category", "attributes"), pl.lit(None, pl.String))
+    empty = dict.fromkeys(("brand", "vendor_category", "attributes", "vendor"), pl.lit(None, pl.String))
     return pl.DataFrame(rows).with_columns(**empty)
 
 
@@ -135,6 +136,15 @@ def test_a_picture_that_is_not_needed_is_not_opened(early: Classifier, items: pl
     ).to_series()
     after = early.predict(items.with_columns(image=gone))
     assert after.equals(before)
+
+
+@pytest.mark.train
+def test_a_picture_that_was_not_read_explains_nothing(early: Classifier, items: pl.DataFrame) -> None:
+    stage = early.predict(items)["stage"]
+    read = as_read(early, items, embeddings=MemoryEmbeddings())
+    assert read["image"].is_null().to_list() == ((stage == "text") | items["image"].is_null()).to_list()
+    explained = occlude(early, items.filter(stage == "text").head(3), embeddings=MemoryEmbeddings())
+    assert [one.picture_share for one in explained] == [0.0] * 3
 
 
 def test_a_share_is_read_all_the_same() -> None:

@@ -105,8 +105,17 @@ def occlude(
     found: list[Occlusion] = []
     for start in range(0, frame.height, _AT_ONCE):
         cache = ReadOnly(embeddings)
-        found += _together(classifier, frame.slice(start, _AT_ONCE), cache, (most_words, fields))
+        part = as_read(classifier, frame.slice(start, _AT_ONCE), embeddings=cache)
+        found += _together(classifier, part, cache, (most_words, fields))
     return found
+
+
+def as_read(classifier: Classifier, frame: pl.DataFrame, *, embeddings: EmbeddingCache) -> pl.DataFrame:
+    """The rows without the pictures that the bundle does not read, because the words suffice: they moved nothing."""
+    if classifier.bundle.early_exit.bar is None or not frame.height:
+        return frame
+    read = classifier.predict(frame, embeddings=embeddings)["image_status"] != "not_read"
+    return frame.with_columns(image=pl.when(read).then("image"))
 
 
 def with_regions(
