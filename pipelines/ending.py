@@ -51,7 +51,7 @@ def _ended(session: Session, night: nightly.Night, started: datetime) -> Ending:
         started_at=started,
         ended_at=now(),
         exit_status=OVER_ALLOWANCE if over else 0,
-        alarms=tuple(verdict.alarms(ask, state.run_id)),
+        alarms=tuple(verdict.alarms(ask, state.run_id, today=session.store.query)),
         state=state,
         table=summary.run_table(session.store, night.run_id) if night.run_id else NOTHING,
         complaint=complaint if over else "",
