@@ -55,7 +55,7 @@ def _ended(session: Session, night: nightly.Night, started: datetime) -> Ending:
         started_at=started,
         ended_at=now(),
         exit_status=1 if broken else OVER_ALLOWANCE if over else 0,
-        alarms=(*broken, *verdict.alarms(ask, state.run_id)),
+        alarms=(*broken, *verdict.alarms(ask, state.run_id, today=session.store.query)),
         state=state,
         table="\n".join(_table(session, night)),
         complaint=said,

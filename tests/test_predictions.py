@@ -137,7 +137,7 @@ def test_a_good_rival_earns_a_certificate_serves_and_is_rolled_back(place: Place
     )
     right = [place.truth["acme", item] == node for item, node in wrong.iter_rows()]
     assert sum(right) / len(right) > 0.85
-    assert found.model_id in report.page(place.store, night.run_id)
+    assert found.model_id in report.page(place.store.query, place.store, night.run_id)
     assert nightly.run(place.session).run_id is None
 
     second = place.take(place.answers(Rival(0.9, 4, seed=6), name="b.csv"), "other")
