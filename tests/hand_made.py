@@ -344,3 +344,24 @@ def busy(store: Store) -> None:
                                 "sentence": "better", "run_id": run, "said_at": hour(54)})  # fmt: skip
     rows(store, "vendor_category_said", {"seq": 1, "vendor": "dome", "vendor_category": "Pfannen", "category_id": PANS,
                                          "taxonomy_version": "tax1", "who": "anna", "said_at": hour(72)})  # fmt: skip
+    _ruled_and_shadowed(store, run)
+
+
+def _ruled_and_shadowed(store: Store, run: str) -> None:
+    """A rule that placed the dear pan before it was decided, a product of two pans, a GTIN on unlike titles, a shadow."""
+    body = json.dumps({"id": "pans", "kind": "pin", "node": PANS})
+    rows(store, "rules_noted", {
+        "seq": 1, "rule_id": "pans", "rule_hash": "h", "word": "stands", "owner": "anna", "body": body, "acts": True,
+        "checked": json.dumps({"items": 1, "changed": 1, "decided": 0, "right": 0}), "run_id": run, "noted_at": hour(51),
+    })  # fmt: skip
+    rows(store, "routes", {
+        "vendor": "dome", "item_id": "d21", "row_hash": "row-d21", "input_hash": "in-d21", "run_id": run, "outcome": "placed",
+        "category_id": PANS, "decided_by": "rule", "rule_id": "pans", "model_id": "m2", "policy_id": "p2", "seq": 19,
+        "routed_at": hour(74),
+    })  # fmt: skip
+    store.execute("UPDATE items SET product_id = 'dome:pan' WHERE item_id IN ('d00', 'd21')")
+    store.execute("UPDATE items SET product_id = 'gtin:04006381333931' WHERE gtin IS NOT NULL")
+    rows(store, "shadow_routes", {
+        "run_id": run, "seq": 1, "vendor": "dome", "item_id": "d01", "input_hash": "in-d01", "model_id": "m2",
+        "policy_id": "p2", "outcome": "placed", "category_id": KETTLES, "confidence": 0.9, "settled_at": hour(52),
+    })  # fmt: skip
