@@ -52,10 +52,15 @@ class World:
 
     def facts(self) -> dict[str, list[str]]:
         found = tables(self.place.work_db, without=APART)
-        return {name: rows for name, rows in found.items() if name not in OF_RUNS}
+        return {name: self._anywhere(rows) for name, rows in found.items() if name not in OF_RUNS}
 
     def published(self) -> dict[str, list[str]]:
-        return tables(self.place.published_db)
+        found = tables(self.place.published_db, without=frozenset({"body", "certificate_id"}))
+        return {name: self._anywhere(rows) for name, rows in found.items()}
+
+    def _anywhere(self, rows: list[str]) -> list[str]:
+        """Without the folder this copy stands in."""
+        return sorted(row.replace(str(self.root), "world") for row in rows)
 
     def one(self, sql: str) -> str:
         with duckdb.connect(str(self.place.work_db), read_only=True) as con:
