@@ -21,8 +21,9 @@ from catalog.settings import Workspace
 from tests.crashing import Children, children, first_difference, tables
 from tests.test_changes import MAP, NEW, OLD, Shop, write
 
-APART = frozenset({"run_id", "body"})  # a certificate says when it was issued
-OF_RUNS = ("runs", "run_ends", "stages", "publications", "run_log")  # a command started twice is two runs
+# Names made of a run's number or the time, under which the second start works: a command started twice is two runs.
+APART = frozenset({"run_id", "received_in", "body", "certificate_id", "export_id", "token", "group_token", "file_name"})
+OF_RUNS = ("runs", "run_ends", "stages", "publications", "run_log")
 OPENED = "from pathlib import Path; from pipelines.session import opened; from pipelines import promote\n"
 PROMOTED = (
     OPENED
@@ -51,10 +52,15 @@ class World:
 
     def facts(self) -> dict[str, list[str]]:
         found = tables(self.place.work_db, without=APART)
-        return {name: rows for name, rows in found.items() if name not in OF_RUNS}
+        return {name: self._anywhere(rows) for name, rows in found.items() if name not in OF_RUNS}
 
     def published(self) -> dict[str, list[str]]:
-        return tables(self.place.published_db)
+        found = tables(self.place.published_db, without=frozenset({"body", "certificate_id"}))
+        return {name: self._anywhere(rows) for name, rows in found.items()}
+
+    def _anywhere(self, rows: list[str]) -> list[str]:
+        """Without the folder this copy stands in."""
+        return sorted(row.replace(str(self.root), "world") for row in rows)
 
     def one(self, sql: str) -> str:
         with duckdb.connect(str(self.place.work_db), read_only=True) as con:
@@ -160,10 +166,10 @@ def run(process: Children, world: World, name: str, **watched: object) -> int:
 
 
 def some(points: list[str], most: int) -> list[int]:
-    """Places of points, from the first to the last, evenly spread."""
+    """Places of points, evenly spread; all of them where there are no more."""
     if len(points) <= most:
         return list(range(1, len(points) + 1))
-    return sorted({1 + round(n * (len(points) - 1) / (most - 1)) for n in range(most)})
+    return sorted({1 + (len(points) * (2 * n + 1)) // (2 * most) for n in range(most)})
 
 
 def ends_the_same(process: Children, world: World, name: str, calm: World, killed_at: str) -> None:
@@ -194,7 +200,7 @@ def killed_at_each(process: Children, world: World, unbroken, name: str, tmp_pat
 def test_killed_and_started_again_it_ends_the_same(
     process: Children, world: World, unbroken, name: str, tmp_path: Path
 ) -> None:
-    assert killed_at_each(process, world, unbroken, name, tmp_path, most=3) == 3
+    assert killed_at_each(process, world, unbroken, name, tmp_path, most=2) == 2
 
 
 @pytest.mark.slow
@@ -245,7 +251,7 @@ def fails_at(process: Children, world: World, unbroken, name: str, how: str, tmp
 def test_a_disk_that_fails_at_any_write_leaves_what_was_published(
     process: Children, world: World, unbroken, name: str, how: str, tmp_path: Path
 ) -> None:
-    assert fails_at(process, world, unbroken, name, how, tmp_path, most=3) == 3
+    assert fails_at(process, world, unbroken, name, how, tmp_path, most=2) == 2
 
 
 @pytest.mark.slow

@@ -91,7 +91,8 @@ def test_images_serve_without_torch_as_an_ordinary_user(file: Path) -> None:
         "ARG", "FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "ENTRYPOINT", "CMD",
     }  # fmt: skip
     runs = " ".join(rest for word, rest in found if word == "RUN")
-    assert "install --no-cache-dir ." in runs
+    assert "--require-hashes -r requirements.lock" in runs
+    assert "install --no-cache-dir . --no-deps" in runs
     assert not re.search(r"\[train|torch|open.clip", runs)
     final = dict(last_stage(found))
     assert final["USER"] == "10001"
@@ -102,13 +103,31 @@ def test_images_serve_without_torch_as_an_ordinary_user(file: Path) -> None:
     assert order.index("USER") > max(n for n, word in enumerate(order) if word == "RUN")
 
 
+def test_the_lock_pins_every_dependency_with_hashes_as_the_project_asks_for_it() -> None:
+    text = (DEPLOY / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", " ")
+    pinned = {}
+    for line in text.splitlines():
+        if line and not line.lstrip().startswith("#"):
+            name, _, version = line.partition(" ")[0].partition("==")
+            pinned[name.lower()] = version
+            assert version and line.count("--hash=sha256:") >= 1, line
+    wanted = [
+        Requirement(text) for text in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    ]
+    image = {"sys_platform": "linux", "platform_machine": "x86_64"}
+    for one in wanted:
+        if one.marker is None or one.marker.evaluate(image):
+            assert one.specifier.contains(pinned[one.name.lower()]), one
+    assert not {"torch", "transformers", "ray"} & pinned.keys()
+
+
 @pytest.mark.parametrize("file", IMAGES, ids=lambda file: file.name)
 def test_images_copy_every_package_and_only_what_exists(file: Path) -> None:
     copied = [rest.split()[:-1] for word, rest in instructions(file.read_text(encoding="utf-8")) if word == "COPY"]
     sources = {source for group in copied for source in group if not source.startswith(("--from", "/"))}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     packages = {name.partition(".")[0] for name in project["tool"]["setuptools"]["packages"]}
-    assert packages | {"pyproject.toml", project["project"]["readme"]} == sources
+    assert packages | {"pyproject.toml", project["project"]["readme"], "deploy/requirements.lock"} == sources
     assert all((ROOT / source).exists() for source in sources)
 
 

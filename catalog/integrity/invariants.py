@@ -119,28 +119,31 @@ _DECISIONS = f"""{_REPLAYED}
 # The last outcome of each item, told from the log alone.
 _STANDS = """
     stands AS (
-        SELECT vendor, item_id, max_by(struct_pack(outcome, category_id, reasons), seq) AS last
-        FROM routes SEMI JOIN live_items USING (vendor, item_id) GROUP BY vendor, item_id
+        SELECT vendor, item_id, outcome, category_id, reasons
+        FROM routes SEMI JOIN (SELECT max(seq) AS seq FROM routes GROUP BY vendor, item_id) USING (seq)
     )"""
 _APPLIED = f"""{_REPLAYED},
     said AS (SELECT d.* FROM decisions d SEMI JOIN replayed USING (seq)), {_STANDS},
     known AS (SELECT category_id FROM categories WHERE taxonomy_version = (SELECT arg_max(taxonomy_version, seq) FROM taxonomies))
     SELECT l.vendor || ' ' || l.item_id || ': decided ' || coalesce(d.category_id, d.verdict, 'nothing') || ', stands as '
-        || coalesce(s.last.outcome, 'nothing') || ' in ' || coalesce(s.last.category_id, 'no category')
+        || coalesce(s.outcome, 'nothing') || ' in ' || coalesce(s.category_id, 'no category')
     FROM live_items l LEFT JOIN said d USING (vendor, item_id) LEFT JOIN stands s USING (vendor, item_id)
     WHERE CASE
         WHEN d.category_id IN (FROM known) THEN NOT coalesce(
-            (s.last.outcome = 'decided' AND s.last.category_id = d.category_id)
-            OR list_contains(s.last.reasons, 'contradicts_decision'), false
+            (s.outcome = 'decided' AND s.category_id = d.category_id)
+            OR list_contains(s.reasons, 'contradicts_decision'), false
         )
-        WHEN d.verdict IN ('bad_data', 'not_sellable') THEN coalesce(s.last.outcome <> 'decided' OR s.last.category_id IS NOT NULL, true)
-        ELSE coalesce(s.last.outcome = 'decided', false)
+        WHEN d.verdict IN ('bad_data', 'not_sellable') THEN coalesce(s.outcome <> 'decided' OR s.category_id IS NOT NULL, true)
+        ELSE coalesce(s.outcome = 'decided', false)
     END"""
 _SETTLED = """
     SELECT l.vendor || ' ' || l.item_id FROM live_items l ANTI JOIN routes r ON r.vendor = l.vendor AND r.item_id = l.item_id"""
 _PUBLISHED = f"""
     WITH {_STANDS},
-    due AS (SELECT vendor, item_id, last.category_id AS category_id FROM stands WHERE last.outcome <> 'review' AND last.category_id IS NOT NULL)
+    due AS (
+        SELECT vendor, item_id, category_id FROM stands SEMI JOIN live_items USING (vendor, item_id)
+        WHERE outcome <> 'review' AND category_id IS NOT NULL
+    )
     SELECT coalesce(d.vendor || ' ' || d.item_id, p.vendor || ' ' || p.item_id) || ': settled in '
         || coalesce(d.category_id, 'no category') || ', published in ' || coalesce(p.category_id, 'none')
     FROM due d FULL JOIN shown.main.placements p ON p.vendor = d.vendor AND p.item_id = d.item_id
