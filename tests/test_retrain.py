@@ -1,17 +1,18 @@
 """Training unattended: what was said since is learned, a refusal fails no night, what was killed is finished."""
 
 import shutil
+import signal
 import sys
 from datetime import timedelta
 from pathlib import Path
 from subprocess import run as process
 
 import pytest
-from test_kill import nightly as killed_at
 
 from catalog.placement import ledger
-from pipelines import correct, nightly, retrain, workspace
+from pipelines import correct, nightly, retrain, status
 from pipelines.session import Session, opened
+from tests.crashing import children
 
 pytestmark = pytest.mark.train
 
@@ -60,8 +61,10 @@ def test_nothing_is_due_before_time_or_without_a_new_word(place: Path) -> None:
         assert not retrain.due(session.store, "daily")
 
 
-def test_what_was_killed_is_finished_by_the_next_night_without_training_again(place: Path) -> None:
-    assert killed_at(place, "--retrain", "weekly", FEEDSHELF_FAILPOINT="retrain.evaluated") == -9
+def test_what_was_killed_is_finished_by_the_next_night_without_training_again(place: Path, tmp_path: Path) -> None:
+    with children(tmp_path) as process:
+        killed = process.run("nightly", "--retrain", "weekly", "-w", place, point="retrain.evaluated:1")
+        assert killed == -signal.SIGKILL, process.said
     with opened(place) as session:
         assert session.store.query("SELECT step FROM retrainings ORDER BY seq")["step"].to_list() == [
             "begun",
@@ -91,7 +94,7 @@ def test_a_refusal_is_a_line_for_a_person_and_the_night_is_as_good_as_any(place:
     assert night.returncode == 0, night.stderr
     (line,) = [line for line in night.stdout.splitlines() if line.startswith("retraining")]
     assert "refused: Refused: it" in line
-    assert line in workspace.status(place)
+    assert line in status.text(place)
     with opened(place) as session:
         assert ledger.current_model(session.store) == serving
         assert session.store.one("SELECT status FROM run_ends ORDER BY ended_at DESC LIMIT 1") == "done"
