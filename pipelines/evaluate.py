@@ -141,8 +141,7 @@ def _placed(frame: pl.DataFrame, policy: Policy | None, taxonomy: Taxonomy) -> p
     """Bool per row: the policy would place it at a leaf by itself."""
     if policy is None:
         return pl.repeat(False, frame.height, eager=True)
-    frame = frame.with_row_index("row").with_columns(held_back=pl.lit(None, pl.String))
-    proposed = routing.propose(frame, policy, taxonomy).sort("row")
+    proposed = routing.propose(frame.with_row_index("row"), policy, taxonomy).sort("row")
     return proposed.select(pl.col("at_leaf") & pl.col("certified")).to_series()
 
 

@@ -114,14 +114,12 @@ def test_review_throughput(shop):
     ]
 
 
-def test_audited_precision_counts_what_was_checked_and_answered(store):
+def test_audited_by_run_counts_the_audits_that_are_settled(store):
     columns = "model_id, run_id, answered, right_items, answered_so_far, round(low, 3), round(high, 3)"
-    sql = f"SELECT {columns} FROM audited_precision ORDER BY run_id"
-    assert answer(store, sql) == [("m2", "000005-eeee", 1, 1, 1, 0.207, 1.0)]
-    store.execute("UPDATE decisions SET category_id = '111' WHERE item_id = 'd20'")
-    assert answer(store, sql) == [("m2", "000005-eeee", 1, 0, 1, 0.0, 0.793)]
-    store.execute("UPDATE decisions SET verdict = 'unsure', category_id = NULL WHERE item_id = 'd20'")
-    assert answer(store, sql) == []
+    sql = f"SELECT {columns} FROM audited_by_run ORDER BY run_id"
+    assert answer(store, sql) == [("m2", "000005-eeee", 2, 2, 2, 0.342, 1.0)], "one waits for a second reviewer"
+    store.execute("UPDATE audit_answers SET agrees = true WHERE item_id = 'd00'")
+    assert answer(store, sql) == [("m2", "000005-eeee", 3, 3, 3, 0.438, 1.0)]
 
 
 def test_rows_of_a_run_are_told_by_what_they_were_and_what_became_of_them(store):

@@ -200,7 +200,7 @@ def test_a_night_leaves_its_json_and_its_metrics(place, tmp_path) -> None:
 
 
 def test_a_failed_night_is_told_and_stays_failed(place, monkeypatch) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **_options: object) -> None:
         raise CatalogError("The disk is full.", remedy="Make room.")
 
     monkeypatch.setattr(nightly.review, "export", full)
@@ -214,7 +214,7 @@ def test_a_failed_night_is_told_and_stays_failed(place, monkeypatch) -> None:
 
 
 def test_what_goes_wrong_while_a_failure_is_told_does_not_hide_it(place, monkeypatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **_options: object) -> None:
         raise RuntimeError("a secret of the vendor's")
 
     monkeypatch.setattr(nightly.review, "export", broken)

@@ -108,6 +108,8 @@ def propose(
     work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy, guards: dict[str, Guard] | None = None
 ) -> pl.DataFrame:
     """What the model alone would do: proposed (a category), proposed_outcome, proposed_mass, blocked (department)."""
+    if "held_back" not in work.columns:
+        work = work.with_columns(held_back=pl.lit(None, pl.String))
     fit = admitted(work.columns, policy.novelty_threshold)
     passed = reaches("log_odds", policy.leaf_bar, department_of(taxonomy, "leaf_id"))
     work = work.with_columns(fit=fit.fill_null(False), at_leaf=(fit & passed & may_stand(taxonomy)).fill_null(False))
