@@ -362,6 +362,6 @@ def _ruled_and_shadowed(store: Store, run: str) -> None:
     store.execute("UPDATE items SET product_id = 'dome:pan' WHERE item_id IN ('d00', 'd21')")
     store.execute("UPDATE items SET product_id = 'gtin:04006381333931' WHERE gtin IS NOT NULL")
     rows(store, "shadow_routes", {
-        "run_id": run, "seq": 1, "vendor": "dome", "item_id": "d01", "input_hash": "in-d01", "model_id": "m2",
+        "run_id": run, "seq": 1, "vendor": "dome", "item_id": "d21", "input_hash": "in-d21", "model_id": "m2",
         "policy_id": "p2", "outcome": "placed", "category_id": KETTLES, "confidence": 0.9, "settled_at": hour(52),
     })  # fmt: skip
