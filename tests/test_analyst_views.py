@@ -119,7 +119,7 @@ def test_audited_by_run_counts_the_audits_that_are_settled(store):
     sql = f"SELECT {columns} FROM audited_by_run ORDER BY run_id"
     assert answer(store, sql) == [("m2", "000005-eeee", 2, 2, 2, 0.342, 1.0)], "one waits for a second reviewer"
     store.execute("UPDATE audit_answers SET agrees = true WHERE item_id = 'd00'")
-    assert answer(store, sql) == [("m2", "000005-eeee", 3, 3, 3, 0.438, 1.0)]
+    assert answer(store, sql) == [("m2", "000005-eeee", 3, 3, 3, 0.439, 1.0)]
 
 
 def test_rows_of_a_run_are_told_by_what_they_were_and_what_became_of_them(store):

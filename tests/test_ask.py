@@ -219,6 +219,8 @@ def test_all_of_the_file_as_parquet(tmp_path):
 def test_the_command_publishes_parquet_also_when_nothing_is_new(tmp_path):
     shop = tmp_path / "shop"
     assert catalog("init", shop).returncode == 0
+    (tmp_path / "tree.csv").write_text("id,parent_id,name\n1,,Home\n2,1,Mugs\n")
+    assert catalog("taxonomy", "import", tmp_path / "tree.csv", "-w", shop).returncode == 0
     done = catalog("publish", "--parquet", tmp_path / "lake", "-w", shop)
     assert done.returncode == 0 and "files-" in done.stdout, done.stderr
     again = catalog("publish", "--parquet", tmp_path / "again", "-w", shop)

@@ -174,7 +174,7 @@ IN_FILES: list[tuple[str, Callable[[Workspace], object]]] = [
     ("no_orphans", left("published/notes.txt")),
     ("no_orphans", left("published/changes/999999-aaaa.csv")),
     ("no_orphans", gone("published/changes/*.manifest.json")),
-    ("no_orphans", left("state/training/text.onnx")),
+    ("no_orphans", left("state/elsewhere/text.onnx")),
     ("no_orphans", left("state/core.1234")),
     ("no_orphans", left("models/0123456789ab/text.onnx")),
     ("bundles_whole", flipped("models/*/fusion.onnx")),
