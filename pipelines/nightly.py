@@ -243,6 +243,11 @@ def finish(session: Session, run_id: str, found: list[Pending]) -> None:
     planned = [p for p in found if p.key in plan]
     for name in STAGES[len(list(takewhile(done.__contains__, STAGES))) :]:
         step(session, name, run_id, planned)
+    close(session, run_id)
+
+
+def close(session: Session, run_id: str) -> None:
+    """Ends a run whose catalogue is published."""
     session.store.stage = "end"
     end_run(session.store, run_id, "done")
 
