@@ -13,7 +13,7 @@ from catalog.jobs import now, open_run
 from catalog.publishing import ending, prometheus, summary, verdict
 from catalog.publishing.ending import Ending
 from catalog.publishing.verdict import Alarm
-from catalog.settings import Notify, Workspace
+from catalog.settings import Feeds, Notify, Workspace
 from catalog.store import published_version, query_published
 from pipelines import nightly
 from pipelines.session import Session
@@ -39,13 +39,7 @@ def run(session: Session, *, vendor: str | None = None, retraining: str | None =
 def _ended(session: Session, night: nightly.Night, started: datetime) -> Ending:
     ask = partial(query_published, session.workspace.published_db)
     state = ending.state(ask)
-    allowed = night.allowed(session.settings.feeds)
-    complaint = (
-        f"{night.refused} feeds were refused or held and {len(night.late)} vendors are late, {allowed} are allowed. "
-        f"See: catalog feeds list{f'; catalog runs show {night.run_id}' if night.run_id else ''}"
-    )
-    over = night.trouble > allowed
-    said = complaint if over else f"attention: {complaint}" if night.trouble else ""
+    status, complaint = weighed(night, session.settings.feeds)
     broken = [
         Alarm(verdict.BROKEN, "", line, "Run catalog doctor --verify and do what it says") for line in night.broken
     ]
@@ -54,12 +48,24 @@ def _ended(session: Session, night: nightly.Night, started: datetime) -> Ending:
         run_id=night.run_id,
         started_at=started,
         ended_at=now(),
-        exit_status=1 if broken else OVER_ALLOWANCE if over else 0,
+        exit_status=1 if broken else status,
         alarms=(*broken, *verdict.alarms(ask, state.run_id, today=session.store.query)),
         state=state,
         table="\n".join(_table(session, night)),
-        complaint=said,
+        complaint=complaint,
     )
+
+
+def weighed(night: nightly.Night, limits: Feeds) -> tuple[int, str]:
+    """The exit status for refused files and late vendors, and what to say of them; "" where there is nothing to say."""
+    if not night.trouble:
+        return 0, ""
+    allowed = night.allowed(limits)
+    said = (
+        f"{night.refused} feeds were refused or held and {len(night.late)} vendors are late, {allowed} are allowed. "
+        f"See: catalog feeds list{f'; catalog runs show {night.run_id}' if night.run_id else ''}"
+    )
+    return (OVER_ALLOWANCE, said) if night.trouble > allowed else (0, f"attention: {said}")
 
 
 def _table(session: Session, night: nightly.Night) -> list[str]:

@@ -286,8 +286,8 @@ def busy(store: Store) -> None:
     d20 was drawn for a check, and bo found it right.
     """
     run = "000005-eeee"
-    rows(store, "tree_maps", {"tree": "market", "map_version": "m1", "seq": 1, "rows": 1, "imported_at": hour(49)})
-    rows(store, "tree_map_rows", {"tree": "market", "map_version": "m1", "category_id": PANS, "target_id": "77"})
+    rows(store, "tree_maps", {"tree": "google", "map_version": "m1", "seq": 1, "rows": 1, "imported_at": hour(49)})
+    rows(store, "tree_map_rows", {"tree": "google", "map_version": "m1", "category_id": PANS, "target_id": "77"})
     rows(store, "runs", {"run_id": run, "job": "nightly", "host": "box-7", "started_at": hour(50)})
     rows(store, "run_ends", {"run_id": run, "status": "done", "ended_at": hour(55)})
     for stage, start, end in (("ingest", 50, 51), ("classify", 51, 54)):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hand_made import KETTLES, KITCHEN, METRICS, PANS, RUN, busy, certificate, hand_made, hour, job, rows, stratum
+from hand_made import KITCHEN, METRICS, PANS, RUN, busy, certificate, hand_made, hour, job, rows, stratum
 from selectolax.lexbor import LexborHTMLParser as HTMLParser
 
 from catalog.certification.stratum import GroupTest
@@ -392,12 +392,13 @@ def test_every_other_alarm_can_be_raised(place):
     rows(store, "rejects", *[{"delivery_id": "dome-1", "vendor": "dome", "line": n, "rule": "ragged", "run_id": run}
                              for n in range(2)])  # fmt: skip
     assert raised() - before == {"counts_unbalanced", "rows_left_out"}
-    for n in range(60):  # sixty wrong answers to blind checks
+    for n in range(60):  # placements that two reviewers each found wrong
         key = {"vendor": "dome", "item_id": f"w{n}", "input_hash": f"in-w{n}"}
         rows(store, "routes", {**key, "run_id": run, "model_id": "m2", "outcome": "placed", "decided_by": "model",
                                "category_id": PANS, "audit": True, "seq": 100 + n, "routed_at": hour(52)})  # fmt: skip
-        rows(store, "decisions", {"decision_id": f"w{n}", "seq": 100 + n, **key, "verdict": "category",
-                                  "category_id": KETTLES, "source": "review", "decided_at": hour(60)})  # fmt: skip
+        audit = key | {"outcome": "placed", "placed_id": PANS, "department": "1", "model_id": "m2", "policy_id": "p2"}
+        rows(store, "audit_answers", *[audit | {"seq": 100 + 2 * n + k, "who": who, "source": "review", "agrees": False,
+                                                "decided_at": hour(60 + k)} for k, who in enumerate(("anna", "bo"))])  # fmt: skip
     assert "audit_below_target" in raised()
     certify(store, leaf=stratum("leaf"))
     assert "not_certified" in raised() and "audit_below_target" not in raised()
