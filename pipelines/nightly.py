@@ -126,7 +126,7 @@ def deadline(text: str, here: datetime | None = None) -> datetime:
 _CLOSING = """
     SELECT coalesce(max(seconds), 0) FROM (
         SELECT run_id, sum(epoch(finished_at) - epoch(started_at)) AS seconds FROM stages
-        WHERE stage IN ('route', 'review', 'publish', 'changes', 'report')
+        WHERE stage IN ('route', 'watch', 'review', 'publish', 'changes', 'report')
         GROUP BY run_id ORDER BY run_id DESC LIMIT 5
     )
 """
