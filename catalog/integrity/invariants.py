@@ -87,7 +87,7 @@ _BALANCE = f"""
     WHERE t.rows_in IS DISTINCT FROM coalesce(accepted, 0) + coalesce(duplicate, 0) + coalesce(quarantined, 0)"""
 _VERSIONS = f"""
     SELECT s.vendor || ' ' || s.item_id || ' in line ' || s.line || ' of delivery ' || s.delivery_id
-    FROM (SELECT * FROM sightings SEMI JOIN ({_TAKEN}) USING (delivery_id) WHERE row_hash IS NOT NULL) s
+    FROM (SELECT * FROM sightings SEMI JOIN ({_TAKEN}) USING (delivery_id) WHERE row_hash IS NOT NULL AND status <> 'duplicate') s
     ANTI JOIN items i ON i.vendor = s.vendor AND i.item_id = s.item_id AND i.row_hash = s.row_hash"""
 _OUTCOMES = """
     SELECT vendor || ' ' || item_id || ': ' || coalesce(outcome, 'no outcome') || ' in ' || coalesce(category_id, 'no category')
@@ -128,13 +128,14 @@ _APPLIED = f"""{_REPLAYED},
     SELECT l.vendor || ' ' || l.item_id || ': decided ' || coalesce(d.category_id, d.verdict, 'nothing') || ', stands as '
         || coalesce(s.outcome, 'nothing') || ' in ' || coalesce(s.category_id, 'no category')
     FROM live_items l LEFT JOIN said d USING (vendor, item_id) LEFT JOIN stands s USING (vendor, item_id)
+    LEFT JOIN product_decisions p ON p.vendor = l.vendor AND p.item_id = l.item_id
     WHERE CASE
         WHEN d.category_id IN (FROM known) THEN NOT coalesce(
             (s.outcome = 'decided' AND s.category_id = d.category_id)
             OR list_contains(s.reasons, 'contradicts_decision'), false
         )
         WHEN d.verdict IN ('bad_data', 'not_sellable') THEN coalesce(s.outcome <> 'decided' OR s.category_id IS NOT NULL, true)
-        ELSE coalesce(s.outcome = 'decided', false)
+        ELSE coalesce(s.outcome = 'decided' AND s.category_id IS DISTINCT FROM p.category_id, false)
     END"""
 _SETTLED = """
     SELECT l.vendor || ' ' || l.item_id FROM live_items l ANTI JOIN routes r ON r.vendor = l.vendor AND r.item_id = l.item_id"""
