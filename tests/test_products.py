@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from hand_made import HOSES, KETTLES, PANS, hand_made, hour, job, rows
 
+from catalog.integrity.invariants import INVARIANTS
 from catalog.publishing import views
 from catalog.settings import Workspace
 from catalog.store import Store
@@ -72,6 +73,9 @@ def test_one_decision_settles_a_product_and_its_end_unsettles_it(place: tuple[Wo
     assert found["f2"][0] == found["g3"][0] == "review"
     said = store.one("SELECT sentence FROM standing_routes WHERE item_id = 'f1'")
     assert said == "Decided as Kettles, with another item of the same product."
+    (applied,) = [one for one in INVARIANTS if one.name == "decisions_applied"]
+    broken = store.query(applied.sql).to_series().to_list()
+    assert not [line for line in broken if line.startswith(("eno ", "fox ", "gin "))], "nobody calls it a fault"
     assert conflicts(store).rows() == [(gtin, "titles", 3, ["eno/e1", "fox/f1", "fox/f2"])]
     settled = store.one("SELECT max(seq) FROM routes")
     routed(place)
