@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from catalog import durable
-from catalog.certification.calibration import Temperatures
+from catalog.certification.calibration import Temperatures, log_odds
 from catalog.errors import BundleRefused
 from catalog.inference.early_exit import EarlyExit
 from catalog.inference.novelty import Novelty
@@ -48,6 +50,10 @@ class Bundle:
     novelty: Novelty
     early_exit: EarlyExit
     manifest: dict[str, Any]
+
+    def odds(self, logits: np.ndarray, present: np.ndarray) -> np.ndarray:
+        """Calibrated log-odds (n, classes) of logits (n, classes); `present` (n, 2): what was read of each, text, picture."""
+        return log_odds(logits / self.temperatures.of(present)[:, None])
 
 
 def file_sha256(path: Path) -> str:

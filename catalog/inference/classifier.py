@@ -12,7 +12,6 @@ import numpy as np
 import onnxruntime
 import polars as pl
 
-from catalog.certification.calibration import log_odds
 from catalog.errors import CatalogError
 from catalog.inference.bundle import LAYOUT, Bundle, open_bundle
 from catalog.inference.early_exit import checked
@@ -118,7 +117,7 @@ class Classifier:
         alone = self._encode(frame.with_columns(image=pl.lit(None, pl.String)), cache)
         by_words = self._fuse(alone).astype(np.float64)
         leaving = (alone.present[:, 0] > 0) & shown.is_not_null().to_numpy()
-        leaving &= self.bundle.early_exit.leaving(self._best_odds(by_words, alone.present))
+        leaving &= self.bundle.early_exit.leaving(self.bundle.odds(by_words, alone.present).max(axis=1))
         looked = leaving & checked(frame["input_hash"].to_list())
         reading = pl.Series(~leaving | looked)
         pictures = pl.select(pl.when(reading).then(shown)).to_series().to_list()
@@ -133,10 +132,6 @@ class Classifier:
         same = logits.argmax(axis=1) == by_words.argmax(axis=1)
         stage = np.where(leaving, np.where(looked, np.where(same, "checked", "contradicted"), "text"), "full")
         return encoded, logits, stage
-
-    def _best_odds(self, logits: np.ndarray, present: np.ndarray) -> np.ndarray:
-        """Calibrated log-odds (n,) of the likeliest class."""
-        return log_odds(logits / self.bundle.temperatures.of(present)[:, None]).max(axis=1)
 
     def logits(self, frame: pl.DataFrame, *, embeddings: EmbeddingCache | None = None) -> np.ndarray:
         """float64 (n, classes), before the temperature."""

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from catalog.certification.calibration import log_odds
 from catalog.inference.classifier import Classifier
 from catalog.inference.embeddings import EmbeddingCache, MemoryEmbeddings
 from catalog.inference.inputs import INPUT_COLUMNS, TEXT_FIELDS
@@ -129,8 +128,7 @@ def with_regions(
     if pixels is None:
         return found
     logits, present = classifier.raw_with_pictures(item, _covered(pixels), embeddings=ReadOnly(embeddings))
-    temperature = classifier.bundle.temperatures.of(present)
-    left = log_odds(logits / temperature[:, None])[:, classifier.bundle.classes.index(found.leaf_id)]
+    left = classifier.bundle.odds(logits, present)[:, classifier.bundle.classes.index(found.leaf_id)]
     return replace(found, regions=found.log_odds - left.reshape(GRID, GRID))
 
 
@@ -151,7 +149,7 @@ def _together(
     rows: list[dict[str, Any]] = []
     asked = [_variants(item, rows, how) for item in frame.select(INPUT_COLUMNS).iter_rows(named=True)]
     logits, present = classifier.raw(pl.DataFrame(rows, schema=_SCHEMA), embeddings=cache)
-    odds = log_odds(logits / classifier.bundle.temperatures.of(present)[:, None])
+    odds = classifier.bundle.odds(logits, present)
     return [_read(one, odds, classifier.bundle.classes) for one in asked]
 
 
