@@ -11,18 +11,16 @@ products, so that "placed" is what each would do by itself. A look-alike of a la
 import argparse
 import json
 import os
-import platform
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import torch
 
 from benchmarks import throughput
-from benchmarks.end_to_end import commit
+from benchmarks.end_to_end import here, told
 from benchmarks.throughput import Bench, Row, eager
 from catalog.certification.certificate import Certificate, certify
 from catalog.inference.classifier import Classifier, MemoryEmbeddings
@@ -137,16 +135,10 @@ def main() -> None:
         if not workspace.exists():
             throughput.trained(options.folder, workspace, options.labels)
         bench = Bench(options.folder, workspace, options)
-        where = f"{datetime.now(UTC):%Y-%m-%d}, commit {commit()}, {os.cpu_count()} cores {platform.machine()}"
-        lines = [f"### Early exit, {options.folder.name}, {where}, load {os.getloadavg()[0]:.1f} before", ""]
-        lines += ["| what | measured | asked | met |", "|---|---|---|---|"]
-        print(json.dumps({"bar": bench.classifier.bundle.early_exit.bar}), *lines, sep="\n", flush=True)
-        for row in rows(bench):
-            print(row.line(), flush=True)
-            lines.append(row.line())
-    if options.append:
-        with options.append.open("a", encoding="utf-8") as file:
-            file.write("\n" + "\n".join(lines) + "\n")
+        print(json.dumps({"bar": bench.classifier.bundle.early_exit.bar}), flush=True)
+        title = f"### Early exit, {options.folder.name}, {here()}, load {os.getloadavg()[0]:.1f} before"
+        heading = [title, "", "| what | measured | asked | met |", "|---|---|---|---|"]
+        told(heading, (row.line() for row in rows(bench)), options.append)
 
 
 if __name__ == "__main__":

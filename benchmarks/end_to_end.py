@@ -10,6 +10,7 @@ normalized title, so that the same title never stands on both sides. The labels 
 
 import argparse
 import hashlib
+import itertools
 import os
 import platform
 import re
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -136,10 +138,26 @@ def commit() -> str:
     return found.stdout.strip() or "unknown"
 
 
+def here() -> str:
+    """Day, commit and machine, for the heading of a table."""
+    return f"{datetime.now(UTC):%Y-%m-%d}, commit {commit()}, {os.cpu_count()} cores {platform.machine()}"
+
+
+def told(heading: list[str], lines: Iterable[str], append: Path | None) -> None:
+    """Prints the heading and each line as it comes, and appends all of them to a file where one is asked for."""
+    kept = []
+    for line in itertools.chain(heading, lines):
+        print(line, flush=True)
+        kept.append(line)
+    if append:
+        with append.open("a", encoding="utf-8") as file:
+            file.write("\n" + "\n".join(kept) + "\n")
+
+
 def table(name: str, facts: dict[str, str], results: list[Placed]) -> str:
     """One section of RESULTS.md."""
     lines = [
-        f"### {name}, {datetime.now(UTC):%Y-%m-%d}, commit {commit()}, {os.cpu_count()} cores {platform.machine()}",
+        f"### {name}, {here()}",
         "",
         "| measure | value |",
         "|---|---|",

@@ -11,16 +11,14 @@ again with a tenth of the prices changed; the second is that delivery with 2% of
 
 import argparse
 import os
-import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
-from benchmarks.end_to_end import CATALOG, commit, configure, prepare, run
+from benchmarks.end_to_end import CATALOG, configure, here, prepare, run, told
 from benchmarks.ingest import PEAK, measured, products, workspace, write_csv
 from catalog.sample import write_sample
 from catalog.store import Store
@@ -87,7 +85,6 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, help="made there, or used as it stands; a temporary one without it")
     parser.add_argument("--append", type=Path)
     options = parser.parse_args()
-    where = f"{datetime.now(UTC):%Y-%m-%d}, commit {commit()}, {os.cpu_count()} cores {platform.machine()}"
     with tempfile.TemporaryDirectory() as scratch:
         place = options.workspace or Path(scratch) / "workspace"
         if not place.exists():
@@ -96,14 +93,8 @@ def main() -> None:
             run("ingest", "-w", str(place))
             with Store.open(place / "state" / "work.duckdb", memory_limit="2GB") as store:
                 store.execute(_GIVEN)
-        lines = [f"### Nights, {where}, load {os.getloadavg()[0]:.1f} before", ""]
-        print(lines[0], flush=True)
-        for line in nights(place, options.rows):
-            print(line, flush=True)
-            lines.append(line)
-    if options.append:
-        with options.append.open("a", encoding="utf-8") as file:
-            file.write("\n" + "\n".join(lines) + "\n")
+        heading = [f"### Nights, {here()}, load {os.getloadavg()[0]:.1f} before", ""]
+        told(heading, nights(place, options.rows), options.append)
 
 
 if __name__ == "__main__":

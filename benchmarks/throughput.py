@@ -18,7 +18,6 @@ import argparse
 import io
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -27,7 +26,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,7 +38,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.end_to_end import commit, configure, prepare, run
+from benchmarks.end_to_end import configure, here, prepare, run, told
 from catalog.inference.classifier import IMAGE_BATCH, TEXT_BATCH, Classifier
 from catalog.inference.inputs import INPUT_COLUMNS, TextTokenizer, length_batches, pad_ids, tower_texts
 from catalog.learning.network import Encoder, embedded_encoder
@@ -361,17 +359,9 @@ def main() -> None:
         if not workspace.exists():
             trained(folder, workspace)
         bench = Bench(folder, workspace, options)
-        where = f"{datetime.now(UTC):%Y-%m-%d}, commit {commit()}, {os.cpu_count()} cores {platform.machine()}"
-        lines = [f"### Classifying, {where}, load {os.getloadavg()[0]:.1f} before", ""]
-        lines += ["| what | measured | asked (aim) | met |", "|---|---|---|---|"]
-        print("\n".join(lines), flush=True)
-        for name in options.only:
-            for row in sections[name](bench):
-                print(row.line(), flush=True)
-                lines.append(row.line())
-    if options.append:
-        with options.append.open("a", encoding="utf-8") as file:
-            file.write("\n" + "\n".join(lines) + "\n")
+        title = f"### Classifying, {here()}, load {os.getloadavg()[0]:.1f} before"
+        heading = [title, "", "| what | measured | asked (aim) | met |", "|---|---|---|---|"]
+        told(heading, (row.line() for name in options.only for row in sections[name](bench)), options.append)
 
 
 if __name__ == "__main__":
