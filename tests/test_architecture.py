@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
@@ -169,6 +169,11 @@ class Source:
     def tree(self) -> ast.Module:
         return ast.parse(self.text)
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Every node of the tree; a dozen rules look at them all."""
+        return list(ast.walk(self.tree))
+
     @property
     def package(self) -> str:
         return self.path.partition("/")[0]
@@ -177,7 +182,7 @@ class Source:
     def imports(self) -> list[tuple[int, str, int]]:
         """(line, dotted name, dots in front) of every import, also those inside functions."""
         found = []
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 found += [(node.lineno, alias.name, 0) for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
@@ -238,7 +243,7 @@ def doors(source: Source) -> list[str]:
 
 def printing(source: Source) -> list[str]:
     """The library speaks through its log and its return values."""
-    found = [node for node in ast.walk(source.tree) if isinstance(node, ast.Call) and _is_print(node.func)]
+    found = [node for node in source.nodes if isinstance(node, ast.Call) and _is_print(node.func)]
     return [f"{source.path}:{node.lineno} prints" for node in found if source.package in {"catalog", "schemas"}]
 
 
@@ -257,7 +262,7 @@ def file_length(source: Source) -> list[str]:
 
 
 def function_length(source: Source) -> list[str]:
-    functions = [n for n in ast.walk(source.tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    functions = [n for n in source.nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
     return [
         f"{source.path}:{f.lineno} {f.name} has {length} lines"
         for f in functions
@@ -268,7 +273,7 @@ def function_length(source: Source) -> list[str]:
 
 def passed_through(source: Source) -> list[str]:
     """No **kwargs that are only handed on: a signature says what can be said."""
-    functions = [n for n in ast.walk(source.tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    functions = [n for n in source.nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
     return [
         f"{source.path}:{call.lineno} {function.name} hands **{function.args.kwarg.arg} on"
         for function in functions
@@ -300,7 +305,7 @@ def _harmless(node: ast.stmt) -> bool:
 def spliced_sql(source: Source) -> list[str]:
     """Values reach SQL as parameters. An f-string of SQL may hold constants, quoted() identifiers and our own names."""
     found = []
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.JoinedStr) and source.path not in COMPOSERS and _SQL.match(_constant_text(node)):
             spliced = [part.value for part in node.values if isinstance(part, ast.FormattedValue)]
             found += [
@@ -346,7 +351,7 @@ BANNED_IMPORTS = {
 
 def banned(source: Source) -> list[str]:
     """Nothing that runs what it reads, unpacks where an archive says, or asks a host around the guard."""
-    calls = [node for node in ast.walk(source.tree) if isinstance(node, ast.Call)]
+    calls = [node for node in source.nodes if isinstance(node, ast.Call)]
     found = [f"{source.path}:{call.lineno} calls {name}" for call in calls if (name := _banned(call))]
     return found + [
         f"{source.path}:{line} imports {name}"
@@ -368,7 +373,7 @@ def _banned(call: ast.Call) -> str:
 def formatted_sql(source: Source) -> list[str]:
     """Nor is SQL put together with + or %, nor with .format() outside the files that compose statements."""
     found = []
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if source.path in COMPOSERS:
             continue
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod | ast.Add) and _is_sql(node.left):
@@ -407,6 +412,7 @@ RULES: list[Callable[[Source], list[str]]] = [
 ]
 
 
+@cache
 def sources() -> list[Source]:
     files = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
     return [Source(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")) for path in files]
@@ -491,7 +497,7 @@ def test_every_rule_has_a_case_that_fails() -> None:
 def test_exceptions_are_still_needed() -> None:
     by_path = {source.path: source for source in sources()}
     assert all(len(by_path[path].text.splitlines()) > MAX_FILE for path in LONG_FILES)
-    named = {f"{s.path}:{f.name}" for s in by_path.values() for f in ast.walk(s.tree) if isinstance(f, ast.FunctionDef)}
+    named = {f"{s.path}:{f.name}" for s in by_path.values() for f in s.nodes if isinstance(f, ast.FunctionDef)}
     assert set(LONG_FUNCTIONS) <= named
     assert set(HANDED_ON) <= named
 
