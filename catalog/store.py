@@ -1,4 +1,4 @@
-"""The one door to DuckDB: the private work file, its migrations, and locked-down reading of the published file."""
+"""The one door to the private work file, with its migrations."""
 
 import errno
 import re
@@ -12,15 +12,11 @@ from typing import Any
 
 import duckdb
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
 
 Params = Sequence[Any] | Mapping[str, Any]  # for ? and for $name
-_PIECE = 100_000  # rows of an answer held at a time
-_NO_FRAME = re.compile(r"\b(INTERVAL|UNION|BIT|BLOB|TIME WITH TIME ZONE)\b")  # types a frame cannot hold
 
 
 def quoted(identifier: str) -> str:
@@ -310,91 +306,3 @@ class Store:
         finally:
             self.connection.execute(f"USE {quoted(home)}")
             self.connection.execute("DETACH building")
-
-
-def open_published(path: Path) -> duckdb.DuckDBPyConnection:
-    """The published file as an analyst may use it: read-only, no files, no extensions, settings locked.
-
-    Raises CatalogError when nothing has been published yet.
-    """
-    if not path.exists():
-        raise CatalogError(f"{path} does not exist yet.", remedy="Run `catalog nightly` (or `catalog publish`) first.")
-    connection = duckdb.connect(str(path), read_only=True)
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
-    return connection
-
-
-def published_version(path: Path) -> str | None:
-    """The schema version a published file says of itself; None when there is none, or it cannot be read."""
-    try:
-        return str(query_published(path, "SELECT schema_version()").item())
-    except (CatalogError, duckdb.Error):
-        return None
-
-
-def query_published(path: Path, sql: str) -> pl.DataFrame:
-    """What an analyst's statement answers; an empty frame when it answers nothing.
-
-    Raises CatalogError with DuckDB's own message when the statement is wrong or not allowed.
-    """
-    with _asked(path, sql) as relation:
-        if relation is None:
-            return pl.DataFrame()
-        table = relation.to_arrow_table()
-    found = pl.from_arrow(table.rename_columns(_told_apart(table.column_names)))
-    return found if isinstance(found, pl.DataFrame) else found.to_frame()
-
-
-def parquet_published(path: Path, sql: str, target: Path) -> int:
-    """Writes what a statement answers as Parquet, in bounded pieces, and returns its rows; else as query_published."""
-    with _asked(path, sql) as relation:
-        if relation is None:
-            raise CatalogError("The statement answers nothing.", remedy="Parquet needs an answer with columns.")
-        reader = relation.to_arrow_reader(_PIECE)
-        schema = pa.schema(
-            [f.with_name(n) for f, n in zip(reader.schema, _told_apart(reader.schema.names), strict=True)]
-        )
-        rows = 0
-        with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-            for batch in reader:
-                writer.write_batch(batch.rename_columns(schema.names))
-                rows += batch.num_rows
-    return rows
-
-
-@contextmanager
-def _asked(path: Path, sql: str) -> Iterator[duckdb.DuckDBPyRelation | None]:
-    """The answer of a statement to the published file, to be read inside; None when it has none."""
-    connection = open_published(path)
-    try:
-        relation = connection.sql(sql)
-        if relation is None:
-            yield None
-            return
-        texts = [c for c, kind in zip(relation.columns, relation.types, strict=True) if _NO_FRAME.search(str(kind))]
-        if texts:
-            casts = ", ".join(f"CAST({quoted(c)} AS VARCHAR) AS {quoted(c)}" for c in texts)
-            relation = relation.project(f"* REPLACE ({casts})")
-        yield relation
-    except duckdb.Error as error:
-        raise CatalogError(
-            f"The query was not answered. {error}",
-            remedy="Correct it; `catalog sql .tables` lists what there is. The file is read-only and closed to other "
-            "files, extensions and settings.",
-        ) from error
-    finally:
-        connection.close()
-
-
-def _told_apart(names: list[str]) -> list[str]:
-    """The names, the second `a` as `a_2`: SQL answers may repeat a name, frames may not."""
-    found: list[str] = []
-    for name in names:
-        number, free = 1, name
-        while free in found:
-            number += 1
-            free = f"{name}_{number}"
-        found.append(free)
-    return found

@@ -1,14 +1,13 @@
 """Writes what changed in the published categories, for a shop or PIM to apply.  `catalog export changes --since RUN|CURSOR`"""
 
-from functools import partial
 from pathlib import Path
 from typing import IO
 
 from catalog.jobs import Job
 from catalog.publishing import changes
 from catalog.publishing.changes import Format, Manifest
+from catalog.publishing.reader import reading
 from catalog.settings import Workspace
-from catalog.store import query_published
 
 # A run that was killed before it wrote its file, and whose successor went on, is written by that one.
 DUE = """
@@ -38,10 +37,10 @@ def export(
     It reads the published file alone, so that a night may run meanwhile. `tree`: another tree to name beside ours. Raises
     CatalogError when nothing is published, or there is no such run, cursor or tree.
     """
-    query = partial(query_published, workspace.published_db)
-    stretch = changes.after(query, since)
-    there = changes.tree_named(query, tree) if tree else None
-    if isinstance(target, Path):
-        return changes.write_file(query, stretch, target, form, there)
-    changes.write(query, stretch, target, form, there)
-    return None
+    with reading(workspace.published_db) as reader:
+        stretch = changes.after(reader.query, since)
+        there = changes.tree_named(reader.query, tree) if tree else None
+        if isinstance(target, Path):
+            return changes.write_file(reader.query, stretch, target, form, there)
+        changes.write(reader.query, stretch, target, form, there)
+        return None

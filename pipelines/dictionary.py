@@ -6,6 +6,7 @@ from pathlib import Path
 
 from catalog.publishing import dictionary
 from catalog.publishing.publication import Edition, publish
+from catalog.publishing.reader import reading
 from catalog.store import Store
 
 PAGE = Path("docs") / "data-dictionary.md"
@@ -17,7 +18,8 @@ def text() -> str:
         published = Path(folder) / "catalog.duckdb"
         with Store.open(Path(folder) / "work.duckdb") as store:
             publish(store, published, Edition("dictionary", datetime.now(UTC)))
-        return dictionary.markdown(published)
+        with reading(published) as reader:
+            return dictionary.markdown(reader.query)
 
 
 if __name__ == "__main__":

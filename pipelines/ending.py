@@ -2,7 +2,6 @@
 
 import subprocess
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 import structlog
@@ -12,9 +11,9 @@ from catalog.errors import CatalogError
 from catalog.jobs import now, open_run
 from catalog.publishing import ending, prometheus, summary, verdict
 from catalog.publishing.ending import Ending
+from catalog.publishing.reader import published_version, reading
 from catalog.publishing.verdict import Alarm
 from catalog.settings import Feeds, Notify, Workspace
-from catalog.store import published_version, query_published
 from pipelines import nightly
 from pipelines.session import Session
 
@@ -37,8 +36,9 @@ def run(session: Session, *, vendor: str | None = None, retraining: str | None =
 
 
 def _ended(session: Session, night: nightly.Night, started: datetime) -> Ending:
-    ask = partial(query_published, session.workspace.published_db)
-    state = ending.state(ask)
+    with reading(session.workspace.published_db) as reader:
+        state = ending.state(reader.query)
+        alarms = verdict.alarms(reader.query, state.run_id, today=session.store.query)
     status, complaint = weighed(night, session.settings.feeds)
     broken = [
         Alarm(verdict.BROKEN, "", line, "Run catalog doctor --verify and do what it says") for line in night.broken
@@ -49,7 +49,7 @@ def _ended(session: Session, night: nightly.Night, started: datetime) -> Ending:
         started_at=started,
         ended_at=now(),
         exit_status=1 if broken else status,
-        alarms=(*broken, *verdict.alarms(ask, state.run_id, today=session.store.query)),
+        alarms=(*broken, *alarms),
         state=state,
         table="\n".join(_table(session, night)),
         complaint=complaint,
@@ -101,8 +101,13 @@ def _failed(session: Session, error: Exception, started: datetime) -> Ending:
         ended_at=now(),
         exit_status=error.exit_code if isinstance(error, CatalogError) else 1,
         alarms=(Alarm(verdict.FAILED, "", f"The night failed: {said}", todo),),
-        state=ending.state(partial(query_published, published)) if readable else None,
+        state=_state(published) if readable else None,
     )
+
+
+def _state(published: Path) -> ending.State:
+    with reading(published) as reader:
+        return ending.state(reader.query)
 
 
 def _kept(session: Session, found: Ending) -> None:

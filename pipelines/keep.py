@@ -2,7 +2,6 @@
 
 import shutil
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 from catalog.errors import CatalogError
@@ -11,9 +10,10 @@ from catalog.keeping import backups, retention
 from catalog.keeping.backups import Facts
 from catalog.lock import hold
 from catalog.publishing import views
+from catalog.publishing.reader import reading
 from catalog.review.review_ledger import workspace_id
 from catalog.settings import Workspace
-from catalog.store import Store, migrations, query_published
+from catalog.store import Store, migrations
 from pipelines.session import opened
 from pipelines.status import disk
 
@@ -114,10 +114,8 @@ def _list_reports(workspace: Workspace) -> None:
 
     written = {page.stem for page in workspace.reports.glob("*.html")} - {"index"}
     if written and workspace.published_db.exists():
-        durable.write(
-            workspace.reports / "index.html",
-            report.index(partial(query_published, workspace.published_db), written).encode(),
-        )
+        with reading(workspace.published_db) as reader:
+            durable.write(workspace.reports / "index.html", report.index(reader.query, written).encode())
 
 
 def upgrade(root: Path) -> str:

@@ -16,8 +16,9 @@ from catalog.deliveries.inbox import Pending
 from catalog.errors import CatalogError
 from catalog.jobs import Job, digest, end_run, last_state, left_by_last, note_left, now, open_run, stage, start_run
 from catalog.placement import ledger
+from catalog.publishing.reader import published_version
 from catalog.settings import Feeds, Settings, Workspace
-from catalog.store import Store, published_version
+from catalog.store import Store
 from pipelines import changes, classify, publish, report, review, route, rules, vendor_categories, verify
 from pipelines.session import Session
 

@@ -1,13 +1,12 @@
 """Writes the page about a run and the list of all pages.  `catalog report`"""
 
-from functools import partial
 from pathlib import Path
 
 from catalog import durable
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
 from catalog.jobs import Job
-from catalog.store import published_version, query_published
+from catalog.publishing.reader import published_version, reading
 
 
 def run(job: Job) -> Path:
@@ -23,13 +22,13 @@ def run(job: Job) -> Path:
             "What is published was written by another version of the program.",
             remedy="Run catalog nightly: it publishes anew, and writes the page.",
         )
-    ask = partial(query_published, published)
     folder = job.workspace.reports
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{job.run_id}.html"
-    reached("report.page")
-    durable.write(path, report.page(ask, job.store, job.run_id).encode())
-    reached("report.index")
-    written = {page.stem for page in folder.glob("*.html")} - {"index"}
-    durable.write(folder / "index.html", report.index(ask, written).encode())
+    with reading(published) as reader:
+        reached("report.page")
+        durable.write(path, report.page(reader.query, job.store, job.run_id).encode())
+        reached("report.index")
+        written = {page.stem for page in folder.glob("*.html")} - {"index"}
+        durable.write(folder / "index.html", report.index(reader.query, written).encode())
     return path

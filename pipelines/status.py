@@ -3,7 +3,6 @@
 import os
 import shutil
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from catalog.deliveries import attention, held
@@ -12,8 +11,9 @@ from catalog.errors import Busy
 from catalog.placement.rules import Standing
 from catalog.publishing import overview
 from catalog.publishing.overview import Around, Feeds
+from catalog.publishing.reader import reading
 from catalog.settings import Settings, Workspace
-from catalog.store import Store, query_published
+from catalog.store import Store
 from catalog.watch import drift_words
 from pipelines import rules, verify
 from pipelines.session import opened
@@ -42,9 +42,9 @@ def text(root: Path) -> str:
         working = str(busy.message).rstrip(".")
     if not workspace.published_db.exists():
         return f"at work       {working}; nothing has been published yet"
-    query = partial(query_published, workspace.published_db)
     waiting = tuple(f"{found.vendor} {found.path.name}" for found in _inbox(workspace, settings))
-    return "\n".join(overview.lines(query, around(workspace, settings, Feeds(waiting), working)))
+    with reading(workspace.published_db) as reader:
+        return "\n".join(overview.lines(reader.query, around(workspace, settings, Feeds(waiting), working)))
 
 
 def around(workspace: Workspace, settings: Settings, waiting: Feeds, working: str | None = None) -> Around:

@@ -1,7 +1,6 @@
 """Keeps maps from our hierarchy to other trees.  `catalog tree import NAME FILE | list | unmapped NAME`"""
 
 import re
-from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -9,8 +8,8 @@ import polars as pl
 from catalog.errors import CatalogError
 from catalog.jobs import Job
 from catalog.publishing import changes
+from catalog.publishing.reader import query_published, reading
 from catalog.settings import Workspace
-from catalog.store import query_published
 from catalog.taxonomies import other_trees
 from catalog.taxonomies.versions import latest_taxonomy
 
@@ -51,9 +50,9 @@ def unmapped(workspace: Workspace, tree: str) -> pl.DataFrame:
 
     A category with others below it counts where items stand at it.
     """
-    query = partial(query_published, workspace.published_db)
-    changes.tree_named(query, tree)
-    return query(_UNMAPPED).filter(tree=tree).drop("tree")
+    with reading(workspace.published_db) as reader:
+        changes.tree_named(reader.query, tree)
+        return reader.query(_UNMAPPED).filter(tree=tree).drop("tree")
 
 
 def listed(workspace: Workspace) -> pl.DataFrame:

@@ -12,8 +12,8 @@ from catalog.jobs import Job, Progress, quiet
 from catalog.learning import by_time, examples, names
 from catalog.placement import trial
 from catalog.placement.trial import TARGETS, Trial
+from catalog.publishing.reader import query_published
 from catalog.settings import Settings, Workspace
-from catalog.store import query_published
 from catalog.taxonomies.taxonomy import Taxonomy
 from catalog.taxonomies.versions import current_version, latest_taxonomy, save_taxonomy
 from pipelines import labels, taxonomy, train

@@ -12,8 +12,8 @@ import typer
 from conftest import SETTINGS
 from typer.testing import CliRunner
 
+from catalog.publishing.reader import query_published
 from catalog.sample import write_sample
-from catalog.store import query_published
 from pipelines.cli import app
 
 DOCS = Path(__file__).parents[1] / "docs"

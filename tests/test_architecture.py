@@ -69,7 +69,7 @@ _TORCH = frozenset(
     }
 )
 DOORS = {
-    "duckdb": frozenset({"catalog/store.py", "catalog/reading/feeds.py"}),
+    "duckdb": frozenset({"catalog/store.py", "catalog/publishing/reader.py", "catalog/reading/feeds.py"}),
     "torch": _TORCH,
     "torchvision": _TORCH,
     "transformers": _TORCH,

@@ -17,8 +17,8 @@ import pytest
 from typer.testing import CliRunner
 
 from catalog.deliveries.held import By
+from catalog.publishing.reader import query_published
 from catalog.settings import Workspace
-from catalog.store import query_published
 from pipelines import cli, feeds, labels, nightly, taxonomy, workspace
 from pipelines.session import opened
 

@@ -11,7 +11,7 @@ from catalog.inference.classifier import Classifier
 from catalog.learning import cold
 from catalog.learning.names import leaves_of, name_rows, with_names
 from catalog.learning.training_settings import TrainingSettings
-from catalog.store import query_published
+from catalog.publishing.reader import query_published
 from catalog.taxonomies.taxonomy import from_paths
 from pipelines import nightly, taxonomy, train, workspace
 from pipelines.session import opened

@@ -7,7 +7,7 @@ import pytest
 import xlsxwriter
 from test_changes import OLD, Shop, command, write
 
-from catalog.store import query_published
+from catalog.publishing.reader import query_published
 
 HEADER = ["vendor", "item_id", "category", "note", "who"]
 

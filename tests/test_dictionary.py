@@ -8,8 +8,8 @@ from hand_made import busy, hand_made, hour, job, rows
 
 from catalog.publishing import dictionary, publication, views
 from catalog.publishing.publication import Edition
+from catalog.publishing.reader import query_published, reading
 from catalog.settings import Review, Settings
-from catalog.store import query_published
 from pipelines import dictionary as page
 from pipelines import publish
 
@@ -40,7 +40,8 @@ def published_columns(file: Path) -> dict[str, list[tuple[str, str | None]]]:
 def test_everything_published_has_a_comment(place):
     workspace, store = place
     publish.run(job(workspace, store))
-    undescribed = [found.name for found in dictionary.entries(workspace.published_db) if not found.holds]
+    with reading(workspace.published_db) as reader:
+        undescribed = [found.name for found in dictionary.entries(reader.query) if not found.holds]
     undescribed += [
         f"{table}.{column}"
         for table, columns in published_columns(workspace.published_db).items()
@@ -196,5 +197,6 @@ def test_the_handbook_page_is_current():
 def test_numbered_columns_of_one_meaning_are_shown_once(place):
     workspace, store = place
     publish.run(job(workspace, store))
-    names = [column.name for column in dictionary.entry(workspace.published_db, "current_category").columns]
+    with reading(workspace.published_db) as reader:
+        names = [column.name for column in dictionary.entry(reader.query, "current_category").columns]
     assert names[4:7] == ["path", "level_1 ...", "level"]

@@ -19,9 +19,9 @@ from structlog.testing import capture_logs
 from catalog.errors import CatalogError
 from catalog.publishing import ending, prometheus, views, webhook
 from catalog.publishing.ending import Ending
+from catalog.publishing.reader import published_version, query_published
 from catalog.publishing.verdict import FAILED, Alarm
 from catalog.settings import Notify, Workspace
-from catalog.store import published_version, query_published
 from pipelines import ending as night_end
 from pipelines import nightly, publish, report, workspace
 from pipelines.session import opened

@@ -15,8 +15,8 @@ from conftest import SHELVES
 from catalog.errors import Busy, CatalogError
 from catalog.lock import hold
 from catalog.publishing import ask
+from catalog.publishing.reader import query_published
 from catalog.settings import Workspace
-from catalog.store import query_published
 from pipelines import correct, nightly
 from pipelines.session import opened
 from tests.hostile_pictures import JPEG

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from catalog.errors import CatalogError
 from catalog.lock import hold
+from catalog.publishing.reader import query_published
 from catalog.settings import Feeds, Workspace
-from catalog.store import query_published
 from pipelines import ending, nightly, route
 from pipelines.cli import app
 from pipelines.session import opened

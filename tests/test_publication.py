@@ -13,21 +13,20 @@ from polars.testing import assert_frame_equal
 from catalog.errors import CatalogError
 from catalog.publishing import publication, views
 from catalog.publishing.publication import Edition
+from catalog.publishing.reader import query_published
 from catalog.settings import Review, Settings
-from catalog.store import query_published
 from pipelines import publish
 
 READER = """
 import sys, time
 from pathlib import Path
-from catalog.store import open_published
+from catalog.publishing.reader import reading
 file, stop, seen, reads = Path(sys.argv[1]), Path(sys.argv[2]), set(), 0
 while not stop.exists():
-    connection = open_published(file)
-    runs = connection.execute("SELECT run_id FROM freshness").fetchall()
-    a1 = connection.execute("SELECT path, title FROM current_category WHERE item_id = 'a1'").fetchall()
-    again = connection.execute("SELECT run_id FROM freshness").fetchall()
-    connection.close()
+    with reading(file) as reader:
+        runs = reader.query("SELECT run_id FROM freshness").rows()
+        a1 = reader.query("SELECT path, title FROM current_category WHERE item_id = 'a1'").rows()
+        again = reader.query("SELECT run_id FROM freshness").rows()
     assert len(runs) == 1 and runs == again, (runs, again)
     assert a1 == [("Home > Kitchen > Pans", "title of " + runs[0][0])], (runs, a1)
     seen.add(runs[0][0])

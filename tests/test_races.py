@@ -16,8 +16,8 @@ import duckdb
 import pytest
 
 from catalog import sheets
+from catalog.publishing.reader import query_published
 from catalog.settings import Workspace
-from catalog.store import query_published
 from tests.crashing import ROOT, Children, children
 from tests.test_changes import OLD, Shop
 

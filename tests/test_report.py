@@ -15,7 +15,7 @@ from selectolax.lexbor import LexborHTMLParser as HTMLParser
 from catalog.certification.stratum import GroupTest
 from catalog.errors import CatalogError
 from catalog.publishing import ask, flow, questions, report, served, summary, verdict, views
-from catalog.store import query_published
+from catalog.publishing.reader import query_published
 from pipelines import publish
 from pipelines import report as report_job
 from tests.hostile_pictures import JPEG

@@ -14,8 +14,8 @@ from catalog.certification.policy import Policy
 from catalog.errors import CatalogError
 from catalog.placement import rules
 from catalog.placement.routing import route
+from catalog.publishing.reader import query_published
 from catalog.settings import Workspace
-from catalog.store import query_published
 from catalog.taxonomies.taxonomy import from_paths
 from pipelines.cli import app
 

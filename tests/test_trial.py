@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from catalog.errors import CatalogError
 from catalog.learning import by_time
 from catalog.placement import trial
+from catalog.publishing.reader import query_published
 from catalog.settings import Workspace
-from catalog.store import query_published
 from pipelines.cli import app
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)

@@ -16,8 +16,8 @@ from rich.text import Text
 from catalog import durable
 from catalog.errors import CatalogError
 from catalog.publishing import dictionary
+from catalog.publishing.reader import Reader, reading
 from catalog.settings import Workspace
-from catalog.store import parquet_published, query_published
 
 Output = Literal["table", "csv", "json"]
 _LONGEST = 100
@@ -29,7 +29,8 @@ def ask(workspace: Workspace, query: str | None = None, output: Output = "table"
 
     `rows` cuts the answer. Raises CatalogError when nothing is published yet, or the query is wrong or not allowed.
     """
-    found = _found(workspace.published_db, (query or ".tables").strip())
+    with reading(workspace.published_db) as reader:
+        found = _found(reader, (query or ".tables").strip())
     shown = found if rows is None else found.head(rows)
     if output == "csv":
         return _flat(shown).write_csv()
@@ -46,7 +47,8 @@ def write(workspace: Workspace, query: str, target: Path, output: Output | Liter
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f".{target.name}.tmp")
     try:
-        parquet_published(workspace.published_db, query, unfinished)
+        with reading(workspace.published_db) as reader:
+            reader.parquet(query, unfinished)
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -60,19 +62,19 @@ def read_query(file: Path) -> str:
         raise CatalogError(f"{file} cannot be read: {error}.", remedy="Name a text file in UTF-8.") from error
 
 
-def _found(published: Path, query: str) -> pl.DataFrame:
+def _found(reader: Reader, query: str) -> pl.DataFrame:
     word, _, name = query.rstrip("; \n").partition(" ")
     if word == ".tables":
-        return query_published(published, dictionary.LISTED)
+        return reader.query(dictionary.LISTED)
     if word == ".describe" and name:
-        found = dictionary.entry(published, name.strip())
+        found = dictionary.entry(reader.query, name.strip())
         rows = [(found.name, found.kind, found.holds)] + [(c.name, c.kind, c.holds) for c in found.columns]
         return pl.DataFrame(rows, schema=["name", "type", "holds"], orient="row")
     if word.startswith("."):
         raise CatalogError(
             f"{word} is not understood.", remedy="Use `.tables`, `.describe NAME` or a statement in SQL."
         )
-    return query_published(published, query)
+    return reader.query(query)
 
 
 def shown(frame: pl.DataFrame, rows: int | None = None) -> str:

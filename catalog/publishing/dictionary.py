@@ -2,10 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from catalog.errors import CatalogError
-from catalog.store import query_published
+from catalog.publishing.questions import Ask
 
 LISTED = """
     SELECT 'view' AS kind, view_name AS name, comment AS holds FROM duckdb_views() WHERE NOT internal
@@ -50,28 +49,28 @@ class Entry:
     columns: tuple[Column, ...]
 
 
-def entries(published: Path) -> list[Entry]:
+def entries(ask: Ask) -> list[Entry]:
     """All of a published file: views, tables, macros, each by name."""
     columns: dict[str, list[Column]] = {}
-    for table, name, kind, holds in query_published(published, COLUMNS).rows():
+    for table, name, kind, holds in ask(COLUMNS).rows():
         columns.setdefault(table, []).append(Column(name, _short(kind), holds or ""))
-    found = query_published(published, LISTED).rows()
+    found = ask(LISTED).rows()
     return [Entry(kind, name, holds or "", tuple(_folded(columns.get(name, [])))) for kind, name, holds in found]
 
 
-def entry(published: Path, name: str) -> Entry:
+def entry(ask: Ask, name: str) -> Entry:
     """One of them; a macro also without its parameters. Raises CatalogError when there is none of that name."""
-    every = entries(published)
+    every = entries(ask)
     for found in every:
         if name.lower() in (found.name, found.name.partition("(")[0]):
             return found
     raise CatalogError(f"Nothing published is called {name}.", remedy="`catalog sql .tables` lists what there is.")
 
 
-def markdown(published: Path) -> str:
+def markdown(ask: Ask) -> str:
     """The dictionary as a page: views, tables, macros."""
-    every = entries(published)
-    version = query_published(published, "SELECT schema_version()").item()
+    every = entries(ask)
+    version = ask("SELECT schema_version()").item()
     parts = [_OPENING.format(version=version)]
     for kind, (heading, sentence) in _GROUPS.items():
         parts.append(f"## {heading}\n\n{sentence}\n")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from catalog import durable
 from catalog.publishing import dictionary
-from catalog.store import parquet_published, query_published, quoted
+from catalog.publishing.reader import Reader, reading
+from catalog.store import quoted
 
 
 def export(published: Path, folder: Path) -> Path:
@@ -16,11 +17,14 @@ def export(published: Path, folder: Path) -> Path:
     version and each file with its rows, bytes and sha256. The list is replaced last: who reads what it names never
     sees half a publication. Then files of that date which it no longer names are removed; other dates stay.
     """
-    [run_id, date, version] = query_published(
-        published, "SELECT run_id, (published_at AT TIME ZONE 'UTC')::DATE::VARCHAR, schema_version FROM freshness"
-    ).row(0)
-    names = [found.name for found in dictionary.entries(published) if found.kind != "macro"]
-    files = [_written(published, name, folder, Path(name) / f"run_date={date}" / f"{run_id}.parquet") for name in names]
+    with reading(published) as reader:
+        [run_id, date, version] = reader.query(
+            "SELECT run_id, (published_at AT TIME ZONE 'UTC')::DATE::VARCHAR, schema_version FROM freshness"
+        ).row(0)
+        names = [found.name for found in dictionary.entries(reader.query) if found.kind != "macro"]
+        files = [
+            _written(reader, name, folder, Path(name) / f"run_date={date}" / f"{run_id}.parquet") for name in names
+        ]
     listed = folder / f"files-{date}.json"
     facts = {"run_id": run_id, "run_date": date, "schema_version": version, "files": files}
     durable.write(listed, (json.dumps(facts, indent=1) + "\n").encode())
@@ -30,12 +34,12 @@ def export(published: Path, folder: Path) -> Path:
     return listed
 
 
-def _written(published: Path, name: str, folder: Path, place: Path) -> dict[str, str | int]:
+def _written(reader: Reader, name: str, folder: Path, place: Path) -> dict[str, str | int]:
     target = folder / place
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f".{target.name}.tmp")
     try:
-        rows = parquet_published(published, f"FROM {quoted(name)}", unfinished)
+        rows = reader.parquet(f"FROM {quoted(name)}", unfinished)
         durable.sync(unfinished)
         with unfinished.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
