@@ -186,6 +186,18 @@ def test_level_columns_grow_with_the_taxonomy(store):
     assert "level_4" in store.query("SELECT * FROM current_category LIMIT 0").columns
 
 
+def test_views_are_made_anew_only_when_their_texts_change(store):
+    def made() -> list[tuple]:
+        return answer(store, "SELECT view_name, view_oid FROM duckdb_views() WHERE NOT internal ORDER BY 1")
+
+    first = made()
+    views.create(store)
+    assert made() == first
+    store.execute(f"COMMENT ON VIEW {views.questions()[-1].name} IS 'those of an earlier version'")
+    views.create(store)
+    assert [name for name, _ in made()] == [name for name, _ in first] and not set(made()) & set(first)
+
+
 def test_category_nodes_take_the_newest_version_of_a_category(store):
     rows(store, "taxonomies", {"taxonomy_version": "tax2", "seq": 2})
     rows(store, "categories", {"taxonomy_version": "tax2", "category_id": PANS, "path": "Home > Kitchen > Frying pans",

@@ -14,6 +14,8 @@ The comment that opens a file describes what it makes, and becomes its comment i
     --   an indented line goes on with the column above it
 """
 
+import hashlib
+import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -127,15 +129,22 @@ def _ordered(statements: list[Statement]) -> list[Statement]:
 
 
 def create(store: Store) -> None:
-    """Creates or replaces every macro and view in the work database; call it again after a taxonomy import."""
+    """Creates or replaces every macro and view in the work database; call it again after a taxonomy import.
+
+    Where they were made from these very texts, nothing is done: every command comes by here.
+    """
     depth = taxonomy_depth(store)
-    with store.transaction():  # forty commits would wait for the disk forty times, in every command
-        for macro in macros():
-            store.execute(macro.text)
-        for view in standing() + questions():
-            store.execute(with_levels(view, depth).text)
-        for macro in table_macros():
-            store.execute(macro.text)
+    viewed = [with_levels(view, depth) for view in standing() + questions()]
+    statements = [*macros(), *viewed, *table_macros()]
+    last = viewed[-1].name
+    texts = [store.one("SELECT max(version) FROM schema_version"), *(statement.text for statement in statements)]
+    digest = hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+    if store.query("SELECT comment FROM duckdb_views() WHERE view_name = ?", [last])["comment"].to_list() == [digest]:
+        return
+    with store.transaction():  # forty commits would wait for the disk forty times
+        for statement in statements:
+            store.execute(statement.text)
+        store.execute(f"COMMENT ON VIEW {quoted(last)} IS '{digest}'")
 
 
 def taxonomy_depth(store: Store) -> int:
