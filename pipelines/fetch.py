@@ -38,7 +38,7 @@ def run(job: Job, *, backend: GuardedBackend | None = None) -> Counts:
             changed = revisions.revise(job.store, job.run_id, files, batch_rows=job.settings.feeds.batch_rows)
             if not (asked["failed"] and changed):
                 break
-    if counts["waiting"]:  # an item that found another picture waits no more
+    if counts["waiting"] and (asked or changed):  # an item that found another picture waits no more
         counts["waiting"] = picture_cache.find_due(job.store, limits)
     counts["revised"] = revisions.revised_in(job.store, job.run_id)
     counts["removed"] = picture_cache.remove_unused(job.store, files, limits.keep_unused_days)
