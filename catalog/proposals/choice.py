@@ -45,6 +45,11 @@ class Choice:
     chosen: dict[str, Chosen] = field(default_factory=dict)
     left: list[tuple[str, str]] = field(default_factory=list)
 
+    @property
+    def uses_preset(self) -> bool:
+        """True when a preset reads some of the columns."""
+        return any(one.preset for one in self.chosen.values())
+
     def taken(self) -> set[str]:
         """Their columns in use."""
         return {name for one in self.chosen.values() for name in one.theirs if isinstance(name, str)}
@@ -96,7 +101,7 @@ _ALONE = {"item_id": 0.56, "title": 0.6, "description": 0.55, "currency": 0.75, 
 
 def _possible(ours: str, column: Values) -> bool:
     """False where the content contradicts the name outright."""
-    if not column.filled:
+    if not column.filled or column.objects > 0.5:
         return not column.cells  # nothing is known of a file without rows; an empty column is of no use
     return {
         "item_id": column.distinct > max(1, 0.05 * len(column.filled)) or len(column.filled) == 1,
