@@ -429,3 +429,10 @@ def test_what_says_nothing_in_a_column_of_ours_is_left_out(tmp_path: Path) -> No
 @pytest.mark.parametrize("header", ["Product UPC/EAN", "eans", "gtins"])
 def test_a_number_of_trade_by_more_names(header: str) -> None:
     assert meaning(header, "gtin").score >= 0.85
+
+
+def test_a_column_of_the_right_name_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    rows = "".join(f"S-{n},Shoe {n},{n} \u00e2\u0082\u00ac /ud.,{n}.5\n" for n in range(1, 20))
+    found = propose(wrote(tmp_path, "list.csv", "sku,name,price,shelf_price\n" + rows), "shop")
+    assert columns(found)["price"] == ["shelf_price"]
+    assert any('"price" is called so too, but holds' in said for said in found.unsure)
