@@ -35,6 +35,7 @@ from xml.sax.saxutils import escape
 import duckdb
 
 from benchmarks.end_to_end import CATALOG, commit
+from catalog.allocators import keep_pages
 from catalog.deliveries import arrivals
 from catalog.deliveries.actions import with_actions
 from catalog.deliveries.ahead import ahead
@@ -366,6 +367,7 @@ def main() -> None:
     parser.add_argument("--append", type=Path)
     parser.add_argument("--step", nargs=3, metavar=("NAME", "FILE", "OUT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    keep_pages()  # as the command does; processes of the steps inherit it
     if options.step:
         name, path, out = options.step
         started = time.perf_counter()

@@ -286,8 +286,10 @@ def report(workspace: Here = CURRENT) -> None:
 
 def main() -> None:
     """Entry point: errors a person can fix end in one line with the remedy, not in a traceback."""
+    from catalog import allocators
     from catalog.errors import CatalogError
 
+    allocators.keep_pages()
     try:
         app()
     except CatalogError as error:

@@ -1,5 +1,6 @@
 """Fetching as servers make it hard: busy, slow, endless, lying, broken. A failure is an answer with a reason."""
 
+import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -289,7 +290,6 @@ def test_without_the_extra_a_bucket_says_what_to_install(site: Site, monkeypatch
 
 
 def test_a_bucket_gives_its_pictures_and_says_why_not(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("obstore", reason="needs the extra `cloud`")
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true"}
     for name, value in {**keys, "AWS_ENDPOINT": site.url("")}.items():
         monkeypatch.setenv(name, value)
@@ -302,6 +302,31 @@ def test_a_bucket_gives_its_pictures_and_says_why_not(site: Site, monkeypatch: p
     found = fetch(limited, *map(Wanted, names), Wanted(names[0], etag='"v1"', sha256="0"))
     assert [one.status for one in found] == ["ok", "failed", "failed", "failed", "unchanged"]
     assert [one.reason for one in found[1:4]] == ["too_large", "bucket_denied", "object_not_found"]
+    assert (found[0].etag, found[0].bytes) == ('"v1"', len(JPEG))
+
+
+def test_a_bucket_of_google_gives_its_pictures_and_says_why_not(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = {
+        "gcs_base_url": site.url(""),
+        "disable_oauth": True,
+        "client_email": "",
+        "private_key": "",
+        "private_key_id": "",
+    }
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT_KEY", json.dumps(account))
+    monkeypatch.setenv("GOOGLE_ALLOW_HTTP", "true")
+    headers = {"ETag": '"v1"', "Last_Modified": "Mon, 23 Nov 2026 10:00:00 GMT"}
+    site.answers["/tried%2Dat%2Dgoogle/shirts%2Fa%20%C3%BC%2Ejpg"] = content(JPEG, **headers)
+    site.answers["/tried%2Dat%2Dgoogle/shirts%2Fshut%2Ejpg"] = status(403)
+    names = [f"gs://tried-at-google/shirts/{key}.jpg" for key in ("a ü", "shut", "none")]
+    limited = limits(site, buckets=["gs://tried-at-google"])
+    found = fetch(limited, *map(Wanted, names), Wanted(names[0], etag='"v1"', sha256="0"))
+    assert [(one.status, one.reason) for one in found] == [
+        ("ok", None),
+        ("failed", "bucket_denied"),
+        ("failed", "object_not_found"),
+        ("unchanged", None),
+    ]
     assert (found[0].etag, found[0].bytes) == ('"v1"', len(JPEG))
 
 

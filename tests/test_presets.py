@@ -152,7 +152,7 @@ LOCALISED = {
     "Naam eigenschap 1|Waarde eigenschap 1|Type|Gepubliceerd|Zichtbaarheid in catalogus|GTIN, UPC, EAN of ISBN",
     "pl before": "ID|SKU|Nazwa|Opis|Cena promocyjna|Cena|Kategorie|Obrazki|Rodzic|"
     "Nazwa atrybutu 1|Wartości atrybutu 1|Typ|Opublikowano|Widoczność w katalogu|GTIN, UPC, EAN lub ISBN",
-    "pl": "ID|SKU|Nazwa|Opis|Cena promocyjna|Cena|Kategorie|Obrazki|Element nadrzędny|"
+    "pl": "Identyfikator|SKU|Nazwa|Opis|Cena promocyjna|Cena|Kategorie|Obrazki|Element nadrzędny|"
     "Nazwa atrybutu 1|Wartości atrybutu 1|Typ|Opublikowano|Widoczność w katalogu|GTIN, UPC, EAN lub ISBN",
 }
 LOCAL_ROWS = [

@@ -386,3 +386,53 @@ def test_any_bytes_give_a_form_that_loads_or_a_refusal_with_a_remedy(content: by
     form = tomllib.loads(found.text)
     if not found.unknown:
         Mapping.model_validate(form)
+
+
+NAMES_TWICE = (
+    "Template=shoes\tVersion=3\t\t\t\n"
+    "Seller SKU\tProduct Name\tYour Price\tMain Image\tProduct ID\n"
+    "item_sku\titem_name\tstandard_price\tmain_image_url\texternal_product_id\n"
+)
+
+
+def test_of_two_rows_of_names_the_lower_is_the_header(tmp_path: Path) -> None:
+    rows = "".join(f"S-{n}\tShoe number {n}\t{n}.50\thttps://x/{n}.jpg\t\n" for n in range(9))
+    found = propose(wrote(tmp_path, "flat.txt", NAMES_TWICE + rows), "shop")
+    assert found.values["header_row"] == 3
+    assert columns(found)["item_id"] == ["item_sku"] and found.sample.rows == 9
+    units = "sku\tname\tprice\timage\n\tin English\tEUR\tlink\n"
+    again = propose(wrote(tmp_path, "units.txt", units + rows.replace("\t\n", "\n")), "shop")
+    assert "header_row" not in again.values
+
+
+def test_rows_that_only_say_more_of_the_product_above_fold_into_it(tmp_path: Path) -> None:
+    rows = "".join(f"S-{n},Shoe number {n},{n}.50,/{n}.jpg\n,,,/{n}_back.jpg\n" for n in range(9))
+    path = wrote(tmp_path, "store.csv", "sku,name,price,_media_image\n" + rows)
+    found = propose(path, "shop")
+    assert found.values["fold"] == {"by": ["sku"], "blank_continues": True}
+    assert tomllib.loads(found.text)["fold"] == found.values["fold"]
+    read = check(path, "shop", Mapping.model_validate(found.values), Settings())
+    assert (read.counts["accepted"], read.rules) == (9, [])
+    one = wrote(tmp_path, "mistake.csv", "sku,name,price\nS-1,Shoe,1\n,,2\nS-2,Hat,3\n")
+    assert not propose(one, "shop").fold  # a row without an id or two are mistakes
+
+
+def test_what_says_nothing_in_a_column_of_ours_is_left_out(tmp_path: Path) -> None:
+    rows = [
+        {"sku": f"S-{n}", "name": f"Shoe {n}", "category": {"data": {"of": {"id": n % 3}}}, "stock_status": "1-3 days?"}
+        for n in range(20)
+    ]
+    found = propose(wrote(tmp_path, "page.json", json.dumps({"data": rows})), "shop")
+    assert columns(found).keys() == {"item_id", "title"}
+
+
+@pytest.mark.parametrize("header", ["Product UPC/EAN", "eans", "gtins"])
+def test_a_number_of_trade_by_more_names(header: str) -> None:
+    assert meaning(header, "gtin").score >= 0.85
+
+
+def test_a_column_of_the_right_name_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    rows = "".join(f"S-{n},Shoe {n},{n} \u00e2\u0082\u00ac /ud.,{n}.5\n" for n in range(1, 20))
+    found = propose(wrote(tmp_path, "list.csv", "sku,name,price,shelf_price\n" + rows), "shop")
+    assert columns(found)["price"] == ["shelf_price"]
+    assert any('"price" is called so too, but holds' in said for said in found.unsure)

@@ -50,7 +50,7 @@ def followed(name: str, record: etree._Element) -> str | list[str] | None:
     return values[0] if len(values) == 1 else values or None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     children=st.lists(elements, max_size=6),
     attributes=st.sets(st.sampled_from(["id=1", "g:id= 2 ", "h:none="])),
@@ -114,7 +114,7 @@ def placed(tmp_path: Path, before: list[str], offers: list[str], behind: list[st
     return [category for batch in found for category in batch.rows["vendor_category"]]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     nodes=st.lists(st.tuples(st.sampled_from("123456"), st.sampled_from(["", "1", "2", "3", "9"])), max_size=9),
     at=st.integers(0, 9),

@@ -45,6 +45,11 @@ class Choice:
     chosen: dict[str, Chosen] = field(default_factory=dict)
     left: list[tuple[str, str]] = field(default_factory=list)
 
+    @property
+    def uses_preset(self) -> bool:
+        """True when a preset reads some of the columns."""
+        return any(one.preset for one in self.chosen.values())
+
     def taken(self) -> set[str]:
         """Their columns in use."""
         return {name for one in self.chosen.values() for name in one.theirs if isinstance(name, str)}
@@ -96,7 +101,7 @@ _ALONE = {"item_id": 0.56, "title": 0.6, "description": 0.55, "currency": 0.75, 
 
 def _possible(ours: str, column: Values) -> bool:
     """False where the content contradicts the name outright."""
-    if not column.filled:
+    if not column.filled or column.objects > 0.5:
         return not column.cells  # nothing is known of a file without rows; an empty column is of no use
     return {
         "item_id": column.distinct > max(1, 0.05 * len(column.filled)) or len(column.filled) == 1,
@@ -213,11 +218,18 @@ def _explained(one: Scored, scored: list[Scored], named: list[Values]) -> Chosen
         unsure.append("no row to check the name against")
     elif one.score < UNSURE:
         unsure.append("header and content together say so only weakly")
+    if denied := next((other for other in named if one.name < 0.9 and _denied(one.ours, other)), None):
+        unsure.append(f'"{denied.header}" is called so too, but holds {denied.examples[0][:40]!r}')
     if one.ours == "item_id" and column.counter:
         unsure.append("it counts the rows: ask whether a product keeps its number in the next file")
     if rivals:
         unsure.append("could also be " + ", ".join(f'"{name}"' for name in rivals[:3]))
     return Chosen(one.ours, [one.theirs], "; ".join(part for part in (said, seen) if part), "; ".join(unsure))
+
+
+def _denied(ours: str, column: Values) -> bool:
+    """Whether a column's whole name means one of ours, and its content is something else."""
+    return column.fill > 0.5 and meaning(column.header, ours).score >= 0.95 and not _possible(ours, column)
 
 
 def _count(column: Values) -> str:

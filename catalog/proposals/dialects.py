@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from statistics import median
 
+from catalog.proposals.headers import columns, meaning
 from catalog.proposals.values import Values
 
 DELIMITERS = ",;\t|~^"
@@ -175,11 +176,29 @@ def find_header(rows: list[Line]) -> Header | None:
     first = next((at for at in range(min(len(rows), MAX_TITLE_ROWS + 1)) if _may_name(rows[at], usual)), None)
     if first is None:
         return Header(rows[0].number, rows[0].cells, [], sure=False)
+    while first < MAX_TITLE_ROWS and _named_again(rows, first):
+        first += 1
     row = rows[first]
     above = [" ".join(cell for cell in one.cells if cell.strip())[:60] for one in rows[:first]]
     return Header(
         row.number, [" ".join(cell.split()) for cell in row.cells], above, _unlike_data(row, rows[first + 1 :])
     )
+
+
+def _named_again(rows: list[Line], first: int) -> bool:
+    """True when the row below a header names the columns once more: some exports have names for people above those for
+    programs, and the upper row alone would leave the lower one to be read as an item."""
+    upper, lower = rows[first], rows[first + 1] if first + 1 < len(rows) else None
+    if lower is None or lower.filled < max(2, 0.8 * upper.filled):
+        return False
+    return (
+        _names(lower) > 0.9 and _known(lower) >= max(3, 0.5 * _known(upper)) and _unlike_data(lower, rows[first + 2 :])
+    )
+
+
+def _known(row: Line) -> int:
+    """How many cells mean columns of ours."""
+    return sum(any(meaning(cell, ours).score >= 0.5 for ours in columns()) for cell in row.cells if len(cell) <= 80)
 
 
 def _may_name(row: Line, usual: float) -> bool:

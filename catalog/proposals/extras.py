@@ -7,10 +7,11 @@ from catalog.proposals.form import Entry
 from catalog.proposals.headers import meaning, words
 from catalog.proposals.sample import Sample
 from catalog.proposals.values import Values
-from catalog.reading.mapping import COLUMNS
+from catalog.values.availability import read_availability
 
 MOST_ATTRIBUTES = 12
 MOST_IMAGES = 10
+_FEWEST_CONTINUED = 3  # rows without an id below which they may be mistakes
 
 
 def add_extras(choice: Choice, columns: list[Values], *, repeated: list[str]) -> None:
@@ -49,7 +50,8 @@ def _add_images(choice: Choice, columns: list[Values], repeated: list[str]) -> N
 def _add_availability(choice: Choice, columns: list[Values], repeated: list[str]) -> None:
     for column in _free(choice, columns, repeated):
         if meaning(column.header, "availability").score >= 0.7:
-            if "availability" in COLUMNS and "availability" not in choice.chosen and column.numbers < 0.5:
+            unread = column.share(lambda cell: read_availability(cell) is None)
+            if "availability" not in choice.chosen and column.numbers < 0.5 and unread < 0.9:
                 why = f"values: {', '.join(column.examples)[:60]}"
                 choice.chosen["availability"] = Chosen("availability", [column.header], why)
             else:
@@ -106,3 +108,19 @@ def image_rules(choice: Choice, sample: Sample) -> list[Entry]:
     mark = max(marks, key=lambda one: marks[one])
     why = f"{column.several_urls:.0%} of the cells of {column.header!r} hold several addresses"
     return [Entry("image_separator", mark, why)]
+
+
+def continued(choice: Choice, sample: Sample) -> list[Entry]:
+    """`[fold]` where rows with neither id nor title say more of the product above them: its other pictures, categories,
+    store views. As rows of their own each would be quarantined."""
+    columns = [sample.column(choice.chosen[ours].theirs[0]) for ours in ("item_id", "title") if ours in choice.chosen]
+    if len(columns) < 2 or len(choice.chosen["item_id"].theirs) > 1 or not (columns[0] and columns[1]):
+        return []
+    ids, titles = columns[0].cells, columns[1].cells
+    blank = [place for place, cell in enumerate(ids) if not (cell or "").strip()]
+    if len(blank) < max(_FEWEST_CONTINUED, 0.1 * len(ids)) or blank[0] == 0:
+        return []
+    if any((titles[place] or "").strip() for place in blank):
+        return []
+    why = f"{len(blank):,} of {len(ids):,} rows have neither id nor title: they say more of the product above"
+    return [Entry("by", [columns[0].header], why), Entry("blank_continues", True)]

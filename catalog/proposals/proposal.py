@@ -6,7 +6,7 @@ from typing import Any
 
 from catalog.proposals.choice import Choice, Chosen, choose
 from catalog.proposals.drafts import Draft, draft
-from catalog.proposals.extras import add_extras, image_rules, table_pairs
+from catalog.proposals.extras import add_extras, continued, image_rules, table_pairs
 from catalog.proposals.form import Entry, written
 from catalog.proposals.headers import meaning
 from catalog.proposals.keys import stand_in
@@ -25,13 +25,15 @@ NO_TITLE = "No column reads like the names of products. Ask the vendor which one
 
 @dataclass
 class Proposal:
-    """What is proposed for one file. settings: keys at the top; rules: those under [rules]; notes: remarks."""
+    """What is proposed for one file. settings: keys at the top; fold, rules: those under [fold] and [rules];
+    notes: remarks."""
 
     vendor: str
     file: str
     settings: list[Entry]
     sample: Sample
     choice: Choice
+    fold: list[Entry] = field(default_factory=list)
     rules: list[Entry] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -82,7 +84,7 @@ class Proposal:
                 "The preset reads the columns below. To read another one, take a line's # away and change it."
             )
         left = [f"Left out: {name!r} {why}." for name, why in self.choice.left[:12]]
-        sections = {"": self.settings, "columns": columns, "rules": self.rules}
+        sections = {"": self.settings, "columns": columns, "fold": self.fold, "rules": self.rules}
         return written(
             opening, sections, [*self.notes, *left], list(dict.fromkeys(name for name in self.header if name))
         )
@@ -93,7 +95,8 @@ class Proposal:
         columns = {ours: _one_or_all(one.theirs) for ours, one in self.choice.chosen.items() if not one.preset}
         rules = {entry.key: entry.value for entry in self.rules if not entry.off}
         top = {entry.key: entry.value for entry in self.settings if not entry.off}
-        return {**top, "columns": columns, "rules": rules}
+        fold = {"fold": {entry.key: entry.value for entry in self.fold}} if self.fold else {}
+        return {**top, "columns": columns, "rules": rules, **fold}
 
 
 _ORDER = (
@@ -142,6 +145,8 @@ def _fill(proposal: Proposal, found: Draft) -> None:
         _by_preset(proposal, found)
     if "item_id" not in choice.chosen and not repeated_ids(header) and (key := stand_in(sample, choice)):
         choice.chosen["item_id"] = key
+    if not choice.uses_preset:
+        proposal.fold = continued(choice, sample)
     proposal.rules = [*money_rules(choice, sample), *image_rules(choice, sample)]
     proposal.notes += _remarks(proposal)
 

@@ -92,6 +92,11 @@ class Values:
         return self.share(_DATE.match)
 
     @cached_property
+    def objects(self) -> float:
+        """Share of cells that hold JSON objects, which say nothing in a column of ours."""
+        return self.share(lambda cell: cell[0] == "{" and cell[-1] == "}")
+
+    @cached_property
     def urls(self) -> float:
         """Share of cells that begin with an address."""
         return self.share(lambda cell: _URL.match(_SEVERAL.split(cell)[0]))

@@ -36,6 +36,7 @@ class Spread:
     def __init__(self) -> None:
         self.names: dict[str, None] = {}
         self._keys: dict[str, str] = {}
+        self._plain: set[str] = set()  # those of the names that came written in their form
         self._columns: dict[str, list[str | None]] = {}
 
     def together(self, named: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -70,6 +71,25 @@ class Spread:
             if before := row - len(column):
                 column += [None] * before
             column.append(text)
+
+    def add_all(self, rows: list[dict[str, str] | None]) -> None:
+        """Writes the attributes of all rows there are. Where every name is in its form and no text is empty, none can meet
+        another under one name."""
+        columns, plain = self._columns, self._plain
+        for row, found in enumerate(rows):
+            if not found:
+                continue
+            if not plain.issuperset(found) or not all(found.values()):
+                self.add(row, self.together(found.items()))
+                plain.update(name for name in found if name in self.names and self._keys.get(name) == name)
+                continue
+            for name, text in found.items():
+                column = columns.get(name)
+                if column is None:
+                    column = columns[name] = []
+                if before := row - len(column):
+                    column += [None] * before
+                column.append(text)
 
     def taken(self, rows: int) -> dict[str, list[str | None]]:
         """The columns of so many rows; the next ones begin anew."""
@@ -113,8 +133,12 @@ class Batch:
             return False
         if self._records:
             self._end_block()
-        for row, several in enumerate(zip(*maps, strict=True)):
-            self._spread.add(row, self._spread.together([pair for found in several if found for pair in found.items()]))
+        if len(maps) == 1:
+            self._spread.add_all(maps[0])
+        else:
+            for row, several in enumerate(zip(*maps, strict=True)):
+                named = [pair for found in several if found for pair in found.items()]
+                self._spread.add(row, self._spread.together(named))
         self._taken = rows
         self._cells = block.cells
         self._records = [(line, None, False, False, None) for line in range(block.first, block.first + block.rows)]

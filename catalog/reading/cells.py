@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Generator, Iterator
 from decimal import Decimal
+from itertools import chain
 from typing import Any, NamedTuple
 
 from catalog.errors import FeedRefused
@@ -152,9 +153,11 @@ def checked(line: int, cells: list[Any], raw: str | None, wrong: str) -> Record:
 
 def short(cells: list[Any]) -> bool:
     """True when no text among cells of many rows can be longer than MAX_CELL."""
-    texts = [cell for cell in cells if isinstance(cell, str)]
-    texts += [_together(cell) for cell in cells if cell and not isinstance(cell, str)]
-    return max(map(len, texts), default=0) <= MAX_CELL
+    filled = list(filter(None, cells))
+    several = [_together(cell) for cell in filled if type(cell) is not str]
+    return (
+        max(map(len, chain(filled, several)), default=0) <= MAX_CELL
+    )  # several texts are no more than their characters
 
 
 def _together(cell: list[str] | dict[str, str]) -> str:

@@ -100,12 +100,13 @@ class Variants(Part):
     """Which product a row belongs to where another row says so.
 
     `listed`: the column in which a product lists its variants by id, as `<key>=<id>` between commas and bars.
-    `number`: the column that `product_id` means when it begins with `prefix` (`id:12` is the row with 12 there).
+    `number`: the column that `product_id` means when it begins with `prefix` (`id:12` is the row with 12 there); of several
+    the first that the file has.
     """
 
     listed: str = ""
     key: str = "sku"
-    number: str = ""
+    number: str | list[str] = ""
     prefix: str = "id:"
 
 

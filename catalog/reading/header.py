@@ -101,13 +101,15 @@ class Columns:
 
     def _first_named(self, part: list[int], cells: list[list[Any]]) -> list[list[str]]:
         """Of each row the pictures in the first of some cells that names any."""
-        found = [self._several(cell) for cell in cells[part[0]]]
+        found = list(map(self._several, cells[part[0]]))
         for place in part[1:]:
             found = [several or self._several(cell) for several, cell in zip(found, cells[place], strict=True)]
         return found
 
     def _several(self, cell: Cell) -> list[str]:
-        texts: Iterable[str] = (cell,) if isinstance(cell, str) else cell or ()
+        if not cell:
+            return []
+        texts: Iterable[str] = (cell,) if isinstance(cell, str) else cell
         if self.image_separator:
             texts = [part for text in texts for part in text.split(self.image_separator)]
         return [bare for text in texts if (bare := text.strip())]

@@ -19,7 +19,8 @@ class Products:
         self._columns = columns
         self._prefix = variants.prefix
         self._listed = header.index(variants.listed) if variants.listed in header else None
-        self._number = header.index(variants.number) if variants.number in header else None
+        numbers = [variants.number] if isinstance(variants.number, str) else variants.number
+        self._number = next((header.index(name) for name in numbers if name in header), None)
         self._entry = re.compile(rf"(?:^|[,|])\s*{re.escape(variants.key)}\s*=\s*([^,|]+)")
         # The id of a variant, or a number asked for -> the id of its product.
         self._product: dict[str, str] = {}

@@ -2,6 +2,7 @@
 walk over the children finds; the others follow their paths."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from lxml import etree
@@ -13,16 +14,15 @@ from catalog.reading.xml_paths import XmlPath, attribute, content, follow, local
 
 MAX_TAGS = 10_000  # names of elements remembered; a hostile file has as many as it likes
 Children = dict[str, list[etree._Element]]
+Named = tuple[str | None, str | None, str | None]  # an attribute's name, value and unit
 
 
 class _Wanted(NamedTuple):
     """What a child of one name is wanted for. texts: places of its text, each with the prefix it must be written with,
-    empty for any. kept: its name when other columns look into it, else empty. alone: the place when there is one text,
-    with any prefix, and nothing else."""
+    empty for any. kept: its name when other columns look into it, else empty."""
 
     texts: tuple[tuple[int, str], ...]
     kept: str
-    alone: int | None
 
 
 class XmlColumns:
@@ -40,6 +40,9 @@ class XmlColumns:
         self._others: list[tuple[int, Callable[[etree._Element, Children], Cell]]] = []
         self._below: set[str] = set()
         self._tags: dict[Any, _Wanted] = {}
+        self._alone: dict[
+            Any, int
+        ] = {}  # tag -> place, of children wanted for one text, with any prefix, and nothing else
         for place, (name, path) in enumerate(paths.items()):
             self._plan(place, name, path, each.get(name))
 
@@ -66,30 +69,38 @@ class XmlColumns:
         for place, name in self._attributes:
             cells[place] = attribute(record, name)
         children: Children = {}
-        tags = self._tags
+        alone = self._alone
         for child in record:
-            texts, kept, alone = tags.get(child.tag) or self._learn(child)
-            if alone is not None and cells[alone] is None and not len(child):
-                if text := child.text:
-                    cells[alone] = text.strip() or None
-            else:
-                if texts:
-                    _put(cells, texts, child)
-                if kept:
-                    children.setdefault(kept, []).append(child)
+            tag = child.tag
+            place = alone.get(tag, -1)
+            if place < 0 or cells[place] is not None or len(child):
+                self._take(cells, children, tag, child)
+            elif text := child.text:
+                cells[place] = text.strip() or None
         for place, read in self._others:
             cells[place] = read(record, children)
         return cells
+
+    def _take(self, cells: list[Any], children: Children, tag: Any, child: etree._Element) -> None:
+        """Takes a child that is not the first, plain text of the one column it is wanted for."""
+        texts, kept = self._tags.get(tag) or self._learn(child)
+        if texts:
+            _put(cells, texts, child)
+        if kept in children:
+            children[kept].append(child)
+        elif kept:
+            children[kept] = [child]
 
     def _learn(self, child: etree._Element) -> _Wanted:
         """What children of this one's tag are wanted for; comments and the like for nothing."""
         name = local(child)
         kept = name in self._below or (self._every and name not in self._taken)
         texts = tuple(self._texts.get(name, ()))
-        alone = texts[0][0] if len(texts) == 1 and not texts[0][1] and not kept else None
-        wanted = _Wanted(texts, name if kept else "", alone)
+        wanted = _Wanted(texts, name if kept else "")
         if len(self._tags) < MAX_TAGS:
             self._tags[child.tag] = wanted
+            if len(texts) == 1 and not texts[0][1] and not kept:
+                self._alone[child.tag] = texts[0][0]
         return wanted
 
     def _unasked(self, record: etree._Element, children: Children) -> dict[str, str]:
@@ -142,36 +153,39 @@ class _Paired:
     """Named texts out of repeated elements."""
 
     def __init__(self, part: Pairs) -> None:
-        self._read_name = _reader(parse_path(part.name))
-        self._read_value = _reader(parse_path(part.value), all_of_them=True)
-        self._read_unit = _reader(parse_path(part.unit)) if part.unit else None
-        self._without = part.without
+        paths = [parse_path(path) for path in (part.name, part.value, part.unit)]
+        self._read_name, self._read_value = _reader(paths[0]), _reader(paths[1], all_of_them=True)
+        self._read_unit = _reader(paths[2]) if part.unit else None
+        self._without = frozenset(part.without)
+        self._name, own, self._unit = (path.attribute for path in paths)
+        self._plain = not own and not any(path.steps for path in paths) and self._name not in ("", self._unit)
+        self._plain = self._plain and bool(self._unit or not part.unit)
 
     def pairs(self, found: list[etree._Element]) -> dict[str, str]:
         """Name -> value with its unit; several values of one name are joined."""
         pairs: dict[str, str] = {}
-        read_name, read_value, read_unit, without = self._read_name, self._read_value, self._read_unit, self._without
-        for element in found:
-            key, text = read_name(element), read_value(element)
+        without = self._without
+        for key, text, measure in map(self._attributed if self._plain else self._read, found):
             if key and text and text not in without:
-                if read_unit and (measure := read_unit(element)):
-                    text = f"{text} {measure}"
-                pairs[key] = f"{pairs[key]}, {text}" if key in pairs else text
+                said = f"{text} {measure}" if measure else text
+                pairs[key] = f"{pairs[key]}, {said}" if key in pairs else said
         return pairs
+
+    def _read(self, element: etree._Element) -> Named:
+        measure = self._read_unit(element) if self._read_unit else None
+        return self._read_name(element), self._read_value(element), measure
+
+    def _attributed(self, element: etree._Element) -> Named:
+        """The same where the name is an attribute, the unit too if there is one, and the value the element's own text."""
+        text = content(element) if len(element) else (element.text or "").strip()
+        said = element.items()
+        if len(said) == 1 and said[0][0] == self._name:  # no unit, and most are so
+            return said[0][1].strip(), text, None
+        return attribute(element, self._name), text, attribute(element, self._unit) if self._unit else None
 
 
 def _reader(path: XmlPath, *, all_of_them: bool = False) -> Callable[[etree._Element], str | None]:
     """What a path says about an element. Most are its own text or attribute, which need no steps."""
     if not path.steps:
-        return _attribute_of(path.attribute) if path.attribute else content
+        return partial(attribute, name=path.attribute) if path.attribute else content
     return (lambda element: ", ".join(path.below(element))) if all_of_them else path.first
-
-
-def _attribute_of(name: str) -> Callable[[etree._Element], str | None]:
-    """What `attribute` says, for an attribute that is asked for again and again."""
-
-    def read(element: etree._Element) -> str | None:
-        value = element.get(name)
-        return attribute(element, name) if value is None else value.strip()
-
-    return read
