@@ -94,8 +94,11 @@ def _require_trusted(folder: Path, *standing: Path) -> None:
     if not (bundle / MANIFEST).is_file():  # none serves, or the imported answers of another classifier do
         return
     for place in (kept, *map(Workspace, standing)):
-        if place.settings_file.is_file():
-            signatures.trust(place, place.settings()).check(bundle, (bundle / MANIFEST).read_bytes())
+        try:
+            settings = place.settings()
+        except (CatalogError, OSError):  # a workspace too damaged to be asked is what backups are for
+            continue
+        signatures.trust(place, settings).check(bundle, (bundle / MANIFEST).read_bytes())
 
 
 def prune(root: Path, *, dry_run: bool = False) -> str:
