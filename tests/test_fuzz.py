@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.readers import READERS
+from tests.packing import zipped
 
 # (reader, input) of finds that were put right.
 FOUND: list[tuple[str, bytes]] = [
@@ -24,6 +25,9 @@ FOUND: list[tuple[str, bytes]] = [
         b'[{"data": {"token": "BBBBBBBBBBBBB", "reviewer": "\\ud800"}, "annotations": [{"result": [{"from_name": "decision", "value": {"choices": ["1"]}}]}]}]',
     ),
     ("label_studio", b"[" * 4000),
+    ("archives", b"\0" + zipped(("xtems.csv", b"id,name\n1,a\n")).replace(b"xtems.csv", b"\0tems.csv")),
+    ("manifest", b'{"delivered_at": "0001-01-01T00:00:00+14:00"}'),
+    ("manifest", b'{"delivered_at": "9999-12-31T23:59:59-14:00"}'),
     ("taxonomy", b'\0{"verticals": {"id": "\\ud800", "name": "a"}}'),
     ("taxonomy", b"\0id,parent_id,\0\rme,note\n1,,H\n"),
     ("taxonomy", b"\0item_id,title,category_path\n1,x-\0ome > Mugs\n"),

@@ -52,7 +52,7 @@ class Watch:
         if event == "open" and isinstance(args[0], str) and isinstance(args[2], int) and args[2] & _WRITES:
             path = Path(args[0]).resolve()
             temporary = path.parent == Path(tempfile.gettempdir())  # nameless files of the standard library
-            if self.workspace not in path.parents and not temporary and path != Path(os.devnull):
+            if self.workspace not in (path, *path.parents) and not temporary and path != Path(os.devnull):
                 raise Forbidden(f"writes {path}")
 
     def __call__(self, data: bytes) -> None:
