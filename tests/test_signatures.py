@@ -15,7 +15,7 @@ from catalog.errors import BundleRefused, CatalogError
 from catalog.inference import bundle, signatures
 from catalog.inference.signatures import SIGNATURES, Trust
 from catalog.settings import Workspace
-from pipelines import promote, workspace
+from pipelines import promote, retrain, workspace
 from pipelines.session import opened
 from tests.test_changes import command
 
@@ -195,6 +195,14 @@ def test_a_keyring_without_keys_or_with_a_wrong_one_is_said(here: Path) -> None:
     shutil.copy(here / "anna.key", place.root / "keys" / "anna.pem")
     with pytest.raises(CatalogError, match="public ed25519 key"):
         trusted(place)
+
+
+def test_a_night_promotes_nothing_that_a_person_must_sign(here: Path) -> None:
+    place, model = demand(here), only(here)
+    with opened(place.root) as session, session.single("retrain") as job:
+        outcome, why = retrain._weighed(job, model.name)
+    assert outcome == "refused" and f"catalog models sign {model.name}" in why
+    assert not place.current_model.exists()
 
 
 def test_a_backup_is_restored_only_where_its_model_is_signed(here: Path) -> None:
