@@ -1,11 +1,13 @@
-"""Counts what docs/reliability.md promises: faults with their proofs, invariants, and the kills of a test run.
+"""Counts what docs/reliability.md promises: faults with their proofs, invariants, kills of test runs, inputs of the fuzzer.
 
 python -m benchmarks.reliability
 python -m pytest -m slow tests/test_crash_loop.py --junitxml=run.xml; python -m benchmarks.reliability --run run.xml
+python -m tests.fuzz xml >> fuzz.jsonl; python -m benchmarks.reliability --fuzz fuzz.jsonl
 """
 
 import argparse
 import ast
+import json
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -49,12 +51,28 @@ def ran(file: Path) -> dict[str, int]:
     return dict(counts)
 
 
+def fuzzed(file: Path) -> dict[str, int]:
+    """What the fuzzer says it did: inputs and finds of each reader, of several runs their sum."""
+    counts: Counter[str] = Counter()
+    for line in file.read_text(encoding="utf-8").splitlines():
+        said = json.loads(line)
+        counts[f"inputs to {said['reader']}"] += said.get("executions", 0)
+        counts["finds of the fuzzer"] += len(said["finds"])
+    return dict(counts)
+
+
 def main() -> None:
     """Prints a line for each count."""
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    asked.add_argument("--run", type=Path, help="What pytest wrote with --junitxml.")
-    run = asked.parse_args().run
-    for name, number in (declared() | (ran(run) if run else {})).items():
+    asked.add_argument("--run", type=Path, nargs="*", default=[], help="What pytest wrote with --junitxml.")
+    asked.add_argument(
+        "--fuzz", type=Path, nargs="*", default=[], help="What python -m tests.fuzz wrote, line after line."
+    )
+    given = asked.parse_args()
+    counts = Counter(declared())
+    for found in (*map(ran, given.run), *map(fuzzed, given.fuzz)):
+        counts.update(found)
+    for name, number in counts.items():
         print(f"{number:>6,}  {name}")
 
 

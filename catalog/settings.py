@@ -78,6 +78,13 @@ class Serving(_Section):
     batch_rows: int = Field(2048, ge=1, description="Rows classified and stored per step; bounds memory and rework.")
 
 
+class Models(_Section):
+    """Whose models are loaded (docs/models.md, Signatures)."""
+
+    keyring: str = Field("keys", min_length=1, description="Folder of public keys; relative to the workspace.")
+    require_signature: bool = Field(False, description="Whether a bundle that no key of the keyring signed is refused.")
+
+
 class Scale(_Section):
     """Which engine classifies: this process, or workers of a Ray cluster (docs/scaling.md)."""
 
@@ -242,6 +249,7 @@ class Settings(_Section):
     training: Training = Training()
     labels: Labels = Labels()
     serving: Serving = Serving()
+    models: Models = Models()
     scale: Scale = Scale()
     feeds: Feeds = Feeds()
     images: Images = Images()

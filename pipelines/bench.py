@@ -15,6 +15,7 @@ from structlog import ReturnLogger
 from catalog.errors import CatalogError
 from catalog.inference.classifier import Classifier
 from catalog.inference.inputs import INPUT_COLUMNS
+from catalog.inference.signatures import trust_of
 from catalog.inference.speed import SECONDS, Rate, limit, measure
 from catalog.placement import ledger
 from catalog.sample.deliveries import labelled_offers
@@ -55,7 +56,7 @@ def _classify(session: Session, folder: Path, rows: float, seconds: float) -> li
         return [f"texts, pictures  not measured, {why}", "Taking deliveries is all that could be measured."]
     try:
         path = ledger.model_path(session.workspace, model_id)
-        classifier = Classifier.open(path, device=serving.device, threads=serving.threads)
+        classifier = Classifier.open(path, trust=trust_of(session), device=serving.device, threads=serving.threads)
     except CatalogError as error:
         return [f"texts, pictures  not measured: {error.message}", error.remedy]
     own = store.query(OWN, [ITEMS])

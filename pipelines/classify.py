@@ -6,6 +6,7 @@ from catalog.inference import unseen
 from catalog.inference.classifier import Classifier, KeptEmbeddings
 from catalog.inference.pace import CountedEmbeddings, Pace
 from catalog.inference.shards import ShardFolder
+from catalog.inference.signatures import trust_of
 from catalog.jobs import Job, note_left
 from catalog.placement import ledger
 from pipelines import scale_out
@@ -38,7 +39,7 @@ def _here(job: Job, model_id: str, path: Path, limit: int | None) -> str | None:
     if not total:
         return None
     serving, done = job.settings.serving, 0
-    classifier = Classifier.open(path, device=serving.device, threads=serving.threads)
+    classifier = Classifier.open(path, trust=trust_of(job), device=serving.device, threads=serving.threads)
     cache = CountedEmbeddings(KeptEmbeddings(job.workspace.embeddings))
     pace = Pace(job, total, cache=cache)
     for batch in unseen.batches(job, model_id, rows=serving.batch_rows, limit=limit):

@@ -162,6 +162,7 @@ def train(
 app.command()(cli_promote.evaluate)
 app.command()(cli_promote.promote)
 app.command()(cli_promote.rollback)
+models_app.command("sign")(cli_promote.sign)
 
 
 @models_app.callback(invoke_without_command=True)

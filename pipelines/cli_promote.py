@@ -1,6 +1,7 @@
 """The commands `catalog evaluate`, `promote` and `rollback`: what serves, and on what grounds it changes."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -46,6 +47,18 @@ def promote(
         typer.echo(moves.text())
         job.run(work, model, reason="anyway" if anyway else "compared")
         typer.echo(f"Model {model} serves from the next night on.")
+
+
+def sign(
+    model: str,
+    key: Annotated[Path, typer.Option(help="Your private ed25519 key, PEM, which nobody else may read.")],
+    workspace: Here = CURRENT,
+) -> None:
+    """Signs a bundle: says that you vouch for it. Which keys count stands in the keyring ([models] in catalog.toml)."""
+    from catalog.settings import Workspace
+    from pipelines import promote as job
+
+    typer.echo(job.sign(Workspace(workspace).require(), model, key))
 
 
 def rollback(workspace: Here = CURRENT) -> None:

@@ -7,6 +7,7 @@ import polars as pl
 from catalog.certification.policy import Policy, department_of
 from catalog.errors import CatalogError
 from catalog.inference.classifier import Classifier, KeptEmbeddings
+from catalog.inference.signatures import trust_of
 from catalog.jobs import Job
 from catalog.learning import examples, gate
 from catalog.learning.comparison import Comparison, compare, table
@@ -225,6 +226,6 @@ def _in_its_own_ids(job: Job, model_id: str, held_out: pl.DataFrame) -> pl.DataF
         return kept
     serving = job.settings.serving
     path = ledger.model_path(job.workspace, model_id)
-    classifier = Classifier.open(path, device=serving.device, threads=serving.threads)
+    classifier = Classifier.open(path, trust=trust_of(job), device=serving.device, threads=serving.threads)
     predicted = classifier.predict(missing, embeddings=KeptEmbeddings(job.workspace.embeddings))
     return pl.concat([kept, predicted.select(ANSWER)], how="vertical_relaxed")

@@ -8,6 +8,7 @@ import polars as pl
 from catalog.certification.policy import Policy
 from catalog.errors import CatalogError
 from catalog.inference.occlusion import Occlusion
+from catalog.inference.signatures import trust_of
 from catalog.placement import grounds, ledger
 from catalog.review.corrections import NEAR
 from catalog.store import Store
@@ -82,7 +83,7 @@ def _ask(session: Session, model_id: str, found: Facts) -> _Answer:
     from catalog.watch.neighbours import nearest  # noqa: PLC0415
 
     serving, path = session.settings.serving, ledger.model_path(session.workspace, model_id)
-    classifier = Classifier.open(path, device=serving.device, threads=serving.threads)
+    classifier = Classifier.open(path, trust=trust_of(session), device=serving.device, threads=serving.threads)
     cache = occlusion.ReadOnly(KeptEmbeddings(session.workspace.embeddings))
     predicted = classifier.predict(content, embeddings=cache)
     content = occlusion.as_read(classifier, content, embeddings=cache)

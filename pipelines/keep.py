@@ -5,6 +5,8 @@ from collections import Counter
 from pathlib import Path
 
 from catalog.errors import CatalogError
+from catalog.inference import signatures
+from catalog.inference.bundle import MANIFEST
 from catalog.jobs import program_version
 from catalog.keeping import backups, retention
 from catalog.keeping.backups import Facts
@@ -66,6 +68,7 @@ def restore(folder: Path, root: Path, *, over: bool = False) -> str:
             remedy="Upgrade this installation first. Nothing was changed.",
         )
     manifest = backups.verify(folder)
+    _require_trusted(folder, *([target] if occupied else []))
     if not occupied:
         if target.exists():
             target.rmdir()
@@ -79,6 +82,23 @@ def restore(folder: Path, root: Path, *, over: bool = False) -> str:
         f"{target} is as it was on {manifest.written_at[:16]} UTC. What stood there is in {aside}; "
         "remove it when you are sure."
     )
+
+
+def _require_trusted(folder: Path, *standing: Path) -> None:
+    """The model that serves in a backup is signed as its own settings ask, and as those ask which it takes the place of:
+    a backup that somebody made must not say by itself that nobody needs to sign.
+    """
+    kept = Workspace(folder)
+    model_id = kept.current_model.read_text(encoding="utf-8").strip() if kept.current_model.is_file() else ""
+    bundle = kept.models / Path(model_id).name
+    if not (bundle / MANIFEST).is_file():  # none serves, or the imported answers of another classifier do
+        return
+    for place in (kept, *map(Workspace, standing)):
+        try:
+            settings = place.settings()
+        except (CatalogError, OSError):  # a workspace too damaged to be asked is what backups are for
+            continue
+        signatures.trust(place, settings).check(bundle, (bundle / MANIFEST).read_bytes())
 
 
 def prune(root: Path, *, dry_run: bool = False) -> str:

@@ -1,11 +1,15 @@
 """Says which bundle serves.  `catalog promote MODEL`, `catalog rollback`"""
 
+from pathlib import Path
+
 from catalog import durable
 from catalog.errors import CatalogError
-from catalog.inference import bundle
+from catalog.inference import bundle, signatures
+from catalog.inference.signatures import trust_of
 from catalog.jobs import Job, now
 from catalog.placement import ledger, moves
 from catalog.placement.moves import Moves
+from catalog.settings import Workspace
 from catalog.taxonomies.versions import latest_taxonomy
 from pipelines import certify, classify
 
@@ -17,7 +21,7 @@ def run(job: Job, model_id: str, *, reason: str, action: str = "promote") -> Non
     """
     store = job.store
     if not ledger.is_foreign(store, model_id):
-        bundle.open_bundle(ledger.model_path(job.workspace, model_id))
+        bundle.open_bundle(ledger.model_path(job.workspace, model_id), trust=trust_of(job))
     if ledger.current_model(store) != model_id:  # a promotion killed before its pointer was written is one promotion
         store.append_row(
             "promotions",
@@ -29,6 +33,21 @@ def run(job: Job, model_id: str, *, reason: str, action: str = "promote") -> Non
             promoted_at=now(),
         )
     write_pointer(job)
+
+
+def sign(place: Workspace, model_id: str, key: Path) -> str:
+    """Signs a bundle whose files are what was trained; says with which key, and whether that key counts here.
+
+    Raises CatalogError when there is no such bundle, it was altered, or the key cannot be used.
+    """
+    folder = ledger.model_path(place, model_id)
+    bundle.verify(folder)
+    name = signatures.sign(folder, (folder / bundle.MANIFEST).read_bytes(), key)
+    known = {key for key, _ in signatures.trust(place, place.settings()).keys}
+    keyring = place.root / place.settings().models.keyring
+    return f"{model_id} is signed with {name}." + (
+        "" if name in known else f" That key does not count here yet: put its public half into {keyring} as NAME.pem."
+    )
 
 
 def would_move(job: Job, model_id: str) -> Moves:

@@ -85,6 +85,9 @@ def _weighed(job: Job, model_id: str) -> tuple[str, str]:
     """The outcome and why; promotes where nothing speaks against it. Nobody approves moves at night."""
     if model_id == ledger.current_model(job.store):
         return "unchanged", "it is the model that serves"
+    if job.settings.models.require_signature:  # a night holds no private key, and must not
+        sign = f"catalog models sign {model_id} --key FILE, then catalog promote {model_id}"
+        return "refused", f"{model_id} waits for a signature: {sign}"
     found = audit.run(job, model_id)
     reached("retrain.evaluated")
     try:

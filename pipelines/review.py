@@ -12,6 +12,7 @@ import polars as pl
 
 from catalog import sheets
 from catalog.errors import CatalogError
+from catalog.inference.signatures import trust_of
 from catalog.jobs import Counts, Job, now
 from catalog.placement import ledger
 from catalog.review import audit_answers, leases, queue_dump, queue_order, review_ledger, review_queue, sheet_files
@@ -104,7 +105,7 @@ def explaining(job: Job) -> "Telling":
             remedy="Leave --explain out, or promote a trained model: catalog models list",
         )
     path = ledger.model_path(job.workspace, model_id)
-    classifier = Classifier.open(path, device=serving.device, threads=serving.threads)
+    classifier = Classifier.open(path, trust=trust_of(job), device=serving.device, threads=serving.threads)
     moves = model_translation(job.store, model_id)
     return Telling(classifier, KeptEmbeddings(job.workspace.embeddings), latest_taxonomy(job.store), moves)
 

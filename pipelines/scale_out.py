@@ -12,6 +12,7 @@ from catalog.inference import ray_engine, unseen
 from catalog.inference.pace import Pace
 from catalog.inference.shard_worker import Work
 from catalog.inference.shards import Answer, Plan, ShardFolder
+from catalog.inference.signatures import trust_of
 from catalog.jobs import Job
 
 
@@ -55,7 +56,7 @@ def _compute(job: Job, folder: ShardFolder, plan: Plan, bundle: Path) -> None:
     if not waiting:
         return
     threads = serving.threads if scale.device == "cuda" else 1  # a processor a worker
-    work = Work(folder.root, bundle, scale.device, threads, plan.version)
+    work = Work(folder.root, bundle, scale.device, threads, plan.version, trust_of(job))
     pace = Pace(job, plan.rows, before=done)
     for answer in ray_engine.answers(waiting, work, scale):
         require_pictures(answer)

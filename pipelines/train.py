@@ -23,7 +23,7 @@ from pipelines import certify, promote
 
 
 def run(job: Job, *, limit: int | None = None) -> str:
-    """Returns the id of the new bundle. It is promoted at once only when no model serves yet."""
+    """Returns the id of the new bundle. It is promoted at once only when no model serves yet, and none must be signed first."""
     from catalog.learning import cold, training  # noqa: PLC0415 - torch is loaded only where a model is trained
 
     store, taxonomy = job.store, latest_taxonomy(job.store)
@@ -56,7 +56,7 @@ def run(job: Job, *, limit: int | None = None) -> str:
     _record(job, model_id, known, predicted, facts)
     _record_doubts(job, model_id, report.doubts)
     certify.run(job, model_id=model_id)
-    if ledger.current_model(store) is None:
+    if ledger.current_model(store) is None and not job.settings.models.require_signature:
         promote.run(job, model_id, reason="first model of this workspace")
     return model_id
 

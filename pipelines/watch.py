@@ -9,6 +9,7 @@ import polars as pl
 from catalog.inference.bundle import LAYOUT, open_bundle
 from catalog.inference.embeddings import KeptEmbeddings
 from catalog.inference.inputs import InputRules
+from catalog.inference.signatures import trust_of
 from catalog.jobs import Job, now
 from catalog.labels.clusters import stable_hash
 from catalog.placement import ledger
@@ -119,7 +120,7 @@ def _named(batch: pl.DataFrame, leaves: list[str], path_of: Callable[[str], str]
 def _embedded(job: Job, model_id: str) -> Embed:
     if ledger.is_foreign(job.store, model_id):
         return lambda frame: nothing_embedded(frame.height)
-    bundle = open_bundle(ledger.model_path(job.workspace, model_id), verified=False)
+    bundle = open_bundle(ledger.model_path(job.workspace, model_id), trust=trust_of(job))
     rules = InputRules.from_json((bundle.path / LAYOUT.preprocess).read_text())
     return Embedded(rules, bundle.towers, KeptEmbeddings(job.workspace.embeddings)).of
 

@@ -1,13 +1,15 @@
 """A process that forks one command at a time, so that hundreds of kills pay for the imports once.
 
 Reads a line of JSON a command: words (of the command line) or code (Python), point and log as catalog.failpoints has them,
-output (a file). Answers a line: the exit status, negative for a signal.
+watched (a folder: what a kill would leave of it goes to log.states, a line a point), output (a file). Answers a line: the exit status, negative for a signal.
 """
 
+import hashlib
 import json
 import os
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
 
 os.environ["FEEDSHELF_FAILPOINT_LOG"] = os.devnull  # points are watched in this process from its first import on
@@ -16,8 +18,22 @@ from catalog import failpoints
 from pipelines import cli, ingest, nightly, report, session  # noqa: F401 - loaded before any fork
 
 
+def note(folder: Path, states: Path, *_: object) -> None:
+    """Appends a digest of what a kill would leave here: every file, of one that is not in its place yet only the name."""
+    found = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        found.update(f"{path}\n".encode())
+        if path.is_file() and not path.name.startswith("."):
+            found.update(hashlib.sha256(path.read_bytes()).digest())
+    with states.open("a") as file:
+        file.write(f"{found.hexdigest()}\n")
+
+
 def command(asked: dict) -> int:
     failpoints._said, failpoints._log, failpoints._seen = asked["point"], asked["log"], 0
+    if asked["watched"]:
+        failpoints._said = ":"
+        failpoints._fail_from = partial(note, Path(asked["watched"]), Path(f"{asked['log']}.states"))
     with Path(asked["output"]).open("w") as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)

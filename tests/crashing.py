@@ -21,9 +21,22 @@ class Children:
     def __init__(self, process: subprocess.Popen[str], output: Path) -> None:
         self._process, self._output = process, output
 
-    def run(self, *words: object, code: str = "", point: str | None = None, log: Path | None = None) -> int:
+    def run(
+        self,
+        *words: object,
+        code: str = "",
+        point: str | None = None,
+        log: Path | None = None,
+        watched: Path | None = None,
+    ) -> int:
         """The exit status, -9 when it was killed."""
-        asked = {"words": [str(word) for word in words], "code": code, "point": point, "log": str(log or os.devnull)}
+        asked = {
+            "words": [str(word) for word in words],
+            "code": code,
+            "point": point,
+            "log": str(log or os.devnull),
+            "watched": str(watched or ""),
+        }
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(asked | {"output": str(self._output)}) + "\n")
         self._process.stdin.flush()
@@ -50,18 +63,20 @@ def children(folder: Path) -> Iterator[Children]:
         process.stdin.close()
 
 
-def tables(file: Path, *, without: frozenset[str] = frozenset()) -> dict[str, list[str]]:
-    """Every table and view of a database without its clock times and the columns of `without`, rows sorted."""
+def tables(file: Path, *, without: frozenset[str] = frozenset(), views: bool = True) -> dict[str, list[str]]:
+    """Every table (and view) of a database without its clock times and the columns of `without`, rows sorted."""
+    kinds = ("BASE TABLE", "VIEW") if views else ("BASE TABLE",)
     with duckdb.connect(str(file), read_only=True) as con:
-        names = [n for (n,) in con.execute("SELECT table_name FROM information_schema.tables ORDER BY 1").fetchall()]
+        listed = con.execute("SELECT table_name FROM information_schema.tables WHERE table_type IN ?", [list(kinds)])
         content = {}
-        for name in set(names) - DURATIONS:
-            described = con.execute(f'DESCRIBE "{name}"').fetchall()
-            kept = [c[0] for c in described if c[0] not in VARYING | without and "TIMESTAMP" not in c[1]]
-            columns = ", ".join(f'"{c}"' for c in kept)
-            content[name] = (
-                sorted(map(repr, con.execute(f'SELECT {columns} FROM "{name}"').fetchall())) if columns else []
-            )
+        for name in {n for (n,) in listed.fetchall()} - DURATIONS:
+            found = con.execute(f'SELECT * FROM "{name}"')
+            kept = [
+                place
+                for place, (column, kind, *_) in enumerate(found.description)
+                if column not in VARYING | without and "TIMESTAMP" not in str(kind)
+            ]
+            content[name] = sorted(repr(tuple(row[place] for place in kept)) for row in found.fetchall())
         return content
 
 

@@ -91,6 +91,7 @@ DOORS = {
     ),
     "httpcore": frozenset({"catalog/pictures/address_guard.py", "catalog/pictures/fetching.py"}),
     "polars_hash": frozenset({"catalog/deliveries/canonical.py"}),
+    "cryptography": frozenset({"catalog/inference/signatures.py"}),
     "ray": frozenset({"catalog/inference/ray_engine.py"}),
     "fastapi": frozenset({"pipelines/review_app.py"}),
     "starlette": frozenset({"pipelines/review_app.py"}),

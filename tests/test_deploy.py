@@ -92,7 +92,9 @@ def test_images_serve_without_torch_as_an_ordinary_user(file: Path) -> None:
     }  # fmt: skip
     runs = " ".join(rest for word, rest in found if word == "RUN")
     assert "--require-hashes -r requirements.lock" in runs
-    assert "install --no-cache-dir . --no-deps" in runs
+    assert "wheel --no-cache-dir --no-build-isolation --no-deps" in runs
+    installs = [words for words in runs.split("&&") if " install " in words and "/pip" in words]
+    assert all("--require-hashes" in words or "--no-deps /opt/wheel/*.whl" in words for words in installs), installs
     assert not re.search(r"\[train|torch|open.clip", runs)
     final = dict(last_stage(found))
     assert final["USER"] == "10001"
@@ -103,14 +105,19 @@ def test_images_serve_without_torch_as_an_ordinary_user(file: Path) -> None:
     assert order.index("USER") > max(n for n, word in enumerate(order) if word == "RUN")
 
 
-def test_the_lock_pins_every_dependency_with_hashes_as_the_project_asks_for_it() -> None:
-    text = (DEPLOY / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", " ")
+def pins(file: Path) -> dict[str, str]:
+    """Name to version of a lock, each of which has hashes."""
     pinned = {}
-    for line in text.splitlines():
+    for line in file.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
         if line and not line.lstrip().startswith("#"):
             name, _, version = line.partition(" ")[0].partition("==")
             pinned[name.lower()] = version
             assert version and line.count("--hash=sha256:") >= 1, line
+    return pinned
+
+
+def test_the_lock_pins_every_dependency_with_hashes_as_the_project_asks_for_it() -> None:
+    pinned = pins(DEPLOY / "requirements.lock")
     wanted = [
         Requirement(text) for text in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     ]
@@ -121,13 +128,35 @@ def test_the_lock_pins_every_dependency_with_hashes_as_the_project_asks_for_it()
     assert not {"torch", "transformers", "ray"} & pinned.keys()
 
 
+def test_the_lock_names_nothing_that_the_project_has_ceased_to_ask_for() -> None:
+    wanted = {
+        Requirement(text).name.lower()
+        for text in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    }
+    text = (DEPLOY / "requirements.lock").read_text(encoding="utf-8")
+    for block in re.split(r"(?m)^(?=[a-z0-9])", text)[1:]:
+        name, why = block.partition("==")[0].lower(), block.partition("# via")[2]
+        assert why, f"{name}: for whose sake?"
+        assert name in wanted or "feedshelf" not in why, f"{name} is no dependency any more"
+
+
+def test_what_builds_the_wheel_is_pinned_as_the_project_asks_for_it() -> None:
+    pinned = pins(DEPLOY / "build.lock")
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
+    assert pinned.keys() == {Requirement(one).name for one in wanted}
+    assert all(Requirement(one).specifier.contains(pinned[Requirement(one).name]) for one in wanted)
+
+
 @pytest.mark.parametrize("file", IMAGES, ids=lambda file: file.name)
 def test_images_copy_every_package_and_only_what_exists(file: Path) -> None:
     copied = [rest.split()[:-1] for word, rest in instructions(file.read_text(encoding="utf-8")) if word == "COPY"]
     sources = {source for group in copied for source in group if not source.startswith(("--from", "/"))}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     packages = {name.partition(".")[0] for name in project["tool"]["setuptools"]["packages"]}
-    assert packages | {"pyproject.toml", project["project"]["readme"], "deploy/requirements.lock"} == sources
+    assert (
+        packages | {"pyproject.toml", project["project"]["readme"], "deploy/requirements.lock", "deploy/build.lock"}
+        == sources
+    )
     assert all((ROOT / source).exists() for source in sources)
 
 

@@ -85,7 +85,14 @@ def test_an_unknown_choice_is_a_problem_with_a_suggestion(desk: Desk) -> None:
     assert (problem.line, problem.suggestion.split(" | ")[0]) == (2, "Home > Kitchen > Mugs")
 
 
-@pytest.mark.parametrize("text", ["{}", "[1]", '[{"id": 3}]', "[", '[{"data": {}, "annotations"'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{}", "[1]", '[{"id": 3}]', "[", '[{"data": {}, "annotations"', "[" * 100_000),
+        '[{"data": {}, "annotations": [{"result": -1}]}]',
+        '[{"data": {}, "annotations": [{"result": [{"from_name": "note", "value": null}]}]}]',
+    ],
+)
 def test_what_is_no_export_names_the_remedy(tmp_path: Path, text: str) -> None:
     file = tmp_path / "x.json"
     file.write_text(text)

@@ -10,7 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, NaiveDatetime, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NaiveDatetime,
+    ValidationError,
+    field_validator,
+)
 
 from catalog.errors import CatalogError
 
@@ -49,6 +58,15 @@ class Manifest(_Read):
     files: tuple[File, ...] = Field(min_length=1)
     delivered_at: AwareDatetime | NaiveDatetime | None = None
     kind: Literal["full", "delta"] | None = None
+
+    @field_validator("delivered_at")
+    @classmethod
+    def _in_utc(cls, value: datetime | None) -> datetime | None:
+        """In the calendar's first and last hours a time with a zone has no place in UTC."""
+        try:
+            return value.astimezone(UTC) if value is not None and value.tzinfo else value
+        except OverflowError as error:
+            raise ValueError("is no time that UTC has") from error
 
     @property
     def dated(self) -> datetime | None:

@@ -14,6 +14,7 @@ from catalog.certification.calibration import Temperatures, log_odds
 from catalog.errors import BundleRefused
 from catalog.inference.early_exit import EarlyExit
 from catalog.inference.novelty import Novelty
+from catalog.inference.signatures import ANYBODY, SIGNATURES, Trust
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -86,19 +87,24 @@ def _named(files: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps([FORMAT, files]).encode()).hexdigest()[:12]
 
 
-def verify(path: Path) -> dict[str, Any]:
-    """The manifest of a bundle whose every file is what it says. Raises BundleRefused naming the file otherwise."""
+def verify(path: Path, trust: Trust = ANYBODY) -> dict[str, Any]:
+    """The manifest of a bundle whose every file is what it says, and which one we trust has signed where that is asked.
+
+    Raises BundleRefused naming the file, or what is wrong with the signature.
+    """
     try:
-        manifest = json.loads((path / MANIFEST).read_text())
+        content = (path / MANIFEST).read_bytes()
+        manifest = json.loads(content)
         expected = manifest["files"]
     except (OSError, ValueError, KeyError) as error:
         raise _refused(path, "its manifest cannot be read") from error
+    trust.check(path, content)
     if manifest["format"] != FORMAT:
         raise _refused(path, f"it has format {manifest['format']}, this program reads {FORMAT}")
     if not (manifest.get("model_id") == path.name == _named(expected)):
         # the ledger knows a model by this name: whoever alters a file and its manifest has another model
         raise _refused(path, "its name is not that of its content")
-    found = {file.name for file in path.iterdir()} - {MANIFEST}
+    found = {file.name for file in path.iterdir()} - {MANIFEST, SIGNATURES}
     if found != set(expected):
         raise _refused(path, f"it should hold {sorted(expected)} and holds {sorted(found)}")
     with ThreadPoolExecutor(2) as pool:  # a large file is most of it: the others are read meanwhile
@@ -119,9 +125,9 @@ def _refused(path: Path, why: str) -> BundleRefused:
     )
 
 
-def open_bundle(path: Path, *, verified: bool = True) -> Bundle:
+def open_bundle(path: Path, *, trust: Trust = ANYBODY, verified: bool = True) -> Bundle:
     """Opens a bundle; `verified=False` is for one that is still being made and has no manifest yet."""
-    manifest = verify(path) if verified else {"model_id": "unfinished"}
+    manifest = verify(path, trust) if verified else {"model_id": "unfinished"}
     labels = json.loads((path / LAYOUT.labels).read_text())
     calibration = path / LAYOUT.calibration
     calibrated = json.loads(calibration.read_text()) if calibration.exists() else Temperatures().to_dict()

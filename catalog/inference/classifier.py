@@ -27,6 +27,7 @@ from catalog.inference.inputs import (
 )
 from catalog.inference.lexical import Ngrams
 from catalog.inference.scores import Tree, describe
+from catalog.inference.signatures import ANYBODY, Trust
 from catalog.inference.weighting import padded, weighted
 from catalog.pictures.images import ImageRules, decode, file_bytes, to_tensor
 
@@ -72,13 +73,21 @@ class Classifier:
         self._width = {part: self._sessions[part].get_outputs()[0].shape[1] for part in ("text", "image")}
 
     @classmethod
-    def open(cls, path: Path, *, device: Device = "auto", threads: int = 2, verify: bool = True) -> "Classifier":
-        """Loads a bundle after checking every file of it.
+    def open(
+        cls,
+        path: Path,
+        *,
+        trust: Trust = ANYBODY,
+        device: Device = "auto",
+        threads: int = 2,
+        verify: bool = True,
+    ) -> "Classifier":
+        """Loads a bundle after checking every file of it, and its signature as `trust` asks.
 
         Raises BundleRefused when a file is not what the manifest says, CatalogError when CUDA was asked for and is
         not there: a night on the wrong device would quietly take ten times as long.
         """
-        return cls(open_bundle(path, verified=verify), device, threads)
+        return cls(open_bundle(path, trust=trust, verified=verify), device, threads)
 
     @property
     def provider(self) -> str:

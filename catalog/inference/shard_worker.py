@@ -13,6 +13,7 @@ from catalog.errors import CatalogError
 from catalog.failpoints import reached
 from catalog.inference.classifier import Classifier, Device
 from catalog.inference.shards import Answer, Shard, ShardFolder, intact, write
+from catalog.inference.signatures import ANYBODY, Trust
 from catalog.jobs import program_version
 
 MOST_ATTEMPTS = 5  # a shard that ended its worker so often would end every worker, again and again
@@ -28,6 +29,7 @@ class Work:
     device: Device
     threads: int
     version: str
+    trust: Trust = ANYBODY  # the keys themselves: a worker may see another keyring than the command
 
 
 class ShardWorker:
@@ -84,7 +86,9 @@ class ShardWorker:
     @cached_property
     def _classifier(self) -> Classifier:
         """Opened with the first shard: what refuses a bundle is then told like everything else."""
-        return Classifier.open(self.work.bundle, device=self.work.device, threads=self.work.threads)
+        return Classifier.open(
+            self.work.bundle, trust=self.work.trust, device=self.work.device, threads=self.work.threads
+        )
 
 
 def _me() -> str:

@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from catalog.errors import BundleRefused
-from catalog.inference import bundle
+from catalog.errors import CatalogError
+from catalog.inference import bundle, signatures
 from catalog.inference.shards import ShardFolder
 from catalog.settings import Workspace
 from catalog.store import Store
@@ -108,8 +108,11 @@ def bundles(files: Files) -> Iterator[str]:
     for model_id in sorted(every - foreign):
         if (place.models / model_id).exists() or model_id == current:
             try:
-                bundle.verify(place.models / model_id)
-            except BundleRefused as error:
+                trusted = signatures.trust(place, place.settings())
+                # one that does not serve may wait for its signature: it is refused when it is to serve
+                needed = replace(trusted, required=trusted.required and model_id == current)
+                bundle.verify(place.models / model_id, needed)
+            except CatalogError as error:
                 yield error.message
     if current is not None and _pointer(place.current_model) != current:
         yield f"models/current names {_pointer(place.current_model) or 'nothing'}, what serves is {current}"

@@ -129,7 +129,10 @@ def bomb(kind: str) -> FeedRefused:
 
 def data_member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     """The one file in a ZIP archive. Folders, hidden files and what macOS adds do not count."""
-    found = [member for member in archive.infolist() if not member.is_dir() and not _hidden(member.filename)]
+    # not is_dir(): it breaks at a name that begins with NUL, of which nothing is left
+    found = [
+        member for member in archive.infolist() if not member.filename.endswith("/") and not _hidden(member.filename)
+    ]
     if len(found) != 1:
         names = ", ".join(member.filename for member in found[:10])[:500] or "no file"
         more = f" and {len(found) - 10} more" if len(found) > 10 else ""

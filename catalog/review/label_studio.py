@@ -72,19 +72,24 @@ def read(file: Path) -> list[tuple[int, list[str]]]:
     """
     try:
         found = json.loads(file.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CatalogError(f"{file} is no JSON ({error}).", remedy=_REMEDY) from error
     if not isinstance(found, list) or not all(
         isinstance(task, dict) and isinstance(task.get("data"), dict) for task in found
     ):
         raise CatalogError(f"{file} is no list of tasks.", remedy=_REMEDY)
-    return [(1, list(TRUSTED)), *((number, _cells(task)) for number, task in enumerate(found, start=2))]
+    return [(1, list(TRUSTED)), *((number, _cells(task, number, file)) for number, task in enumerate(found, start=2))]
 
 
-def _cells(task: dict[str, Any]) -> list[str]:
+def _cells(task: dict[str, Any], number: int, file: Path) -> list[str]:
     data = {name: str(task["data"].get(name) or "") for name in ("token", "reviewer")}
-    said = _said(task) | {name: text for name, text in data.items() if text}
-    return [inert(said.get(name, "")) for name in TRUSTED]  # as in a sheet: the import takes one ' away
+    try:
+        said = _said(task) | {name: text for name, text in data.items() if text}
+    except (AttributeError, IndexError, KeyError, TypeError) as error:  # skipped in silence, an answer would be lost
+        raise CatalogError(f"{file}: task {number - 1} has an annotation of another form.", remedy=_REMEDY) from error
+    # JSON can name half a character, which no file holds
+    whole = {name: text.encode(errors="replace").decode() for name, text in said.items()}
+    return [inert(whole.get(name, "")) for name in TRUSTED]  # as in a sheet: the import takes one ' away
 
 
 def _said(task: dict[str, Any]) -> dict[str, str]:

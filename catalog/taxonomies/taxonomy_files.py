@@ -36,9 +36,18 @@ def read_taxonomy(file: Path, form: str | None = None) -> Taxonomy:
     """The hierarchy of a file. `form`, one of FORMS, overrides what its content looks like.
 
     Raises CatalogError that names the lines when the file is none of these, has a cycle, an unknown parent or a repeated
-    id.
+    id, or no category.
     """
-    text = _text(file)
+    try:
+        found = _read(_text(file), file, form)
+    except csv.Error as error:
+        raise CatalogError(f"{file} is no table: {error}.", remedy="Save it again as CSV, in UTF-8.") from error
+    if not found.nodes.height:
+        raise CatalogError(f"{file} holds no category.", remedy="Give a taxonomy file with at least one category.")
+    return found
+
+
+def _read(text: str, file: Path, form: str | None) -> Taxonomy:
     form = form or form_of(text)
     start = text.lstrip()[:1]
     if start == "<" and form == "gpc":

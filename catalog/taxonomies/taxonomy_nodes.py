@@ -1,5 +1,6 @@
 """From nodes that name their parents to a hierarchy, or to the lines that make it none."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from catalog.taxonomies.taxonomy import NODE_SCHEMA, SEPARATOR, Taxonomy
 
 _SHOWN = 5
 _ROOT = ("", "0", "-1", "null", "none", "\\n", "root")  # what stands for no parent, unless a node is called that
+_HALF = re.compile("[\ud800-\udfff]")  # of a character: JSON can name one, UTF-8 has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ def _unique(nodes: Iterable[Node], problems: Problems) -> dict[str, Node]:
     for node in nodes:
         if not node.key or not node.name:
             problems.add(node.line, f"a category without {'a name' if node.key else 'an id'}")
+        elif _HALF.search(f"{node.key}{node.parent}{node.name}{node.note}"):
+            problems.add(node.line, f"category {node.key!r} holds half a character, which no file can")
         elif node.key in kept:
             problems.add(node.line, f"the id {node.key!r} occurs twice, first in line {kept[node.key].line}")
         else:
