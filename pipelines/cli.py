@@ -162,6 +162,7 @@ def train(
 app.command()(cli_promote.evaluate)
 app.command()(cli_promote.promote)
 app.command()(cli_promote.rollback)
+app.command()(cli_promote.approve_moves)
 
 
 @models_app.callback(invoke_without_command=True)
