@@ -9,6 +9,9 @@ vendor is a shop of mwpd_gpc, or all of fashion5k; a model is a logistic regress
 - quiet: drawn like the reference. In series: every batch, earlier ones too, has a mix of categories of its own.
 - mixed: a share of the batch comes from another shop. blurred: pictures under a Gaussian of 3 pixels. blanked: titles
   without the words of category names. no picture: the picture is gone.
+- translated: the texts of a share of the batch are in a language nobody speaks, made by code: every letter stands for another
+  one, a vowel for a vowel, so that words keep their lengths and their places, and all but numbers and the brand are new. It
+  shows what the watch makes of words it has never seen; a real language shares names and stems with the one before it.
 """
 
 import argparse
@@ -39,6 +42,12 @@ EARLIER, EACH, BATCHES, SHARES = 6, 35, (40, 100), (0.05, 0.2, 0.5)
 SHOPS = (("www.rallyhouse.com",), ("shop.cbssports.com",), ("icecat.us", "icecat.co.uk"), ())
 OF_A_SHOP, LEARNED, PICTURED = 420, 1000, 600
 DRAWS, SEED = 500, 5
+_VOWELS, _CONSONANTS = "aeiou", "bcdfghjklmnpqrstvwxz"
+_ANOTHER = str.maketrans(
+    _VOWELS + _CONSONANTS + (_VOWELS + _CONSONANTS).upper(),
+    _VOWELS[2:] + _VOWELS[:2] + _CONSONANTS[7:] + _CONSONANTS[:7]
+    + (_VOWELS[2:] + _VOWELS[:2] + _CONSONANTS[7:] + _CONSONANTS[:7]).upper(),
+)  # fmt: skip
 Shift = Callable[[np.random.Generator, np.ndarray], np.ndarray]
 
 
@@ -102,6 +111,13 @@ def cell(pool: Pool, own: list[np.ndarray], shift: Shift, size: int, plan: Plan,
     return f"{hits / plan.trials:.1%}" + (f" ({most})" if most else "")
 
 
+def translated(text: str | None, brand: str | None) -> str | None:
+    """The text in the language nobody speaks; the words of the brand stay, as they do in any language."""
+    known = {word.lower() for word in (brand or "").split()}
+    words = (text or "").split()
+    return " ".join(word if word.lower() in known else word.translate(_ANOTHER) for word in words) or None
+
+
 def _quiet(_: np.random.Generator, batch: np.ndarray) -> np.ndarray:
     return batch
 
@@ -151,9 +167,15 @@ def shops(data: Path, cache: Path, plan: Plan) -> list[str]:
         small.head(OF_A_SHOP)
     ]
     own, others = pl.concat(parts), small.tail(LEARNED)
-    frame = pl.concat([own, others])
+    pairs = own.select("title", "description", "brand").rows()
+    foreign = own.with_columns(
+        title=pl.Series([translated(title, brand) for title, _, brand in pairs], dtype=pl.String),
+        description=pl.Series([translated(text, brand) for _, text, brand in pairs], dtype=pl.String),
+    )
+    frame = pl.concat([own, others, foreign])
     text = _towers(cache).embed(frame, "text")
-    learn = np.arange(own.height, frame.height)
+    elsewhere = own.height + others.height  # the same offers, translated
+    learn = np.arange(own.height, elsewhere)
     frame = _looked(predicted(frame, text, learn).with_columns(image_status=pl.lit("missing")))
     pool = Pool.of(frame, text, np.zeros((frame.height, 1)))
     groups = np.split(np.arange(own.height), np.cumsum([part.height for part in parts])[:-1])
@@ -164,6 +186,8 @@ def shops(data: Path, cache: Path, plan: Plan) -> list[str]:
 
     kinds = [("mwpd_gpc", "quiet", _quiet, False), ("mwpd_gpc", "quiet, in series", _quiet, True)]
     kinds += [("mwpd_gpc", f"mixed {share:.0%}", _replaced(share, of_another), False) for share in SHARES]
+    abroad = {share: _replaced(share, lambda _, batch: batch + elsewhere) for share in SHARES}
+    kinds += [("mwpd_gpc", f"translated {share:.0%}", shift, False) for share, shift in abroad.items()]
     return _rows(pool, groups, [kind for kind in kinds if plan.only in kind[1]], plan)
 
 

@@ -29,7 +29,10 @@ class Routing(_Section):
     audit_share: float = Field(0.01, ge=0, le=1)
     control_share: float = Field(0.005, ge=0, le=1)
     max_moves: float = Field(
-        0.005, ge=0, le=1, description="Share of what models placed that a promotion may move without approval."
+        0.005,
+        ge=0,
+        le=1,
+        description="Share of what models placed that a promotion, or a night, may move without approval.",
     )
 
 

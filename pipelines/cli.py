@@ -163,6 +163,7 @@ app.command()(cli_promote.evaluate)
 app.command()(cli_promote.promote)
 app.command()(cli_promote.rollback)
 models_app.command("sign")(cli_promote.sign)
+app.command()(cli_promote.approve_moves)
 
 
 @models_app.callback(invoke_without_command=True)

@@ -68,3 +68,18 @@ def rollback(workspace: Here = CURRENT) -> None:
     with session(workspace) as place, place.single("rollback") as work:
         model, restored = job.rollback(work)
     typer.echo(f"Model {model} serves again from the next night on; {restored:,} items are back where they stood.")
+
+
+def approve_moves(
+    by: Annotated[str, typer.Option("--by", help="Your name: it is kept with what you say.")],
+    workspace: Here = CURRENT,
+    note: Annotated[str | None, typer.Option(help="Why, in a few words.")] = None,
+) -> None:
+    """Lets those items move in the next night that routing.max_moves holds back now; look at some first."""
+    from catalog.placement import move_limit
+
+    with session(workspace) as place, place.single("approve moves", by) as work:
+        items = move_limit.approve(work, by, note)
+    typer.echo(
+        f"{items:,} items may move in the next night: catalog nightly" if items else "No item is held back from moving."
+    )

@@ -1,12 +1,14 @@
 """Settles where each live item stands, from stored predictions alone.  `catalog route`"""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import polars as pl
 
 from catalog.certification.policy import Policy
 from catalog.jobs import Job, digest, note_left, now
-from catalog.placement import ledger, routing
+from catalog.placement import ledger, move_limit, routing
 from catalog.placement.rules import Standing, guards, with_rules
 from catalog.placement.switch import CODE, SENTENCE, switched_off
 from catalog.placement.taking_back import placed_in, take_back
@@ -29,7 +31,8 @@ TODO = """
                    AS decided_input_hash,
                d.decision_id IS NULL AND s.decision_id IS NOT NULL AS through_product, p.model_id,
                r.category_id AS standing_category, r.outcome AS standing_outcome, r.decided_by AS standing_by,
-               r.taxonomy_version AS standing_version,
+               r.taxonomy_version AS standing_version, r.model_id AS standing_model,
+               r.reason = 'move_held' AND r.seq <= (SELECT max(route_seq) FROM move_approvals) AS move_approved,
                r.certified_precision AS standing_certified_precision, r.confidence AS standing_probability, r.route_key,
                CASE WHEN d.verdict = 'retired' THEN d.note
                     WHEN d.verdict IS NULL AND r.reason = 'category_retired' AND r.outcome = 'review' THEN r.sentence END AS returned,
@@ -162,9 +165,11 @@ def _settled(job: Job, standing: Standing, how: _How, *, limit: int | None) -> p
         todo = todo.with_columns(pinned=pl.lit(None, pl.String))
     todo = standing_now(store, model_translation(store, model).predictions(todo))
     todo = with_conflicts(todo, held, taxonomy)
-    settled = routing.route(todo, policy, taxonomy, guards(standing, taxonomy, bars)).select(
+    route = partial(routing.route, policy=policy, taxonomy=taxonomy, guards=guards(standing, taxonomy, bars))
+    settled = _within_moves(job, todo, route, taxonomy).select(
         *ROUTE_COLUMNS,
-        pl.col("key_now").alias("route_key"),
+        # what is held back is looked at again by the next run, whatever else that has to do
+        pl.when(pl.col("reason") != move_limit.HELD).then("key_now").alias("route_key"),
         pl.col("model_id"),
         pl.lit(policy.policy_id).alias("policy_id"),
         pl.lit(taxonomy.version).alias("taxonomy_version"),
@@ -172,6 +177,15 @@ def _settled(job: Job, standing: Standing, how: _How, *, limit: int | None) -> p
         pl.lit(now()).alias("routed_at"),
     )
     return _with_unclassified(job, settled)
+
+
+def _within_moves(
+    job: Job, todo: pl.DataFrame, route: Callable[[pl.DataFrame], pl.DataFrame], taxonomy: Taxonomy
+) -> pl.DataFrame:
+    """Settles the items, and once more with those kept in place that `routing.max_moves` holds back."""
+    settled = route(todo)
+    held = move_limit.over(job, settled, taxonomy)
+    return route(todo.with_columns(move_held=held)) if held.any() else settled
 
 
 def _key(policy: Policy, taxonomy: Taxonomy, held: pl.DataFrame, ruled: tuple[str, list], how: _How) -> str:

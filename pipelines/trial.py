@@ -20,6 +20,11 @@ from pipelines import labels, taxonomy, train
 from pipelines.session import Session, opened
 
 _DATES = "SELECT vendor, item_id, decided_at FROM standing_decisions WHERE verdict = 'category'"
+# Of live items alone: what is no longer sold need not be understood.
+_UNREAD = """
+    SELECT own_said AS said FROM shadow_comparison WHERE own_said IS NOT NULL AND own_id IS NULL
+    GROUP BY own_said ORDER BY count(*) DESC, own_said LIMIT 5
+"""
 FAST = "towers as they come, not tuned; `catalog train` tunes them, which is slower and better"
 
 
@@ -106,7 +111,6 @@ def _predicted(job: Job, known: pl.DataFrame, tree: Taxonomy, folder: Path) -> p
 
 def shadow(root: Path) -> str:
     """What nights in the shadow found, as they published it. Raises CatalogError when nothing is published yet."""
-    rows = query_published(
-        Workspace(root).require().published_db, "SELECT * FROM shadow_summary ORDER BY items DESC, department"
-    )
-    return trial.compared(rows.to_dicts())
+    published = Workspace(root).require().published_db
+    rows = query_published(published, "SELECT * FROM shadow_summary ORDER BY items DESC, department")
+    return trial.compared(rows.to_dicts(), query_published(published, _UNREAD)["said"].to_list())

@@ -11,6 +11,7 @@ from review_desk import KITCHEN, MUGS, of, standing
 from review_desk import PANS as DESK_PANS
 
 from catalog.certification.policy import Policy
+from catalog.integrity.invariants import INVARIANTS
 from catalog.placement import audit_watch, grounds
 from catalog.placement.routing import route
 from catalog.publishing import views
@@ -21,6 +22,16 @@ from catalog.taxonomies.versions import latest_taxonomy
 from pipelines import certify
 
 PLACED = {"outcome": "placed", "category_id": MUGS, "audit": True, "parent_id": None, "reason": "certified"}
+
+
+@pytest.fixture(autouse=True)
+def replayed(request):
+    """Whatever was answered, confirmed or taken back: the verifier, which reads the log alone, comes to what stands."""
+    desk = request.getfixturevalue("desk") if "desk" in request.fixturenames else None
+    yield
+    if desk is not None:
+        (rule,) = [one for one in INVARIANTS if one.name == "decisions_replay"]
+        assert desk.store.query(rule.sql).is_empty()
 
 
 def results(desk) -> list[tuple]:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from catalog.errors import CatalogError
 from catalog.lock import hold
+from catalog.publishing import verdict
 from catalog.publishing.reader import query_published
 from catalog.settings import Feeds, Workspace
 from pipelines import ending, nightly, route
@@ -244,3 +245,36 @@ def test_refused_feeds_within_the_share_are_a_warning(limits: dict, code: int) -
     assert status == code
     assert said.startswith("attention: ") == (code == 0) and "catalog runs show 000007-x" in said
     assert ending.weighed(nightly.Night(None), Feeds()) == (0, "")
+
+
+# ---------------------------------------------------------------- how much moves
+
+
+def test_a_night_moves_few_standing_placements_says_so_and_the_rest_after_a_word(night: Path) -> None:
+    with opened(night) as session:
+        stood = placed(night)
+        ids = session.store.query("SELECT DISTINCT category_id FROM categories WHERE is_leaf ORDER BY 1")["category_id"]
+        # as if they had been placed elsewhere before the texts changed
+        session.store.execute(
+            "UPDATE routes SET category_id = CASE category_id WHEN ? THEN ? ELSE ? END, route_key = NULL "
+            "WHERE vendor = 'acme' AND outcome = 'placed'",
+            [ids[0], ids[1], ids[0]],
+        )
+        session.store.execute("UPDATE runs SET state_key = 'another'")
+    short_night(night)
+    moved = placed(night).join(stood, on=["item_id", "category_id"]).height
+    assert moved == 1  # half a percent of so few
+    found = ending_of(night)
+    assert [alarm.about for alarm in found if alarm.code == "moves_held"] == [""]
+    assert "approve-moves" in next(alarm.todo for alarm in found if alarm.code == "moves_held")
+    assert f"{stood.height - 1} items may move" in catalog(night, "approve-moves", "--by", "anna")
+    short_night(night)
+    assert placed(night).equals(stood) and not [alarm for alarm in ending_of(night) if alarm.code == "moves_held"]
+    assert catalog(night, "approve-moves", "--by", "anna").startswith("No item")
+
+
+def ending_of(place: Path) -> list[verdict.Alarm]:
+    def ask(sql: str) -> pl.DataFrame:
+        return query_published(Workspace(place).published_db, sql)
+
+    return verdict.alarms(ask, last_night(place))

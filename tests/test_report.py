@@ -523,3 +523,32 @@ def test_without_a_certificate_the_page_says_which_department_lacks_how_many_lab
     assert "Home alone: at least 85 more" in said and "Toys alone: at least 86 more (0 at hand" in said
     certify(store)
     assert "alone: at least" not in seen(store).body.text()
+
+
+def test_drift_has_a_figure_a_vendor_with_how_far_it_is_from_an_alarm(place):
+    _, store = place
+    busy(store)
+    quiet = {
+        "run_id": BUSY,
+        "statistic": "title_words",
+        "score": 0.6,
+        "bar": 1.2,
+        "alarm": False,
+        "items": 40,
+        "reference_items": 300,
+        "reference_runs": 6,
+    }
+    rows(store, "drift_statistics", {**quiet, "vendor": "acme"}, {**quiet, "vendor": "o'hara", "score": 0.3, "category_id": "1"},
+         *({**quiet, "vendor": f"v{n}", "score": 0.01} for n in range(20)))  # fmt: skip
+    figures = {
+        f.css_first("h3").text(): f for f in seen(store, 5).css("figure") if f.css_first("[data-question=drift]")
+    }
+    assert list(figures)[:3] == ["dome", "acme", "o'hara"] and len(figures) == 12
+    dome = figures["dome"]
+    assert "208%" in dome.css_first("svg").text() and len(dome.css("rect.over")) == 1
+    assert "Beyond chance: share of words never sent before 40% instead of 10%." in dome.css_first("figcaption").text()
+    assert "50%" in figures["acme"].css_first("svg").text() and not figures["acme"].css("rect.over")
+    assert "Home: words of a title" in figures["o'hara"].css_first("svg").text()
+    for vendor, figure in figures.items():
+        found = store.query(figure.css_first("pre code").text())
+        assert found["vendor"].unique().to_list() == [vendor]

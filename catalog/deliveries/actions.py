@@ -3,6 +3,7 @@
 import polars as pl
 
 from catalog.deliveries.canonical import Canonical, canonicalize, item_ids
+from catalog.deliveries.own_categories import with_own
 from catalog.pictures.finding import Pictures
 from catalog.reading.feeds import RAW_REJECTS, RawBatch
 from catalog.reading.mapping import ACTION, Mapping
@@ -18,7 +19,7 @@ def with_actions(batch: RawBatch, vendor: str, mapping: Mapping, pictures: Pictu
     `action` counts only in a delta: elsewhere the name says something else.
     """
     if ACTION not in batch.rows.columns or not (mapping.explicit or mapping.delivery.kind == "delta"):
-        return canonicalize(batch, vendor, mapping, pictures)
+        return with_own(canonicalize(batch, vendor, mapping, pictures), batch.rows, mapping)
     word = pl.col(ACTION).fill_null("").str.strip_chars().str.to_lowercase()
     actions = mapping.delivery.actions
     deletes, upserts = (word.is_in([name.lower() for name in names]) for names in (actions.delete, actions.upsert))
@@ -26,10 +27,11 @@ def with_actions(batch: RawBatch, vendor: str, mapping: Mapping, pictures: Pictu
     unknown = batch.rows.filter(~deletes & ~upserts & (word != ""))
     kept = canonicalize(RawBatch(rest, batch.rejects), vendor, mapping, pictures)
     gone = _deletions(batch.rows.filter(deletes), vendor, mapping, pictures)
-    return Canonical(
+    found = Canonical(
         pl.concat([kept.items, gone.items], how="diagonal"),
         pl.concat([kept.rejects, gone.rejects, _unknown(unknown, vendor)]).sort("line"),
     )
+    return with_own(found, batch.rows, mapping)
 
 
 def _deletions(rows: pl.DataFrame, vendor: str, mapping: Mapping, pictures: Pictures) -> Canonical:

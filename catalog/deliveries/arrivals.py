@@ -20,7 +20,8 @@ _ARRIVED = """CREATE OR REPLACE TEMP TABLE arrived (
     title VARCHAR, description VARCHAR, brand VARCHAR, price DECIMAL(18, 4), currency VARCHAR, gtin VARCHAR, product_id VARCHAR,
     vendor_category VARCHAR, attributes VARCHAR, image VARCHAR, image_hash VARCHAR, image_status VARCHAR,
     image_url VARCHAR, images VARCHAR[], availability VARCHAR, raw_text VARCHAR, flags VARCHAR[], unread_price VARCHAR,
-    category_id VARCHAR, who VARCHAR, decided_at TIMESTAMPTZ, action VARCHAR)"""
+    category_id VARCHAR, who VARCHAR, decided_at TIMESTAMPTZ, action VARCHAR,
+    own_category VARCHAR, own_means VARCHAR)"""
 _TURNED_AWAY = """CREATE OR REPLACE TEMP TABLE turned_away (
     line BIGINT, vendor VARCHAR, item_id VARCHAR, rule VARCHAR, detail VARCHAR, raw VARCHAR)"""
 

@@ -3,6 +3,7 @@
 DuckDB moves the rows from the temporary tables of `arrivals`; only texts whose language nobody knows pass through here.
 """
 
+from catalog.deliveries import own_categories
 from catalog.deliveries.arrivals import SAID, Delivery, record, rows_read
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
@@ -28,7 +29,7 @@ _TOLD = "CREATE OR REPLACE TEMP TABLE told (line BIGINT, language VARCHAR)"
 _SOME_UNTOLD = "SELECT line, title, description FROM untold WHERE number > ? AND number <= ?"
 
 _ITEMS = """SELECT
-    a.* EXCLUDE (line, unread_price, category_id, who, decided_at, action),
+    a.* EXCLUDE (line, unread_price, category_id, who, decided_at, action, own_category, own_means),
     coalesce(f.language, t.language) AS language, $1 AS delivery_id, $2 AS run_id, $3::TIMESTAMPTZ AS created_at
 FROM fresh f JOIN arrived a USING (line) LEFT JOIN told t USING (line)"""
 _SIGHTINGS = """SELECT
@@ -61,6 +62,7 @@ def write(store: Store, delivery: Delivery, *, batch_rows: int) -> str:
     store.insert("items", _ITEMS, [delivery_id, run_id, now()])
     store.insert("sightings", _SIGHTINGS, [delivery_id, number, vendor])
     store.insert("rejects", _REJECTS, [delivery_id, run_id, vendor])
+    own_categories.note(store, vendor, delivery_id, run_id)
     if delivery.kind == "full":
         reached("ingest.kept")
         store.insert("sightings", _KEPT, [delivery_id, number, vendor])

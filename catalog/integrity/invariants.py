@@ -97,14 +97,32 @@ _OUTCOMES = """
         OR (outcome IN ('placed', 'placed_at_parent') AND category_id IS NULL)
         OR (outcome = 'decided' AND decided_by IS NULL)
     )"""
-# The last word of a person, else of a label file, with what was taken back left out: told from the log alone.
+# The last word of a person, else of a label file, told from the log alone: without what was taken back, and without an
+# answer against an audited placement that nobody has looked at a second time. Without a name each answer is another person's.
 _REPLAYED = """
-    WITH heard AS (
+    WITH alone AS (
+        SELECT vendor, item_id, input_hash FROM audit_answers a
+        WHERE NOT EXISTS (
+            FROM decisions o JOIN import_undos u ON u.import_id = o.import_id
+            WHERE o.vendor = a.vendor AND o.item_id = a.item_id AND o.who = a.who AND o.source = a.source
+              AND o.decided_at = a.decided_at
+        )
+        GROUP BY vendor, item_id, input_hash
+        HAVING count(DISTINCT if(who = 'reviewer', 'answer ' || seq, 'person ' || who)) = 1 AND NOT arg_max(agrees, seq)
+    ),
+    waiting AS (
+        SELECT vendor, item_id, who, source, decided_at FROM audit_answers SEMI JOIN alone USING (vendor, item_id, input_hash)
+    ),
+    heard AS (
         SELECT d.* FROM decisions d
         WHERE d.verdict <> 'skip' AND NOT EXISTS (
             FROM decisions o JOIN import_undos u ON u.import_id = o.import_id
             WHERE o.vendor = d.vendor AND o.item_id = d.item_id AND o.who IS NOT DISTINCT FROM d.who
               AND o.source = d.source AND o.decided_at = d.decided_at
+        ) AND NOT EXISTS (
+            FROM waiting w
+            WHERE w.vendor = d.vendor AND w.item_id = d.item_id AND w.who = d.who AND w.source = d.source
+              AND w.decided_at = d.decided_at
         )
     ),
     replayed AS (

@@ -111,6 +111,7 @@ def state_key(store: Store, settings: Settings) -> str:
     schedules = store.one("SELECT max(seq) FROM schedules")
     taken_back = store.one("SELECT max(seq) FROM import_undos")
     trees = store.one("SELECT max(seq) FROM tree_maps")
+    moves = store.one("SELECT max(seq) FROM move_approvals")
     runs_back = store.one("SELECT max(seq) FROM run_undos")
     return digest(
         model,
@@ -122,6 +123,7 @@ def state_key(store: Store, settings: Settings) -> str:
         *([f"import_undos {taken_back}"] if taken_back else []),
         *([f"tree_maps {trees}"] if trees else []),
         *([f"run_undos {runs_back}"] if runs_back else []),
+        *([f"move_approvals {moves}"] if moves else []),
         *(["off"] if settings.automation == "off" else []),
         *(["shadow"] if settings.mode == "shadow" else []),
     )

@@ -50,6 +50,7 @@ def with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     rechecked = pl.col("rechecked") & (pl.col("way") == "stays")
     holds["department_stopped"] |= rechecked
     waits = pl.col("outcome").is_in(["review", "placed_at_parent"]) | rechecked
+    held = pl.when((pl.col("way") == "stays") & pl.col("move_held")).then(pl.lit("move_held"))
     codes = [pl.when(holds[code].fill_null(False)).then(pl.lit(code)) for code in PRIORITY]
     lead = (
         pl.when(rechecked)
@@ -62,7 +63,7 @@ def with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     )
     # Most rows do not wait and have one reason: the long list is built for the others only.
     waiting = work.filter(waits).select(
-        "row", reasons=pl.concat_list(lead, *codes).list.drop_nulls().list.unique(maintain_order=True)
+        "row", reasons=pl.concat_list(held, lead, *codes).list.drop_nulls().list.unique(maintain_order=True)
     )
     fixed = {
         "model": "certified",
@@ -75,7 +76,7 @@ def with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     warned = pl.when((pl.col("way") == "model") & pl.col("unseen")).then(pl.lit("unseen_vendor"))
     shared = (pl.col("way") == "decided") & pl.col("through_product").fill_null(False)
     way = pl.when(shared).then(pl.lit("by_product")).otherwise("way")
-    own = pl.concat_list(way.replace_strict(fixed, default=None, return_dtype=pl.String), warned)
+    own = pl.concat_list(held, way.replace_strict(fixed, default=None, return_dtype=pl.String), warned)
     work = work.join(waiting, on="row", how="left", maintain_order="left")
     work = work.with_columns(pl.col("reasons").fill_null(own.list.drop_nulls()))
     return work.with_columns(reason=pl.col("reasons").list.first())

@@ -84,6 +84,10 @@ def sentences(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.Expr:
         "below_threshold": pl.format("The model is not sure enough. The best guess is {}.", first),
         "certified": pl.format("Placed in {} by the model.", kept),
         "rule_pin": pl.format("Placed in {} by the rule {}.", kept, pl.coalesce("rule_id", pl.lit("?"))),
+        "move_held": pl.format(
+            "It stays in {}; the model would move it to {}, but more would move at once than routing.max_moves allows.",
+            kept, pl.coalesce(named(pl.col("proposed")), first),
+        ),
         "sticky": pl.format("It stays in {}, where the model placed it before.", kept),
         "decided": pl.format("Decided as {}.", kept),
         "product_decided": pl.format("Decided as {}, with another item of the same product.", kept),
@@ -92,7 +96,7 @@ def sentences(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.Expr:
     sentence = pl.coalesce([pl.when(pl.col("reason") == code).then(text) for code, text in texts.items()])
     sentence = pl.coalesce(sentence, pl.lit("It needs a person's decision."))
     parent = pl.coalesce(named(pl.col("category_id")), pl.lit(""))
-    at_parent = (pl.col("outcome") == "placed_at_parent") & (pl.col("reason") != "sticky")
+    at_parent = (pl.col("outcome") == "placed_at_parent") & ~pl.col("reason").is_in(["sticky", "move_held"])
     return (
         pl.when(at_parent)
         .then(pl.concat_str(pl.format("It stands at {} for now. ", parent), sentence))

@@ -34,6 +34,7 @@ OPTIONAL: dict[str, Any] = {
     "standing_by": pl.String,
     "control_share": pl.Float64,
     "through_product": pl.Boolean,
+    "move_held": pl.Boolean,
 }
 PREDICTION: dict[str, Any] = {
     "leaf_id": pl.String,
@@ -78,6 +79,7 @@ def route(
     vendor_conflict (what the vendor's own category says against the best guess, in words), held_back (why the model may not
     place it now, as the code of a reason), pinned and rule_of (the category a rule gives it, and the rule), standing_by, control_share
     (where another share than the policy's is to be drawn as control), through_product (the decision is on another item of it),
+    move_held (the model may not move it now: more than `routing.max_moves` would),
     standing_probability, standing_certified_precision, decided_source ("label", "rule", else a person) and
     decided_input_hash (the content a decision was made on; without it a decision never counts as contradicted).
 
@@ -206,7 +208,7 @@ def _with_standing(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl
     work = work.with_columns(standing=placed_before & pl.col("standing_category").is_in(known).fill_null(False))
     moves = pl.col("certified") & ~pl.col("conflict")
     same = pl.col("proposed") == pl.col("standing_category")
-    suspects = work.filter(pl.col("standing") & moves & ~same)
+    suspects = work.filter(pl.col("standing") & moves & ~same & ~pl.col("move_held").fill_null(False))
     columns = ("row", "standing_category", "proposed", "top_ids", "top_log_odds", "chain_ids", "chain_mass")
     free = [
         row for row, old, new, *shown in suspects.select(columns).iter_rows() if _may_move(old, new, shown, taxonomy)

@@ -1,6 +1,7 @@
 """What automation would have done with products whose category is known: placed, right, left to people, and their hours."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -165,18 +166,20 @@ def _share(part: Department) -> str:
     return f"{part.placed / part.items:.0%}, {right}"
 
 
-def compared(rows: list[dict[str, Any]]) -> str:
-    """What shadow nights found, from rows of the view shadow_summary."""
+def compared(rows: list[dict[str, Any]], unread: Sequence[str] = ()) -> str:
+    """What shadow nights found, from rows of the view shadow_summary. unread: own categories that mean nothing here."""
     if not rows:
         return 'No night has run in the shadow yet. Set mode = "shadow" in catalog.toml and run: catalog nightly'
     total = {
-        name: sum(row[name] for row in rows) for name in ("items", "placed", "compared", "same", "elsewhere", "learned")
+        name: sum(row[name] for row in rows)
+        for name in ("items", "placed", "compared", "same", "elsewhere", "learned", "unread")
     }
     lines = [
         f"{total['items']:,} live items, {total['placed']:,} of them would have been placed at a leaf "
         f"({total['placed'] / max(1, total['items']):.1%}).",
         f"Of {total['compared']:,} of those that you filed yourselves and the model did not learn from, {_of(total)}",
         f"Left out of that: {total['learned']:,} it learned from.",
+        *_unread(total["unread"], unread),
         "",
         f"{'department':<32} {'items':>7} {'placed':>8} {'compared':>9} {'same':>8}",
     ]
@@ -188,9 +191,19 @@ def compared(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _unread(items: int, such: Sequence[str]) -> list[str]:
+    if not items:
+        return []
+    named = ", ".join(f"'{name}'" for name in such)
+    return [
+        f"Not compared: {items:,} items whose own category is none of ours ({named}): say in the vendor's form what it means, "
+        "under [own_categories]."
+    ]
+
+
 def _of(total: dict[str, int]) -> str:
     if not total["compared"]:
-        return "none can be compared: import your own categories (catalog labels import FILE)."
+        return "none can be compared: name the feed's column of them (own_category), or import your own categories (catalog labels import FILE)."
     return (
         f"{total['same']:,} would stand where you put them ({_percent(total['same'], total['compared'])}), "
         f"{total['elsewhere']:,} elsewhere: view shadow_comparison shows which."

@@ -107,6 +107,23 @@ def bars(names: Sequence[str], values: Sequence[float], words: Words, *, notes: 
     return svg.drawing(words, parts, _ROW * len(names))
 
 
+def against_bar(names: Sequence[str], shares: Sequence[float], words: Words) -> str:
+    """One horizontal bar a name: how far it is on the way to the mark, 1, which all of them share."""
+    top = max([*shares, 1.25])
+    aim = svg.WIDTH / top
+    parts = []
+    for n, (name, share) in enumerate(zip(names, shares, strict=True)):
+        y = n * _ROW
+        parts += [
+            svg.text(0, y + 14, svg.cut(name, _LONGEST_NAME)),
+            svg.text(svg.WIDTH, y + 14, f"{share:.0%}", kind="warm strong" if share > 1 else "muted", anchor="end"),
+            svg.box(0, y + 20, svg.WIDTH, 8, "ground"),
+            svg.box(0, y + 20, max(svg.WIDTH * share / top, 1.5), 8, "over" if share > 1 else "bar-fill"),
+            svg.line(aim, y + 17, aim, y + 31, "limit"),
+        ]
+    return svg.drawing(words, parts, _ROW * len(names))
+
+
 def risk_coverage(
     curve: Sequence[tuple[float, float]], words: Words, *, target: float, mark: tuple[float, float] | None
 ) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import polars as pl
 from markupsafe import Markup
 
 from catalog.publishing import charts, flow
@@ -11,6 +12,7 @@ from catalog.publishing.charts import Point, percent
 from catalog.publishing.questions import Question
 from catalog.publishing.served import Serving
 from catalog.publishing.svg import Words
+from catalog.watch import drift_words
 
 Asked = dict[str, Question]
 _WIDE, _NARROW = 960, 400
@@ -40,6 +42,39 @@ def drawn(asked: Asked, serves: Serving) -> dict[str, Figure | None]:
         "risk_coverage": _risk_coverage(asked["risk_coverage"], serves),
         "reliability": _reliability(asked["reliability"]),
     }
+
+
+def drifts(question: Question) -> list[Figure]:
+    """One figure a vendor, the furthest off first: what differs from what it sent before, and how near that is to an alarm."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in question.records:
+        found.setdefault(row["vendor"], []).append(row)
+    return [_drift(question, number, vendor, rows) for number, (vendor, rows) in enumerate(found.items())]
+
+
+def _drift(question: Question, number: int, vendor: str, rows: list[dict[str, Any]]) -> Figure:
+    names = [_compared(row) for row in rows]
+    shares = [row["of_bar"] for row in rows]
+    told = "; ".join(f"{name} {share:.0%}" for name, share in zip(names, shares, strict=True))
+    words = Words(f"drift-{number}", vendor, f"Shares of what alarms: {told}.")
+    alarms = [row["sentence"] for row in rows if row["alarm"] and row["sentence"]]
+    compared = max(rows, key=lambda row: row["items"])
+    told = f"Beyond chance: {'; '.join(alarms)}." if alarms else "Nothing differs beyond chance."
+    caption = (
+        f"{compared['items']:,} new items, compared with {compared['reference_items']:,} of {compared['reference_runs']} earlier "
+        f"runs. {told}"
+    )
+    # the same question of this vendor alone: a reader copies one statement
+    named = vendor.replace("'", "''")
+    own = question.sql.replace("FROM drift WHERE", f"FROM drift WHERE vendor = '{named}' AND")
+    asked = Question(question.name, own, question.rows.filter(pl.col("vendor") == vendor))
+    return _figure(asked, charts.against_bar(names, shares, words), words, caption)
+
+
+def _compared(row: dict[str, Any]) -> str:
+    """A statistic in words, with the department where it is not of all items."""
+    part = "" if row["part"] == "all items" else f"{row['part'].rpartition(' > ')[2]}: "
+    return part + drift_words.called(row["statistic"])
 
 
 def _figure(question: Question, svg: str, words: Words, caption: str) -> Figure:

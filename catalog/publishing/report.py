@@ -64,6 +64,7 @@ def page(ask: Ask, store: Store, run_id: str) -> str:
             words=_WORDS,
             today=asked["totals"].records[0],
             figures=figures.drawn(asked, serves),
+            drifts=figures.drifts(asked["drift"]),
             pairs=_pairs(store, asked["confused"]),
             doubtful=_doubtful(store, serves),
         )

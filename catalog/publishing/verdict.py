@@ -166,6 +166,21 @@ def _audit_below(night: _Night) -> Iterator[Alarm]:
             )  # fmt: skip
 
 
+def _moves_held(night: _Night) -> Iterator[Alarm]:
+    found = night.ask(
+        "SELECT count(*) AS items, any_value(item_id) AS such FROM item_lineage WHERE reason = 'move_held'"
+    )
+    held, such = found.row(0)
+    if held:
+        yield Alarm(
+            "moves_held", "",
+            f"{held:,} items (such as {such}) would move to another category, more than routing.max_moves lets a night move: "
+            "they stay where they stand.",
+            "Look at some: catalog sql \"SELECT vendor, item_id, title, sentence FROM item_lineage WHERE reason = 'move_held'\"; "
+            "if they are right: catalog approve-moves --by NAME",
+        )  # fmt: skip
+
+
 def _behind(night: _Night) -> Iterator[Alarm]:
     for row in night.rows("backlog")[:1]:
         days = (row["median_hours"] or 0) // 24
@@ -188,6 +203,7 @@ CHECKS: dict[str, Callable[[_Night], Iterator[Alarm]]] = {
     "vendor_late": _late,
     "audit_below_target": _audit_below,
     "automation_suspended": _suspended,
+    "moves_held": _moves_held,
     "rows_left_out": _left_out,
     "drift": _drift,
     "no_model": _no_model,

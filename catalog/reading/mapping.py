@@ -33,7 +33,8 @@ FACT_COLUMNS = ("item_id", "price", "currency", "gtin", "product_id", "image", "
 LABEL_COLUMNS = ("vendor", "category_id", "category_path", "labelled_by", "labelled_at", "delivered_at")
 Format = Literal["csv", "tsv", "jsonl", "json", "parquet", "xlsx", "xls", "xml"]
 ACTION = "action"
-COLUMNS = (*FACT_COLUMNS, *TEXT_COLUMNS, *LABEL_COLUMNS, ACTION)
+OWN = "own_category"
+COLUMNS = (*FACT_COLUMNS, *TEXT_COLUMNS, *LABEL_COLUMNS, ACTION, OWN)
 ATTRIBUTES = "attributes"
 FORMATS: tuple[Format, ...] = get_args(Format)
 EXTENSIONS: dict[str, Format] = {
@@ -92,7 +93,10 @@ class Delivery(Part):
 
 
 class Mapping(Part):
-    """One vendor's form. `columns` is our column -> theirs; empty means that the file uses our own names."""
+    """One vendor's form. `columns` is our column -> theirs; empty means that the file uses our own names.
+
+    own_categories: what a cell of the column own_category means, as an id or a full path of ours.
+    """
 
     format: Format
     preset: str = ""
@@ -106,6 +110,7 @@ class Mapping(Part):
     fold: Fold | Literal[False] | None = None
     categories: Categories | None = None
     variants: Variants | Literal[False] | None = None
+    own_categories: dict[str, str] = Field(default_factory=dict)
     rules: Rules = Rules()
     delivery: Delivery = Delivery()
 
@@ -230,7 +235,15 @@ class Mapping(Part):
 
 # Keys that came later than the first mappings: unsaid, they must not change the name of what was read without them.
 _LATER_RULES: dict[str, Any] = {"image_separator": "", "image_archive": None, "repair_mojibake": False}
-_LATER: dict[str, Any] = {"preset": "", "sheet": 1, "record": "", "fold": None, "categories": None, "variants": None}
+_LATER: dict[str, Any] = {
+    "preset": "",
+    "sheet": 1,
+    "record": "",
+    "fold": None,
+    "categories": None,
+    "variants": None,
+    "own_categories": {},
+}
 
 
 def _without_unsaid(content: dict[str, Any]) -> dict[str, Any]:

@@ -55,6 +55,11 @@ def sentence(statistic: str, found: Judged, categories: list[str]) -> str:
     return f"{what}: {found.score[statistic]:.1f} times as far from usual as one quiet batch in a hundred"
 
 
+def called(statistic: str) -> str:
+    """What a statistic is, in words."""
+    return _NAMES[statistic][0] if statistic in _NAMES else statistic.replace("_", " ")
+
+
 def remedy(statistic: str, vendor: str) -> str:
     """What to do next."""
     return _NAMES[statistic][2].format(vendor=vendor)

@@ -28,6 +28,8 @@ def changes(
             f"It stays while the model gives its category at least {IMPROBABLE:.0%}, or is sure of no other "
             "beyond its threshold; a person may move it: catalog correct FILE."
         )
+    if row["reason"] == "move_held":
+        yield "It moves when somebody has looked and lets it: catalog approve-moves --by NAME; or in a later night, within routing.max_moves."
     if prediction.height and seen is not None:
         yield from _stopped(facts.vendor, prediction, policy, taxonomy)
         yield from _thresholds(prediction, policy, taxonomy)
