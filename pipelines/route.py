@@ -1,12 +1,12 @@
 """Settles where each live item stands, from stored predictions alone.  `catalog route`"""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from catalog.certification.policy import Policy
 from catalog.jobs import Job, digest, note_left, now
-from catalog.placement import ledger, routing
+from catalog.placement import audit_shares, ledger, routing
 from catalog.placement.rules import Standing, guards, with_rules
 from catalog.placement.switch import CODE, SENTENCE, switched_off
 from catalog.placement.taking_back import placed_in, take_back
@@ -29,6 +29,7 @@ TODO = """
                    AS decided_input_hash,
                d.decision_id IS NULL AND s.decision_id IS NOT NULL AS through_product, p.model_id,
                r.category_id AS standing_category, r.outcome AS standing_outcome, r.decided_by AS standing_by,
+               r.audit AS standing_audit,
                r.taxonomy_version AS standing_version,
                r.certified_precision AS standing_certified_precision, r.confidence AS standing_probability, r.route_key,
                CASE WHEN d.verdict = 'retired' THEN d.note
@@ -93,7 +94,7 @@ def run(job: Job, *, limit: int | None = None) -> int:
     store = job.store
     off = switched_off(job.workspace)
     standing = rules.acting(job)
-    how = _how(job, off=off)
+    how = replace(_how(job, off=off), audit_shares=audit_shares.settle(job, latest_taxonomy(store)))
     settled = _settled(job, standing, how, limit=limit)
     if how.places and switched_off(job.workspace):  # while it was being worked out
         settled = _settled(job, standing, _how(job, off=True), limit=limit)
@@ -109,11 +110,13 @@ def run(job: Job, *, limit: int | None = None) -> int:
 
 @dataclass(frozen=True)
 class _How:
-    """How items are settled. held_back: why the model may place nothing, as a reason's code; shadow: what it would have done is
+    """How items are settled. held_back: why the model may place nothing, as a reason's code; audit_shares: what departments
+    have audited where that is another share than the policy's; shadow: what it would have done is
     kept beside; alone: as if nobody had decided, and nothing had stood anywhere."""
 
     held_back: str | None = None
     shadow: bool = False
+    audit_shares: dict[str, float] = field(default_factory=dict)
     alone: bool = False
 
     @property
@@ -162,7 +165,8 @@ def _settled(job: Job, standing: Standing, how: _How, *, limit: int | None) -> p
         todo = todo.with_columns(pinned=pl.lit(None, pl.String))
     todo = standing_now(store, model_translation(store, model).predictions(todo))
     todo = with_conflicts(todo, held, taxonomy)
-    settled = routing.route(todo, policy, taxonomy, guards(standing, taxonomy, bars)).select(
+    guarded = guards(standing, taxonomy, bars)
+    settled = routing.route(todo, policy, taxonomy, guarded, audit_shares=how.audit_shares).select(
         *ROUTE_COLUMNS,
         pl.col("key_now").alias("route_key"),
         pl.col("model_id"),
