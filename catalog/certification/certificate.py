@@ -9,9 +9,9 @@ temperature split, independent of the calibration labels, fixes the order of the
   rest of the leaf walk and the parent walk at L / 2 each (a graph of Bretz et al. 2009). If the start is below the
   target, some claim is wrong with chance L at most; else one of two sequences is, each with chance L / 2 at most.
 
-A department that the calibration labels show below the target, of what passed for all, has a stricter threshold, which
-the temperature split alone chose, or goes to review as a whole where no threshold helps. That claims nothing new: less is
-placed than passed, and what is left out is less sure than the rest of a department that is less right than the whole.
+A department that the calibration labels show below the target, of what passed for all, has a stricter threshold, or goes
+to review as a whole where none helps. Its threshold was chosen by calibration labels too, which is no claim of its own:
+less is placed than passed, and what is left out are the least sure of a department that is less right than the whole.
 
 The parent stratum's products depend on the leaf threshold, which calibration labels chose. That makes its test
 stricter, never laxer: the leaf walk stops before the band of scores in which too many labels disagreed, and that
@@ -179,9 +179,11 @@ class _Test:
     ) -> StratumCertificate:
         first = report(stratum, self.calibration, options, found, self.target)
         refused, bar = first.review_departments, found.bar
-        if not refused or not isinstance(bar, float) or self.temperature is None or before is None:
+        if not refused or not isinstance(bar, float):
             return first
-        bars = stricter_bars(refused, bar, self.temperature, before, self.target)
+        known = [(self.calibration, options)]
+        known += [(self.temperature, before)] if self.temperature is not None and before is not None else []
+        bars = stricter_bars(refused, bar, known, self.target)
         return report(stratum, self.calibration, options, found, self.target, bars=bars) if bars else first
 
     def _leaf_first(self) -> bool:

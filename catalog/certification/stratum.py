@@ -1,6 +1,6 @@
 """What one stratum's test found: the figures a certificate states for it, and nothing beyond it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -10,12 +10,11 @@ import polars as pl
 from catalog.certification.evidence import Sample
 from catalog.certification.metrics import lower_bound, upper_bound
 from catalog.certification.policy import Bar, department_of
-from catalog.certification.sequence import Curve, Step, Walk, accepted_needed, labels_needed
+from catalog.certification.sequence import Curve, Step, Walk, accepted_needed, labels_needed, together
 from catalog.taxonomies.taxonomy import Taxonomy
 
 _CONFIDENCE = 0.95  # of department bounds and of the item-weighted interval
 _BOOTSTRAPS = 1000
-_FEWEST = 30  # products of the temperature split that can say where a department is right enough
 POOLED = ""  # the key of the one test where groups are not tested apart
 Stratum = Literal["leaf", "parent"]
 
@@ -191,25 +190,24 @@ def report(
 
 
 def stricter_bars(
-    refused: frozenset[str], threshold: float, earlier: Sample, before: pl.DataFrame, target: float
+    refused: frozenset[str], threshold: float, known: Sequence[tuple[Sample, pl.DataFrame]], target: float
 ) -> dict[str, float]:
-    """A threshold of every department: a stricter one for those of `refused` whose surest products the temperature split
-    says to be right enough, `threshold` for all others. None where that helps no department.
+    """A threshold of every department: for those of `refused` the most lenient one above which they are as right as the
+    target asks, `threshold` for all others. Empty where that helps no department.
 
-    The rest of such a department goes to review, as all of it would have gone.
+    `known`: samples with their options; all their products together say how right a department is.
     """
-    parts = before.with_columns(department=department_of(earlier.taxonomy, "node"))
+    parts = [(sample, rows.with_columns(department=department_of(sample.taxonomy, "node"))) for sample, rows in known]
     found = dict[str, float]()
     for key in sorted(refused):
-        curve = earlier.curve(parts.filter(department=key))
-        if not len(curve.n) or curve.n[-1] < _FEWEST:
-            continue
+        curves = [sample.curve(rows.filter(department=key)) for sample, rows in parts]
+        curve = together(curves)
         grid = curve.grid()
         right_enough = curve.smooth_rate(curve.counts(grid)[0], target) <= 1.0 - target
         stricter = grid[right_enough & (grid > threshold)]
         if len(stricter):
             found[key] = float(stricter[-1])
-    departments = earlier.taxonomy.nodes.filter(level=1)["category_id"].to_list()
+    departments = parts[0][0].taxonomy.nodes.filter(level=1)["category_id"].to_list()
     return dict.fromkeys(departments, threshold) | found if found else {}
 
 
