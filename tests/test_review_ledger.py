@@ -386,7 +386,7 @@ def play(source: Path, examples: int, steps: int, *, derandomize: bool = True) -
 
 
 def test_any_order_of_events_keeps_the_promise(prepared: Path) -> None:
-    play(prepared, examples=6, steps=12)
+    play(prepared, examples=5, steps=10)
 
 
 @pytest.mark.slow
