@@ -218,11 +218,12 @@ def test_what_a_certificate_says():
     assert leaf.level == LEVEL and leaf.p_value <= LEVEL
     assert leaf.lower_bound >= 0.95 and leaf.precision > leaf.lower_bound
     assert leaf.labels_missing == 0 and leaf.refusal is None
-    assert sum(group.n for group in leaf.departments) == leaf.n == sum(group.n for group in leaf.vendors)
+    placed = sum(group.n for group in leaf.departments)  # under D7's own threshold, less than was tested
+    assert placed == sum(group.n for group in leaf.vendors) < leaf.n and leaf.bars["D7"] > leaf.threshold
     assert leaf.item_interval[0] < leaf.item_precision < leaf.item_interval[1]
     assert found.calibration_products == 1500
     tested = SAMPLES[1].filter(one_per_cluster(SAMPLES[1], 0))
-    assert accepted_errors(tested, found, TREE).height == leaf.k
+    assert accepted_errors(tested, found, TREE).height == sum(group.k for group in leaf.departments) <= leaf.k
     wrong = accepted_errors(SAMPLES[1], found, TREE)
     assert (wrong["category_id"] != wrong["leaf_id"]).all() and (wrong["log_odds"] >= leaf.threshold).all()
 

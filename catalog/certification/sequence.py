@@ -58,10 +58,10 @@ class Curve:
 
 def together(curves: Sequence[Curve]) -> Curve:
     """The products of several samples on one curve."""
-    accepted = [curve.entry.astype(np.int64) for curve in curves]
-    wrong = [np.diff(curve.k, prepend=0) for curve in curves]
-    score, size = [curve.score for curve in curves], sum(curve.size for curve in curves)
-    return Curve.from_events(*(np.concatenate(parts) for parts in (score, accepted, wrong)), size)
+    score = np.concatenate([curve.score for curve in curves])
+    accepted = np.concatenate([curve.entry.astype(np.int64) for curve in curves])
+    wrong = np.concatenate([np.diff(curve.k, prepend=0) for curve in curves])
+    return Curve.from_events(score, accepted, wrong, sum(curve.size for curve in curves))
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,8 @@ def needs(store: Store, settings: Settings, taxonomy: Taxonomy, run_id: str) -> 
     by_night = inside.group_by(departments.alias("department"), "run_id").agg(pl.col("placed").sum())
     found = {}
     for (key,), rows in by_night.sort("department").group_by("department", maintain_order=True):
-        usual = rows["placed"].sum() - (rows["placed"].max() if nights > 1 else 0)
-        placed = usual / max(nights - 1, 1)
+        counts = sorted(rows["placed"].to_list())
+        placed = sum(counts[:-1] if nights > 1 else counts) / max(nights - 1, 1)
         share = monitor.audit_share(needed, placed, least=routing.audit_share, most=audit.most_share)
         found[str(key)] = Need(share, placed, needed)
     return found
