@@ -42,6 +42,16 @@ class Audit(_Section):
     between_alarms: float = Field(
         5000, ge=100, description="Answers that pass on average, at least, before a department is stopped by chance."
     )
+    see_nights: int = Field(
+        0,
+        ge=0,
+        le=400,
+        description="Nights within which a fall is to be seen in every department; 0: one share for all.",
+    )
+    see_fall: float = Field(0.05, gt=0, lt=0.5, description="The fall below the target that is to be seen within them.")
+    most_share: float = Field(
+        0.2, gt=0, le=1, description="Of a department's new placements, audited at most for that."
+    )
     bias: Literal["report", "block"] = Field(
         "report", description="block: a model that serves a group worse, beyond chance, is not promoted."
     )

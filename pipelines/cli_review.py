@@ -93,7 +93,7 @@ def status(workspace: Here = CURRENT) -> None:
     from catalog.review import review_status
 
     with session(workspace) as place:
-        typer.echo(review_status.text(place.store, place.settings.audit.between_alarms))
+        typer.echo(review_status.text(place.store, place.settings.audit))
 
 
 @app.command("give-back")

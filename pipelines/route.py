@@ -1,14 +1,14 @@
 """Settles where each live item stands, from stored predictions alone.  `catalog route`"""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import polars as pl
 
 from catalog.certification.policy import Policy
 from catalog.jobs import Job, digest, note_left, now
-from catalog.placement import ledger, move_limit, routing
+from catalog.placement import audit_shares, ledger, move_limit, routing
 from catalog.placement.rules import Standing, guards, with_rules
 from catalog.placement.switch import CODE, SENTENCE, switched_off
 from catalog.placement.taking_back import placed_in, take_back
@@ -31,7 +31,7 @@ TODO = """
                    AS decided_input_hash,
                d.decision_id IS NULL AND s.decision_id IS NOT NULL AS through_product, p.model_id,
                r.category_id AS standing_category, r.outcome AS standing_outcome, r.decided_by AS standing_by,
-               r.taxonomy_version AS standing_version, r.model_id AS standing_model,
+               r.audit AS standing_audit, r.taxonomy_version AS standing_version, r.model_id AS standing_model,
                r.reason = 'move_held' AND r.seq <= (SELECT max(route_seq) FROM move_approvals) AS move_approved,
                r.certified_precision AS standing_certified_precision, r.confidence AS standing_probability, r.route_key,
                CASE WHEN d.verdict = 'retired' THEN d.note
@@ -96,7 +96,7 @@ def run(job: Job, *, limit: int | None = None) -> int:
     store = job.store
     off = switched_off(job.workspace)
     standing = rules.acting(job)
-    how = _how(job, off=off)
+    how = replace(_how(job, off=off), audit_shares=audit_shares.settle(job, latest_taxonomy(store)))
     settled = _settled(job, standing, how, limit=limit)
     if how.places and switched_off(job.workspace):  # while it was being worked out
         settled = _settled(job, standing, _how(job, off=True), limit=limit)
@@ -112,11 +112,13 @@ def run(job: Job, *, limit: int | None = None) -> int:
 
 @dataclass(frozen=True)
 class _How:
-    """How items are settled. held_back: why the model may place nothing, as a reason's code; shadow: what it would have done is
+    """How items are settled. held_back: why the model may place nothing, as a reason's code; audit_shares: what departments
+    have audited where that is another share than the policy's; shadow: what it would have done is
     kept beside; alone: as if nobody had decided, and nothing had stood anywhere."""
 
     held_back: str | None = None
     shadow: bool = False
+    audit_shares: dict[str, float] = field(default_factory=dict)
     alone: bool = False
 
     @property
@@ -165,7 +167,8 @@ def _settled(job: Job, standing: Standing, how: _How, *, limit: int | None) -> p
         todo = todo.with_columns(pinned=pl.lit(None, pl.String))
     todo = standing_now(store, model_translation(store, model).predictions(todo))
     todo = with_conflicts(todo, held, taxonomy)
-    route = partial(routing.route, policy=policy, taxonomy=taxonomy, guards=guards(standing, taxonomy, bars))
+    guarded = guards(standing, taxonomy, bars)
+    route = partial(routing.route, policy=policy, taxonomy=taxonomy, guards=guarded, audit_shares=how.audit_shares)
     settled = _within_moves(job, todo, route, taxonomy).select(
         *ROUTE_COLUMNS,
         # what is held back is looked at again by the next run, whatever else that has to do

@@ -340,6 +340,8 @@ def busy(store: Store) -> None:
            for n in range(3)))  # fmt: skip
     rows(store, "audit_words", {"seq": 1, "word": "released", "certificate_id": "c2", "model_id": "m2", "key": "1",
                                 "answers": 300, "wrong": 0, "evidence": 41.0, "said_at": hour(70)})  # fmt: skip
+    rows(store, "audit_shares", {"seq": 1, "department": "1", "share": 0.05, "placed": 100.0, "needed": 4.9, "run_id": run,
+                                 "set_at": hour(54)})  # fmt: skip
     rows(store, "retrainings", {"seq": 1, "retraining_id": "t1", "step": "ended", "model_id": "m2", "outcome": "promoted",
                                 "sentence": "better", "run_id": run, "said_at": hour(54)})  # fmt: skip
     rows(store, "vendor_category_said", {"seq": 1, "vendor": "dome", "vendor_category": "Pfannen", "category_id": PANS,

@@ -17,6 +17,7 @@ from catalog.placement.routing import route
 from catalog.publishing import views
 from catalog.review import leases, review_status, undo
 from catalog.review.leases import Wanted
+from catalog.settings import Audit
 from catalog.taxonomies.taxonomy import from_paths
 from catalog.taxonomies.versions import latest_taxonomy
 from pipelines import certify
@@ -155,11 +156,11 @@ def test_too_many_errors_stop_their_department_and_no_other(watched):
 
 def test_the_status_says_how_soon_a_fall_would_be_seen(watched):
     work, policy = watched
-    assert "has been audited yet" in review_status.text(work.store, 5000)
+    assert "has been audited yet" in review_status.text(work.store, Audit())
     audited(work, policy, [False] * 60)
     work.store.execute("UPDATE audit_answers SET decided_at = now() - INTERVAL 3 DAY")
     rows(work.store, "promotions", {"model_id": "m2", "seq": 9, "promoted_at": hour(50)})
-    said = review_status.text(work.store, 5000)
+    said = review_status.text(work.store, Audit())
     assert "Home" in said and "100.0% of 60 placements right; a fall of 5% would be seen in about 15." in said
 
 

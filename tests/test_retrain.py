@@ -80,7 +80,7 @@ def test_what_was_killed_is_finished_by_the_next_night_without_training_again(pl
         assert found is not None and f"{steps[1][2]} {steps[2][1]}: " in found
         assert steps[2][1] in {"promoted", "refused"}
         assert (ledger.current_model(session.store) == steps[1][2]) == (steps[2][1] == "promoted")
-        assert nightly.run(session, retraining="weekly").retraining is None
+        assert not retrain.due(session.store, "weekly")
 
 
 @pytest.mark.slow  # trains, and runs the command in a process of its own

@@ -9,16 +9,31 @@ from catalog.placement import ledger
 from catalog.review import undo
 from catalog.taxonomies.taxonomy import from_paths
 from catalog.taxonomies.versions import save_taxonomy
+from pipelines.review import ImportReport
 
 Rows = list[dict[str, str]]
 
 
-def answer(desk: Desk, rows: Rows, reviewer: str, **decisions: str) -> str:
-    """Sends a copy of a sheet back with these decisions; the import's id."""
+def answered(desk: Desk, rows: Rows, reviewer: str, **decisions: str) -> ImportReport:
+    """Sends a copy of a sheet back with these decisions."""
     filled = [row | {"decision": decisions.get(row["item_id"], ""), "reviewer": reviewer} for row in rows]
     report = desk.answer(filled, name=f"{reviewer}.csv")
     assert not report.problems
-    return str(report.import_id)
+    return report
+
+
+def answer(desk: Desk, rows: Rows, reviewer: str, **decisions: str) -> str:
+    """The same; the import's id."""
+    return str(answered(desk, rows, reviewer, **decisions).import_id)
+
+
+def renamed(desk: Desk) -> None:
+    """A new hierarchy, in which mugs are cups and little else is left."""
+    new = from_paths(["Home > Kitchen > Cups", "Toys > Puzzles"], ["cups", "0021"])
+    save_taxonomy(desk.store, new, "renamed")
+    seq = desk.store.one("SELECT max(seq) FROM taxonomies")
+    moved = {"import_seq": seq, "kind": "renamed", "mapped_at": now()}
+    desk.store.append_row("category_map", old_id=MUGS, new_id="cups", **moved)
 
 
 def take_back(desk: Desk, import_id: str) -> Counts:
@@ -94,11 +109,7 @@ def test_a_decision_that_stands_again_is_told_in_the_ids_of_today(desk: Desk) ->
     sheet = desk.sheet()
     answer(desk, sheet, "anna", a="1")
     done = answer(desk, sheet, "anna", a="2")
-    new = from_paths(["Home > Kitchen > Cups", "Toys > Puzzles"], ["cups", "0021"])
-    save_taxonomy(desk.store, new, "renamed")
-    seq = desk.store.one("SELECT max(seq) FROM taxonomies")
-    moved = {"import_seq": seq, "kind": "renamed", "mapped_at": now()}
-    desk.store.append_row("category_map", old_id=MUGS, new_id="cups", **moved)
+    renamed(desk)
     take_back(desk, done)
     assert standing(desk) == [("a", "category", "cups")]
     assert desk.said("who")[-1] == ("anna",)
@@ -131,3 +142,38 @@ def test_an_answer_is_in_time_again_once_what_it_disagreed_with_is_gone(desk: De
     take_back(desk, answer(desk, sheet, "anna", a="1"))
     answer(desk, sheet, "bob", a="2")
     assert standing(desk) == [("a", "category", PANS)]
+
+
+def test_what_agreed_with_a_sheet_that_is_gone_does_not_overwrite_what_it_replaced(desk: Desk) -> None:
+    desk.item("a", input_hash="in-0")
+    early = desk.sheet()
+    answer(desk, early, "anna", a="1")
+    desk.item("a", input_hash="in-1")
+    carl = answer(desk, desk.sheet(), "carl", a="3")  # written after Anna's answer: it replaces that
+    desk.item("a", input_hash="in-0")
+    answer(desk, early, "bob", a="3")  # agrees with Carl
+    assert standing(desk) == [("a", "category", PUZZLES)]
+    take_back(desk, carl)
+    assert standing(desk) == [("a", "unsure", None)]  # Bob never saw what Anna said
+    assert len(desk.sheet()) == 1
+
+
+def test_agreement_is_seen_through_a_renaming(desk: Desk) -> None:
+    desk.item("a")
+    sheet = desk.sheet()
+    answer(desk, sheet, "anna", a="1")
+    bob = answer(desk, sheet, "bob", a="2")
+    renamed(desk)
+    answer(desk, sheet, "carl", a="1")
+    assert standing(desk) == [("a", "unsure", None)]
+    assert take_back(desk, bob)["conflicts_over"] == 1
+    assert standing(desk) == [("a", "category", "cups")]
+
+
+def test_an_answer_that_is_said_again_under_new_ids_is_no_new_one(desk: Desk) -> None:
+    desk.item("a")
+    sheet = desk.sheet()
+    answer(desk, sheet, "anna", a="1")
+    answer(desk, sheet, "bob", a="2")
+    renamed(desk)
+    assert answered(desk, sheet, "anna", a="accept").counts["repeated"] == 1

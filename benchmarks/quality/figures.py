@@ -115,7 +115,7 @@ def _certified(parts: dict[str, pl.DataFrame], taxonomy: Taxonomy, target: float
     earned = certificate_of(parts.get("temperature"), parts["calibration"], taxonomy, target)
     sample = prepare(parts["test"], "test", taxonomy, Terms())
     leaf = placed_share(sample, sample.leaf_options(), earned.leaf)
-    parent = placed_share(sample, sample.parent_options(earned.leaf.threshold), earned.parent)
+    parent = placed_share(sample, sample.parent_options(earned.leaf.bar), earned.parent)
     missing = {"leaf": earned.leaf.labels_missing, "parent": earned.parent.labels_missing}
     return {"leaf": leaf, "parent": parent, "labels_missing": missing, "products": earned.calibration_products}
 
@@ -126,9 +126,9 @@ def placed_share(sample: Sample, options: pl.DataFrame, stratum: StratumCertific
     A product weighs 1 whatever the number of its items. Precision is None where nothing is placed.
     """
     empty = {"coverage": 0.0, "precision": None, "product_coverage": 0.0, "product_precision": None}
-    if stratum.threshold is None:
+    if stratum.bar is None:
         return empty
-    placed = sample.placed(options, stratum.threshold)
+    placed = sample.placed(options, stratum.bar)
     placed = placed.filter(~pl.col("department").is_in(list(stratum.review_departments)))
     if not placed.height:
         return empty

@@ -4,6 +4,7 @@ import hashlib
 import warnings
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -85,6 +86,25 @@ class Towers:
                 pixels = to_tensor(np.stack([found[n] for n in good]), rules)
                 out[[start + n for n in good]] = tower(torch.from_numpy(pixels)).numpy()
         return out
+
+
+def kept_embeddings(cache: Path, frame: pl.DataFrame, modality: str) -> tuple[np.ndarray | None, float]:
+    """What a cache has of a frame's embeddings, float32 (n, width) with zeros where it has none, and the share of items with
+    a text (a picture) it has; None where that is nothing. Encodes nothing."""
+    settings = TrainingSettings()
+    encoder = encoder_for(settings)
+    if modality == "text":
+        texts = tower_texts(frame, encoder.rules)
+        keys, tower = [text_key(text) if text else "" for text in texts], (settings.encoder_text, settings.text_tokens)
+    else:
+        keys = _picture_keys(frame["image"].to_list())
+        tower = (settings.encoder_image, settings.image_size, settings.image_mode)
+    kept = KeptEmbeddings(cache / "embeddings").get("-".join(map(str, tower)), [key for key in keys if key])
+    asked = [key for key in keys if key]
+    if not kept:
+        return None, 0.0
+    nothing = np.zeros(len(next(iter(kept.values()))), np.float32)
+    return np.stack([kept.get(key, nothing) for key in keys]), sum(key in kept for key in asked) / len(asked)
 
 
 def _picture_keys(paths: list[str | None]) -> list[str]:

@@ -1,8 +1,8 @@
 """Prints the tables of benchmarks/RESULTS.md about review: the audit, the promotion gate, simulated weeks.
 
 python -m benchmarks.review audit [--runs 300]
-python -m benchmarks.review gate --set bigbasket --target 0.95 [--candidates 50] [--data DIR]
-python -m benchmarks.review weeks --set bigbasket --target 0.95 [--data DIR]
+python -m benchmarks.review gate --set bigbasket --target 0.95 [--candidates 50] [--data DIR] [--cache build/quality]
+python -m benchmarks.review weeks --set bigbasket --target 0.95 [--data DIR] [--cache build/quality]
 """
 
 import argparse
@@ -21,14 +21,15 @@ def main() -> None:
     parser.add_argument("--target", type=float, default=0.95)
     parser.add_argument("--candidates", type=int, default=50)
     parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--cache", type=Path, help="Where benchmarks.quality keeps embeddings; without: n-grams alone.")
     parser.add_argument("--limit", type=int, help="So many items of the set.")
     chosen = parser.parse_args()
     if chosen.part == "audit":
         lines = audit.tables(chosen.runs)
     elif chosen.part == "gate":
-        lines = candidates.run(chosen.set, chosen.data, chosen.candidates, chosen.target)
+        lines = candidates.run(chosen.set, chosen.data, chosen.candidates, chosen.target, chosen.cache)
     else:
-        lines = weeks.run(chosen.set, chosen.data, chosen.target, chosen.limit)
+        lines = weeks.run(chosen.set, chosen.data, chosen.target, chosen.limit, chosen.cache)
     print("\n".join(lines))
 
 

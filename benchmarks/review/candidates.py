@@ -188,11 +188,11 @@ def table(shop: Shop, found: list[Trial]) -> list[str]:
     return lines
 
 
-def run(name: str, data: Path, candidates: int, target: float) -> list[str]:
+def run(name: str, data: Path, candidates: int, target: float, cache: Path | None) -> list[str]:
     """The table of one set."""
-    shop = Shop.opened(name, data)
+    shop = Shop.opened(name, data, cache=cache)
     shop.target = target
     parts = Parts.of(shop)
     found = trials(shop, candidates)
-    head = f"{name}, {target:.0%}: compared on {len(parts.compare):,} products, shop of {len(parts.shop):,}, {len(parts.learn):,} labels"
+    head = f"{name}, {target:.0%}: compared on {len(parts.compare):,} products, shop of {len(parts.shop):,}, {len(parts.learn):,} labels, models on {shop.reads}"
     return [head, "", *table(shop, found)]

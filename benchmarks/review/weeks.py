@@ -289,9 +289,15 @@ def table(works: list[Work]) -> list[str]:
     return lines
 
 
-def run(name: str, data: Path, target: float, limit: int | None) -> list[str]:
+def run(name: str, data: Path, target: float, limit: int | None, cache: Path | None) -> list[str]:
     """Both tables of one set."""
-    shop = Shop.opened(name, data, limit=limit)
+    shop = Shop.opened(name, data, cache=cache, limit=limit)
     shop.target = target
     works = list(Simulation(shop).weeks())
-    return [f"{name}, {target:.0%}, {shop.frame.height:,} items", "", *table(works), "", *lessons(shop)]
+    return [
+        f"{name}, {target:.0%}, {shop.frame.height:,} items, models on {shop.reads}",
+        "",
+        *table(works),
+        "",
+        *lessons(shop),
+    ]

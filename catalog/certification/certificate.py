@@ -9,6 +9,10 @@ temperature split, independent of the calibration labels, fixes the order of the
   rest of the leaf walk and the parent walk at L / 2 each (a graph of Bretz et al. 2009). If the start is below the
   target, some claim is wrong with chance L at most; else one of two sequences is, each with chance L / 2 at most.
 
+A department that the calibration labels show below the target, of what passed for all, has a stricter threshold, or goes
+to review as a whole where none helps. Its threshold was chosen by calibration labels too, which is no claim of its own:
+less is placed than passed, and what is left out are the least sure of a department that is less right than the whole.
+
 The parent stratum's products depend on the leaf threshold, which calibration labels chose. That makes its test
 stricter, never laxer: the leaf walk stops before the band of scores in which too many labels disagreed, and that
 band goes to the parent's test.
@@ -24,7 +28,7 @@ from catalog.certification.evidence import Sample, Terms, one_per_cluster, prepa
 from catalog.certification.grouped import groups_worth_testing, walk_groups
 from catalog.certification.policy import admitted, department_of, may_stand, reaches
 from catalog.certification.sequence import Curve, Step, choose_start, fixed_sequence, labels_needed, leaf_first, walk
-from catalog.certification.stratum import POOLED, Found, Group, StratumCertificate, report
+from catalog.certification.stratum import POOLED, Found, Group, Stratum, StratumCertificate, report, stricter_bars
 from catalog.errors import CatalogError
 from catalog.labels.clusters import item_key, stable_hash
 from catalog.taxonomies.taxonomy import Taxonomy
@@ -162,13 +166,25 @@ class _Test:
         options = self.calibration.leaf_options()
         before = self.temperature.leaf_options() if self.temperature else None
         found = self._search(options, before, first)
-        leaf = report("leaf", self.calibration, options, found, self.target)
+        leaf = self._reported("leaf", options, before, found)
         options = self.calibration.parent_options(leaf.bar)
         before = self.temperature.parent_options(leaf.bar) if self.temperature else None
         rest = self._search(options, before, None)
         if first is not None and found.bar is None:
             rest = rest.withheld()
-        return leaf, report("parent", self.calibration, options, rest, self.target)
+        return leaf, self._reported("parent", options, before, rest)
+
+    def _reported(
+        self, stratum: Stratum, options: pl.DataFrame, before: pl.DataFrame | None, found: Found
+    ) -> StratumCertificate:
+        first = report(stratum, self.calibration, options, found, self.target)
+        refused, bar = first.review_departments, found.bar
+        if not refused or not isinstance(bar, float):
+            return first
+        known = [(self.calibration, options)]
+        known += [(self.temperature, before)] if self.temperature is not None and before is not None else []
+        bars = stricter_bars(refused, bar, known, self.target)
+        return report(stratum, self.calibration, options, found, self.target, bars=bars) if bars else first
 
     def _leaf_first(self) -> bool:
         if self.temperature is None or self.groups != "pooled":

@@ -80,3 +80,12 @@ def answers_to_alarm(target: float, precision: float, between_alarms: float) -> 
     gain = float((np.array([1.0 - wrong, wrong])[:, None] * np.log(multipliers(target))).sum(axis=0).max())
     needed = math.log(max(math.e, between_alarms * gain)) / gain if gain > 0 else math.inf
     return math.ceil(needed) if needed < NEVER else None
+
+
+def audit_share(answers: float, placed: float, *, least: float, most: float) -> float:
+    """The share of `placed` placements that gives `answers` audits, within bounds; rounded up to thousandths.
+
+    `least` holds also where it lies above `most`.
+    """
+    wanted = math.ceil(1000.0 * min(1.0, answers / placed) - 1e-9) / 1000.0 if placed > 0 else 1.0
+    return max(least, min(most, wanted))

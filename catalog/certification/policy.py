@@ -32,7 +32,8 @@ class Policy:
     """Everything that decides outcomes. Thresholds are log-odds; None means that nothing is placed in that stratum.
 
     Where every department has a certificate of its own, `leaf_groups` and `parent_groups` hold their thresholds by
-    department id, the others have none, and `leaf_threshold` and `parent_threshold` are None. `known_vendors`: those
+    department id, the others have none, and `leaf_threshold` and `parent_threshold` are None. Where one certificate holds for
+    all and some have a stricter threshold, they hold that of every department. `known_vendors`: those
     the labels name; empty where they name none, and then no vendor counts as unseen. `suspended_*`: whose certificate
     lost its grounds, see `catalog.placement.grounds`; `stopped_departments`: where the audit found too many errors.
     `review_departments` and `parent_review_departments` hold ids of departments that were seen below the target at a

@@ -1,6 +1,7 @@
 """The fixed-sequence test: from right-or-wrong products at falling thresholds to the most lenient one that passes."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,14 @@ class Curve:
         wrong = np.clip(np.diff(self.k, prepend=0)[self.entry], 0, 1)
         total = np.cumsum(smooth_errors(self.score[self.entry], wrong, target)) if len(wrong) else np.empty(0)
         return np.append(0.0, total)[accepted] / np.maximum(accepted, 1)
+
+
+def together(curves: Sequence[Curve]) -> Curve:
+    """The products of several samples on one curve."""
+    score = np.concatenate([curve.score for curve in curves])
+    accepted = np.concatenate([curve.entry.astype(np.int64) for curve in curves])
+    wrong = np.concatenate([np.diff(curve.k, prepend=0) for curve in curves])
+    return Curve.from_events(score, accepted, wrong, sum(curve.size for curve in curves))
 
 
 @dataclass(frozen=True)

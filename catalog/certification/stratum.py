@@ -1,7 +1,7 @@
 """What one stratum's test found: the figures a certificate states for it, and nothing beyond it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -9,8 +9,8 @@ import polars as pl
 
 from catalog.certification.evidence import Sample
 from catalog.certification.metrics import lower_bound, upper_bound
-from catalog.certification.policy import Bar
-from catalog.certification.sequence import Curve, Step, Walk, accepted_needed, labels_needed
+from catalog.certification.policy import Bar, department_of
+from catalog.certification.sequence import Curve, Step, Walk, accepted_needed, labels_needed, together
 from catalog.taxonomies.taxonomy import Taxonomy
 
 _CONFIDENCE = 0.95  # of department bounds and of the item-weighted interval
@@ -60,7 +60,8 @@ class StratumCertificate:
     (`tests`). `n`, `k`, `p_value` and `level` are those of the last step passed, else of the first one; with tests apart
     n and k are added up over the groups that passed, the p-value is their largest and the level that of all of them.
     `lower_bound` is exact, one-sided, at confidence 1 - `level`. `coverage` is the share of all calibration products
-    placed in this stratum. `labels_missing` is None when no number of labels would do.
+    placed in this stratum. `bars`: where a department was seen below the target at `threshold` and has a stricter one instead, the
+    threshold of every department. `labels_missing` is None when no number of labels would do.
     """
 
     stratum: Stratum
@@ -82,12 +83,13 @@ class StratumCertificate:
     departments: tuple[Group, ...] = ()
     vendors: tuple[Group, ...] = ()
     tests: tuple[GroupTest, ...] = ()
+    bars: dict[str, float] = field(default_factory=dict)
 
     @property
     def bar(self) -> Bar:
-        """What a score must reach to be placed: one threshold, one for each group that passed, or None."""
+        """What a score must reach to be placed: one threshold, one for each department, or None."""
         groups = {test.key: test.threshold for test in self.tests if test.threshold is not None}
-        return groups or self.threshold
+        return groups or (self.bars if self.threshold is not None and self.bars else self.threshold)
 
     @property
     def passed(self) -> bool:
@@ -141,10 +143,21 @@ class Found:
         return Step(0.0, n, k, max((step.p_value for step in steps), default=1.0), bool(steps), self.level)
 
 
-def report(stratum: Stratum, sample: Sample, options: pl.DataFrame, found: Found, target: float) -> StratumCertificate:
-    """The certificate of one stratum from its walks; refuses it where too many items would be wrong."""
+def report(
+    stratum: Stratum,
+    sample: Sample,
+    options: pl.DataFrame,
+    found: Found,
+    target: float,
+    *,
+    bars: dict[str, float] | None = None,
+) -> StratumCertificate:
+    """The certificate of one stratum from its walks; refuses it where too many items would be wrong.
+
+    `bars`: thresholds by department, none more lenient than what passed; what is placed is looked at under them.
+    """
     step, bar = found.step, found.bar
-    placed = sample.placed(options, bar)
+    placed = sample.placed(options, bars or bar)
     departments = _groups(placed, "department", target, sample.taxonomy)
     refused = [group.key for group in departments if not group.automated]
     automated = placed.filter(~pl.col("department").is_in(refused))
@@ -172,7 +185,30 @@ def report(stratum: Stratum, sample: Sample, options: pl.DataFrame, found: Found
         departments=departments,
         vendors=_groups(placed, "vendor", target, None),
         tests=_tests(found, target, sample.taxonomy, refused=refusal is not None) if found.apart else (),
+        bars=bars or {},
     )
+
+
+def stricter_bars(
+    refused: frozenset[str], threshold: float, known: Sequence[tuple[Sample, pl.DataFrame]], target: float
+) -> dict[str, float]:
+    """A threshold of every department: for those of `refused` the most lenient one above which they are as right as the
+    target asks, `threshold` for all others. Empty where that helps no department.
+
+    `known`: samples with their options; all their products together say how right a department is.
+    """
+    parts = [(sample, rows.with_columns(department=department_of(sample.taxonomy, "node"))) for sample, rows in known]
+    found = dict[str, float]()
+    for key in sorted(refused):
+        curves = [sample.curve(rows.filter(department=key)) for sample, rows in parts]
+        curve = together(curves)
+        grid = curve.grid()
+        right_enough = curve.smooth_rate(curve.counts(grid)[0], target) <= 1.0 - target
+        stricter = grid[right_enough & (grid > threshold)]
+        if len(stricter):
+            found[key] = float(stricter[-1])
+    departments = parts[0][0].taxonomy.nodes.filter(level=1)["category_id"].to_list()
+    return dict.fromkeys(departments, threshold) | found if found else {}
 
 
 def _labels_missing(found: Found, target: float, products: int) -> int | None:

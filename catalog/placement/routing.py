@@ -35,6 +35,7 @@ OPTIONAL: dict[str, Any] = {
     "control_share": pl.Float64,
     "through_product": pl.Boolean,
     "move_held": pl.Boolean,
+    "standing_audit": pl.Boolean,
 }
 PREDICTION: dict[str, Any] = {
     "leaf_id": pl.String,
@@ -69,9 +70,16 @@ ROUTED: dict[str, Any] = {
 
 
 def route(
-    frame: pl.DataFrame, policy: Policy, taxonomy: Taxonomy, guards: dict[str, Guard] | None = None
+    frame: pl.DataFrame,
+    policy: Policy,
+    taxonomy: Taxonomy,
+    guards: dict[str, Guard] | None = None,
+    *,
+    audit_shares: dict[str, float] | None = None,
 ) -> pl.DataFrame:
     """Adds the columns of `ROUTED` to each row; rows and their order stay.
+
+    `audit_shares`: by department, of what is placed anew there, where it is another than the policy's.
 
     One row per item: vendor, item_id, row_hash, input_hash, product_id, decided_category, decided_verdict,
     standing_category, standing_outcome and the prediction columns (null without a prediction). Optional: title, cluster,
@@ -79,8 +87,8 @@ def route(
     vendor_conflict (what the vendor's own category says against the best guess, in words), held_back (why the model may not
     place it now, as the code of a reason), pinned and rule_of (the category a rule gives it, and the rule), standing_by, control_share
     (where another share than the policy's is to be drawn as control), through_product (the decision is on another item of it),
-    move_held (the model may not move it now: more than `routing.max_moves` would),
-    standing_probability, standing_certified_precision, decided_source ("label", "rule", else a person) and
+    move_held (the model may not move it now: more than `routing.max_moves` would), standing_probability,
+    standing_certified_precision, standing_audit (what stands was drawn for the audit), decided_source ("label", "rule", else a person) and
     decided_input_hash (the content a decision was made on; without it a decision never counts as contradicted).
 
     What is placed depends on the item's own row and, for conflicts, on the other rows of its (vendor, product_id): give
@@ -102,7 +110,8 @@ def route(
     work = work.with_columns(pin_is_leaf=pl.col("pinned").is_in(leaves).fill_null(False))
     work = _settle(_with_draws(work, policy))
     work = with_reasons(work, policy)
-    work = work.with_columns(_group_id(work), sentences(work, taxonomy), _audit(work, policy))
+    work = work.with_columns(_group_id(work), sentences(work, taxonomy))
+    work = work.with_columns(_audit(work, policy, department_of(taxonomy, "category_id"), audit_shares or {}))
     return pl.concat([rows, work.select(pl.col(name).cast(dtype) for name, dtype in ROUTED.items())], how="horizontal")
 
 
@@ -239,7 +248,7 @@ def most_mass(node: str, shown: list, taxonomy: Taxonomy) -> float:
 
 
 def _with_draws(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """Adds drawn_control and drawn_audit, shares chosen by the hash of the item; more control where the audit stopped."""
+    """Adds drawn_control, a share chosen by the hash of the item and more where the audit stopped, and audit_draw, in [0, 1)."""
     stopped = (pl.col("withheld") == "department_stopped").fill_null(False)
     share = pl.when(stopped).then(max(policy.control_share, STOPPED_DRAW)).otherwise(policy.control_share)
     drawn = stable_hash(work.select(item_key()).to_series().to_list(), f"draw {policy.salt}")
@@ -248,7 +257,7 @@ def _with_draws(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     return work.with_columns(
         drawn=pl.Series(drawn),
         drawn_control=pl.Series(low) < pl.col("control_share").fill_null(share),
-        drawn_audit=pl.Series(high < policy.audit_share),
+        audit_draw=pl.Series(high),
     )
 
 
@@ -315,10 +324,21 @@ def _group_id(work: pl.DataFrame) -> pl.Series:
     return joined.select(pl.col("group_id").fill_null("i" + pl.col("drawn").cast(pl.String))).to_series()
 
 
-def _audit(work: pl.DataFrame, policy: Policy) -> pl.Expr:
-    """A share of what the model placed, and one member of every large cluster: many items stand on one judgement."""
+def _audit(work: pl.DataFrame, policy: Policy, department: pl.Expr, shares: dict[str, float]) -> pl.Expr:
+    """A share of what the model placed, and one member of every large cluster: many items stand on one judgement.
+
+    A department's own share counts for what it is given anew: raised, it would ask about all that stands there.
+    """
     placed = pl.col("outcome").is_in(["placed", "placed_at_parent"])
     within = pl.col("drawn").filter(placed)
     large = (placed.sum().over("cluster") > LARGE_CLUSTER) & (pl.col("drawn") == within.min().over("cluster"))
     large = large & pl.lit(policy.audit_share > 0) & pl.col("cluster").is_not_null()
-    return (placed & (pl.col("drawn_audit") | large.fill_null(False))).alias("audit")
+    own = department.replace_strict(
+        list(shares), list(shares.values()), default=policy.audit_share, return_dtype=pl.Float64
+    )
+    share = pl.when("standing").then(policy.audit_share).otherwise(own.fill_null(policy.audit_share))
+    drawn = pl.col("audit_draw") < share
+    if shares:
+        still = pl.col("standing_audit") & pl.col("standing") & (pl.col("category_id") == pl.col("standing_category"))
+        drawn |= still.fill_null(False)
+    return (placed & (drawn | large.fill_null(False))).alias("audit")

@@ -30,7 +30,7 @@ OFFERED = """
 """
 # One row per decision on an item of the sheet, oldest first.
 HISTORY = """
-    SELECT d.vendor, d.item_id, d.verdict, d.category_id, d.who, d.decided_at
+    SELECT d.vendor, d.item_id, d.taxonomy_version, d.verdict, d.category_id, d.who, d.decided_at
     FROM decisions d SEMI JOIN asked USING (vendor, item_id)
     ANTI JOIN withdrawn_answers w
         ON w.vendor = d.vendor AND w.item_id = d.item_id AND w.who = d.who AND w.source = d.source
@@ -82,12 +82,14 @@ def _today(category: str | None, translation: Translation) -> str | None:
 
 
 def history(store: Store, items: Iterable[Item]) -> defaultdict[Item, list[Standing]]:
-    """What has been said about each item, oldest first."""
+    """What has been said about each item, oldest first, in today's ids; in words where a category is gone."""
     keys = pl.DataFrame(sorted(set(items)), schema={"vendor": pl.String, "item_id": pl.String}, orient="row")
     said: defaultdict[Item, list[Standing]] = defaultdict(list)
     with store.frame("asked", keys):
-        for vendor, item_id, *rest in store.query(HISTORY).iter_rows():
-            said[vendor, item_id].append(Standing(*rest))
+        rows = store.query(HISTORY)
+    known = {version: Translation.from_version(store, version) for version in rows["taxonomy_version"].unique()}
+    for vendor, item_id, version, verdict, category, who, decided_at in rows.iter_rows():
+        said[vendor, item_id].append(Standing(verdict, _today(category, known[version]), who, decided_at))
     return said
 
 

@@ -2,6 +2,7 @@
 
 from catalog.certification import monitor
 from catalog.review import leases
+from catalog.settings import Audit
 from catalog.store import Store
 
 SHEETS_SHOWN = 10
@@ -31,35 +32,40 @@ AUDITED = """
     SELECT coalesce(any_value(p.path), p.department) AS path, any_value(p.target) AS target, sum(p.answers) AS answers,
            sum(p.wrong) AS wrong, max(p.stopped_at) AS stopped_at,
            (SELECT count(*) FROM audits a WHERE a.certificate_id = p.certificate_id AND a.department = p.department
-            AND a.settled_at > now() - INTERVAL 28 DAY) / 4 AS weekly
+            AND a.settled_at > now() - INTERVAL 28 DAY) / 4 AS weekly,
+           (SELECT arg_max(s.share, s.seq) FROM audit_shares s WHERE s.department = p.department) AS share
     FROM audited_precision p WHERE p.certificate_id = (SELECT certificate_id FROM serving)
     GROUP BY p.certificate_id, p.department HAVING sum(p.answers) > 0 ORDER BY path
 """
-FALL = 0.05  # of precision, whose expected delay is stated
 
 
-def text(store: Store, between_alarms: float) -> str:
-    """All of it as plain lines. `between_alarms`: answers between two false alarms of the audit."""
-    parts = (_backlog(store), _leases(store), _sheets(store), _rate(store), _audit(store, between_alarms))
+def text(store: Store, audit: Audit) -> str:
+    """All of it as plain lines."""
+    parts = (_backlog(store), _leases(store), _sheets(store), _rate(store), _audit(store, audit))
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
-def _audit(store: Store, between_alarms: float) -> list[str]:
+def _audit(store: Store, audit: Audit) -> list[str]:
     audited = store.query(AUDITED).to_dicts()
     if not audited:
         return ["Nothing that stands under the serving certificate has been audited yet."]
-    return ["The audit of the serving certificate", *(_audited(row, between_alarms) for row in audited)]
+    return ["The audit of the serving certificate", *(_audited(row, audit) for row in audited)]
 
 
-def _audited(row: dict, between_alarms: float) -> str:
+def _audited(row: dict, audit: Audit) -> str:
     answers, wrong = int(row["answers"]), int(row["wrong"])
     line = f"  {row['path']:<28} {(answers - wrong) / answers:.1%} of {answers:,} placements right"
     if row["stopped_at"]:
         return f"{line}; stopped since {row['stopped_at']:%Y-%m-%d}"
-    needed = monitor.answers_to_alarm(row["target"], row["target"] - FALL, between_alarms) if row["target"] else None
+    if audit.see_nights and row["share"] is not None:
+        line = f"{line}; {row['share']:.1%} of new ones are audited"
+    fall = audit.see_fall
+    needed = (
+        monitor.answers_to_alarm(row["target"], row["target"] - fall, audit.between_alarms) if row["target"] else None
+    )
     if needed is None or not row["weekly"]:
         return line
-    return f"{line}; a fall of {FALL:.0%} would be seen in about {needed / row['weekly']:.1f} weeks"
+    return f"{line}; a fall of {fall:.0%} would be seen in about {needed / row['weekly']:.1f} weeks"
 
 
 def _backlog(store: Store) -> list[str]:

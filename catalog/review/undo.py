@@ -5,7 +5,7 @@ Two things are said anew, in the names of those who said them. An answer that on
 its conflict is over. And a decision that stands again under a hierarchy of today is told in today's ids.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -14,7 +14,7 @@ from catalog.errors import CatalogError
 from catalog.jobs import Counts, Job, digest, now
 from catalog.review.decisions import ADJUDICATION, Standing, weigh
 from catalog.store import Store
-from catalog.taxonomies.category_moves import Translation, append_decisions
+from catalog.taxonomies.category_moves import RETIRED, Translation, append_decisions
 from catalog.taxonomies.versions import current_version
 
 # One row per import, the youngest first. undone_at: when it was taken back, by whom.
@@ -28,16 +28,31 @@ TOUCHED = """
     SELECT s.* FROM standing_decisions s
     SEMI JOIN (SELECT vendor, item_id FROM decisions WHERE import_id = ?) t USING (vendor, item_id)
 """
-# What was said about the items in `asked` and not taken back, oldest first, with when its sheet was written.
+# What was said about the items in `asked` and not taken back, oldest first, as it was first said, with when its sheet was
+# written. Answers that wait for a second look say nothing yet; second_look: the answer is one.
 SAID = """
-    SELECT d.*, x.exported_at
+    SELECT d.*, x.exported_at,
+           EXISTS (
+               FROM audit_answers a WHERE a.vendor = d.vendor AND a.item_id = d.item_id AND a.input_hash = d.input_hash
+               AND a.decided_at < d.decided_at AND a.who <> d.who AND NOT a.agrees
+           ) AS second_look
     FROM decisions d SEMI JOIN asked USING (vendor, item_id)
     ANTI JOIN withdrawn_answers w
         ON w.vendor = d.vendor AND w.item_id = d.item_id AND w.who = d.who AND w.source = d.source
         AND w.decided_at = d.decided_at
+    ANTI JOIN unconfirmed_answers u
+        ON u.vendor = d.vendor AND u.item_id = d.item_id AND u.who = d.who AND u.source = d.source
+        AND u.decided_at = d.decided_at
     LEFT JOIN exports x ON x.export_id = d.export_id
-    WHERE d.verdict <> 'skip' AND d.source <> 'label' ORDER BY d.seq
+    WHERE d.verdict NOT IN ('skip', 'retired') AND d.who <> ?
+    QUALIFY row_number() OVER (
+        PARTITION BY d.vendor, d.item_id, d.who, d.source, d.decided_at, d.export_id ORDER BY d.seq
+    ) = 1
+    ORDER BY d.seq
 """
+
+
+_AGAIN = "conflict: what came between was taken back"
 
 
 @dataclass(frozen=True)
@@ -79,14 +94,14 @@ def undo(job: Job, import_id: str, by: By) -> Counts:
             run_id=job.run_id,
             undone_at=now(),
         )
-        agreed = _settle_conflicts(job, import_id)
+        over, anew = _settle(job, import_id, before)
         _translate(job, import_id)
         after = store.query(TOUCHED, [import_id])
     taken = store.one("SELECT count(*) FROM decisions WHERE import_id = ? AND who <> ?", [import_id, ADJUDICATION])
     return {
         "taken_back": taken,
-        "earlier_stand_again": after.join(before, on="decision_id", how="anti").height - agreed,
-        "conflicts_over": agreed,
+        "earlier_stand_again": after.join(before, on="decision_id", how="anti").height - over - anew,
+        "conflicts_over": over,
         "undecided": before.join(after, on=["vendor", "item_id"], how="anti").height,
     }
 
@@ -103,34 +118,84 @@ def _require_standing(store: Store, import_id: str) -> None:
         )
 
 
-def _settle_conflicts(job: Job, import_id: str) -> int:
-    """Says again what only disagreed with the import; returns for how many items."""
-    disputed = job.store.query(TOUCHED, [import_id]).filter(pl.col("who") == ADJUDICATION)
-    with job.store.frame("asked", disputed.select("vendor", "item_id")):
-        said = job.store.query(SAID).filter(pl.col("who") != ADJUDICATION)
-    last = [_settled(rows) for _, rows in said.group_by("vendor", "item_id", maintain_order=True)]
-    again = pl.DataFrame([row for row in last if row], schema=said.schema).drop("exported_at")
+def _settle(job: Job, import_id: str, before: pl.DataFrame) -> tuple[int, int]:
+    """Lets stand what would stand had the import never come: takes the answers in again that others gave about its items.
+
+    Returns the items whose conflict is over, and those where two answers disagree now that the import came between.
+    """
+    stands = {(row["vendor"], row["item_id"]): row for row in job.store.query(TOUCHED, [import_id]).to_dicts()}
+    with job.store.frame("asked", before.select("vendor", "item_id")):
+        said = job.store.query(SAID, [ADJUDICATION])
+    today = {version: Translation.from_version(job.store, version) for version in said["taxonomy_version"].unique()}
+    over, anew = list[dict[str, Any]](), list[dict[str, Any]]()
+    for key, rows in said.group_by("vendor", "item_id", maintain_order=True):
+        row, disagrees = _settled(rows, today, str(current_version(job.store)))
+        now_at = stands.get((str(key[0]), str(key[1])))
+        disputed = now_at is not None and now_at["who"] == ADJUDICATION
+        if row is not None and disagrees and not disputed:
+            anew.append(row | {"verdict": "unsure", "category_id": None, "who": ADJUDICATION, "note": _AGAIN})
+        elif row is not None and not disagrees and not _same(row, now_at):
+            over.append(row)
+    _say_again(job, import_id, over + anew, said.schema)
+    return len(over), len(anew)
+
+
+def _same(row: dict[str, Any], other: dict[str, Any] | None) -> bool:
+    """The answer itself, told in other ids perhaps, or the same words of the same person about the same content."""
+    names = (("decided_at", "export_id"), ("verdict", "category_id", "taxonomy_version"))
+    return (
+        other is not None
+        and (row["who"], row["input_hash"]) == (other["who"], other["input_hash"])
+        and any(all(row[name] == other[name] for name in some) for some in names)
+    )
+
+
+def _say_again(job: Job, import_id: str, rows: list[dict[str, Any]], schema: pl.Schema) -> None:
+    again = pl.DataFrame(rows, schema=schema).drop("exported_at", "second_look")
     first = 1 + (job.store.one("SELECT max(seq) FROM decisions") or 0)
+    names = [digest(row["decision_id"], row["who"], "undone", import_id) for row in rows]
     again = again.with_columns(
-        pl.Series("decision_id", [digest(key, "undone", import_id) for key in again["decision_id"]], dtype=pl.String),
+        pl.Series("decision_id", names, dtype=pl.String),
         seq=pl.int_range(first, first + again.height, dtype=pl.Int64),
         run_id=pl.lit(job.run_id),
     )
-    return job.store.append("decisions", again)
+    job.store.append("decisions", again)
 
 
-def _settled(said: pl.DataFrame) -> dict[str, Any] | None:
-    """The answer that stands when an item's answers are taken in again, in their order; None when they disagree."""
+def _settled(
+    said: pl.DataFrame, today: dict[str | None, Translation], version: str
+) -> tuple[dict[str, Any] | None, bool]:
+    """Of an item's answers, taken in again in their order: the one that stands, or with True the one that disagreed."""
+    gone = {words for told in today.values() for words in told.lost.values()}
     past: list[Standing] = []
     stands: dict[str, Any] | None = None
+    disagrees = False
     for row in said.iter_rows(named=True):
-        answer = Standing(row["verdict"], row["category_id"], row["who"], row["decided_at"])
-        disagrees = row["exported_at"] is not None and weigh(answer, row["exported_at"], past) == "conflict"
+        answer = _in_todays_ids(row, today)
+        if row["taxonomy_version"] == version:  # what was said of a category that was gone by then is no disagreement
+            past = [replace(one, verdict=RETIRED, category_id=None) if one.category_id in gone else one for one in past]
+        how = _weighed(answer, row, past)
+        if how == "repeated":
+            continue
         past.append(answer)
-        if disagrees:
+        if how == "conflict":
             past.append(Standing("unsure", None, ADJUDICATION, answer.decided_at))
-        stands = None if disagrees else row
-    return stands
+        if row["source"] != "label":  # a label is protected, and stands only where nobody answered
+            stands, disagrees = row, how == "conflict"
+    return stands, disagrees
+
+
+def _weighed(answer: Standing, row: dict[str, Any], past: list[Standing]) -> str:
+    if row["exported_at"] is None or row["second_look"]:
+        return "applied"
+    return weigh(answer, row["exported_at"], past)
+
+
+def _in_todays_ids(row: dict[str, Any], today: dict[str | None, Translation]) -> Standing:
+    """A category that is gone keeps a name of its own: two that are gone did not say the same."""
+    told, category = today[row["taxonomy_version"]], row["category_id"]
+    now_id = told.now(category) or told.lost.get(category, category)
+    return Standing(row["verdict"], now_id, row["who"], row["decided_at"])
 
 
 def _translate(job: Job, import_id: str) -> None:
