@@ -44,9 +44,11 @@ def needs(store: Store, settings: Settings, taxonomy: Taxonomy, run_id: str) -> 
     The largest night of several is left out: it is the first delivery of a vendor, which does not come again.
     """
     audit, routing = settings.audit, settings.routing
+    if not audit.see_nights:  # what was ever placed is a long table
+        return {}
     answers = monitor.answers_to_alarm(routing.target, routing.target - audit.see_fall, audit.between_alarms)
     counted = store.query(PLACED, {"run": run_id, "nights": NIGHTS})
-    if answers is None or not audit.see_nights or not counted.height:
+    if answers is None or not counted.height:
         return {}
     nights, needed = counted["run_id"].n_unique(), answers / audit.see_nights
     inside = counted.filter(pl.col("category_id").is_in(taxonomy.nodes["category_id"].implode()))
