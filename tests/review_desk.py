@@ -101,7 +101,7 @@ def standing(desk: Desk) -> list[tuple]:
     return desk.store.query("SELECT item_id, verdict, category_id FROM standing_decisions ORDER BY ALL").rows()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A work database with taxonomy, model and one delivery; copied for each test, because making it takes longer."""
     path = tmp_path_factory.mktemp("prepared") / "work.duckdb"

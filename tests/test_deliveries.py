@@ -20,7 +20,6 @@ from catalog.deliveries.held import By
 from catalog.deliveries.inbox import inbox, pending
 from catalog.deliveries.lateness import late_vendors, note_schedules
 from catalog.errors import CatalogError
-from catalog.publishing import views
 from catalog.settings import Feeds, Settings
 from catalog.taxonomies.taxonomy import from_paths
 from catalog.taxonomies.versions import save_taxonomy
@@ -35,12 +34,11 @@ DELTA = '[delivery]\nkind = "delta"\n'
 
 
 class Dock(Shop):
-    """A shop whose nights take what people had released, and whose views exist."""
+    """A shop whose nights take what people had released."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self.settings = Settings(feeds=AT_ONCE)
-        views.create(self.store)
 
     def night(self) -> dict[str, int]:
         return ingest.run(self.job(), held.to_take(self.store, self.workspace, self.settings.feeds))

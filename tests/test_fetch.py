@@ -15,13 +15,12 @@ from catalog.deliveries.inbox import pending
 from catalog.jobs import Job, start_run
 from catalog.learning.examples import EXAMPLES
 from catalog.pictures.picture_cache import PictureFiles, find_due
-from catalog.publishing import views
 from catalog.settings import Feeds, Images, Settings, Workspace
-from catalog.store import Store
 from pipelines import fetch, ingest, labels, taxonomy, workspace
 from pipelines.session import opened
 from tests.hostile_pictures import JPEG, PNG, plain
 from tests.picture_server import Site, content, served, status
+from tests.ready_database import opened_ready
 
 HEADER = "item_id,title,price,image"
 
@@ -33,8 +32,7 @@ class Shop:
         self.workspace, self.site = Workspace(root), site
         for folder in self.workspace.folders:
             folder.mkdir(parents=True, exist_ok=True)
-        self.store = Store.open(self.workspace.work_db)
-        views.create(self.store)
+        self.store = opened_ready(self.workspace.work_db)
         self.limit()
 
     def limit(self, **others: object) -> None:

@@ -18,6 +18,7 @@ from catalog.jobs import Job, start_run
 from catalog.settings import Feeds, Settings, Workspace
 from catalog.store import Store
 from pipelines import ingest
+from tests.ready_database import opened_ready
 
 HEADER = "item_id,title,brand,price,image"
 
@@ -29,7 +30,7 @@ class Shop:
         self.workspace = Workspace(root)
         for folder in self.workspace.folders:
             folder.mkdir(parents=True)
-        self.store = Store.open(self.workspace.work_db)
+        self.store = opened_ready(self.workspace.work_db)
         self.settings = Settings(feeds=Feeds(batch_rows=7))
 
     def deliver(self, text: str | bytes, *, name: str = "items.csv", vendor: str = "acme") -> Path:

@@ -26,7 +26,6 @@ from test_ingest import Shop
 from catalog.deliveries import held
 from catalog.deliveries.held import By
 from catalog.errors import CatalogError
-from catalog.publishing import views
 from pipelines import ingest
 
 ITEMS = ("a", "b", "c", "d")
@@ -84,7 +83,6 @@ class Shelf(RuleBasedStateMachine):
     def open_shop(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="shelf-"))
         self.shop = Shop(self.folder)
-        views.create(self.shop.store)
         self.number = 0
         self.inbox: list[File] = []
         self.past: list[Taken] = []
