@@ -1,6 +1,6 @@
 """Proof on real data: certificates earned from many draws, each judged on the whole pool it was drawn from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from benchmarks.quality.measure import Surroundings
 from benchmarks.quality.splits import task
 from catalog.certification.certificate import StratumCertificate, Terms
 from catalog.certification.evidence import Sample, prepare
+from catalog.certification.policy import Bar
 from catalog.taxonomies.taxonomy import Taxonomy
 
 SEED = 0
@@ -60,25 +61,31 @@ class Judge:
     def __init__(self, whole: Sample) -> None:
         self.whole = whole
         self._leaf_options = whole.leaf_options()
-        self._parent_options: dict[float | None, pl.DataFrame] = {}
+        self._parent_options: dict[Any, pl.DataFrame] = {}
         self._seen: dict[Any, tuple[float, float | None]] = {}
 
     def leaf(self, stratum: StratumCertificate) -> tuple[float, float | None]:
         """Of what is placed at a leaf."""
         return self._judged("leaf", self._leaf_options, stratum)
 
-    def parent(self, stratum: StratumCertificate, leaf_threshold: float | None) -> tuple[float, float | None]:
-        """Of what is placed at a parent, beside leaves placed at `leaf_threshold`."""
-        if leaf_threshold not in self._parent_options:
-            self._parent_options[leaf_threshold] = self.whole.parent_options(leaf_threshold)
-        return self._judged(leaf_threshold, self._parent_options[leaf_threshold], stratum)
+    def parent(self, stratum: StratumCertificate, leaf: StratumCertificate) -> tuple[float, float | None]:
+        """Of what is placed at a parent, beside the leaves that are placed."""
+        beside = _named(leaf.bar)
+        if beside not in self._parent_options:
+            self._parent_options[beside] = self.whole.parent_options(leaf.bar)
+        return self._judged(beside, self._parent_options[beside], stratum)
 
     def _judged(self, kind: Any, options: pl.DataFrame, stratum: StratumCertificate) -> tuple[float, float | None]:
-        key = (kind, stratum.threshold, stratum.review_departments)
+        key = (kind, _named(stratum.bar), stratum.review_departments)
         if key not in self._seen:
             found = placed_share(self.whole, options, stratum)
             self._seen[key] = (found["product_coverage"] or 0.0, found["product_precision"])
         return self._seen[key]
+
+
+def _named(bar: Bar) -> Any:
+    """A bar as the key of a dict."""
+    return tuple(sorted(bar.items())) if isinstance(bar, Mapping) else bar
 
 
 def trials(pool: Pool, target: float, draws: int) -> dict[str, Any]:
@@ -90,7 +97,7 @@ def trials(pool: Pool, target: float, draws: int) -> dict[str, Any]:
         sample, drawn = pool.draw(generator)
         earned = certificate_of(pool.temperature, sample, pool.taxonomy, target)
         leaves.append(judge.leaf(earned.leaf))
-        parents.append(judge.parent(earned.parent, earned.leaf.threshold))
+        parents.append(judge.parent(earned.parent, earned.leaf))
         times.append(drawn)
         level = earned.leaf.level
     broken = np.array(
