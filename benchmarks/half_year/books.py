@@ -73,7 +73,9 @@ def troubles(shop: Shop) -> Iterator[str]:
 def ending(shop: Shop) -> Iterator[str]:
     """What the doctor and prune say at the end, and the exit status of the doctor."""
     status, said = catalog(shop.place, "doctor", "--verify", ok=(0, 1))
-    yield f"`catalog doctor --verify` ended with {status}: {said.strip().splitlines()[-1]}"
+    lines = said.strip().splitlines()
+    holds = sum(line.startswith("ok") for line in lines)
+    yield f"`catalog doctor --verify` ended with {status}: {holds} of {len(lines)} lines say ok."
     pruned = catalog(shop.place, "prune")[1].strip().splitlines()
     yield f"`catalog prune` said: {'; '.join(' '.join(line.split()) for line in pruned if line)}"
 
