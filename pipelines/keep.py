@@ -19,7 +19,7 @@ from catalog.store import Store, migrations
 from pipelines.session import opened
 from pipelines.status import disk
 
-_FOLDERS = {
+FOLDERS = {
     "work database": "state/work.duckdb",
     "embeddings": "state/embeddings",
     "pictures": "state/pictures",
@@ -114,7 +114,7 @@ def prune(root: Path, *, dry_run: bool = False) -> str:
                     old.path.unlink()
             _list_reports(workspace)
         lines = _counted(found, "would be removed" if dry_run else "removed")
-        sizes = [(name, retention.size_of(workspace.root / path)) for name, path in _FOLDERS.items()]
+        sizes = [(name, retention.size_of(workspace.root / path)) for name, path in FOLDERS.items()]
     budget = [f"{name:<20}{size / 2**30:>9.3f} GiB" for name, size in sizes]
     return "\n".join(
         [*(lines or ["Nothing is older than [retention] keeps it."]), "", *budget, f"{'in all':<20}{disk(workspace)}"]

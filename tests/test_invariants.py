@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
+from short_nights import short_night
 from typer.testing import CliRunner
 
 from catalog.inference.shards import ShardFolder
@@ -17,7 +18,7 @@ from catalog.integrity.inventory import INVENTORIES, Files
 from catalog.integrity.verification import Checked, Scope, ask, look, verify
 from catalog.settings import Workspace
 from catalog.store import Store
-from pipelines import cli, correct, nightly
+from pipelines import cli, correct
 from pipelines import verify as job
 from pipelines.session import opened
 
@@ -44,15 +45,15 @@ def nights(learned: Path, shop: Path, tmp_path_factory: pytest.TempPathFactory) 
     lines = (shop / "first.csv").read_text().splitlines()
     (place / "feed.csv").write_text("\n".join([*lines, lines[1], "99999,ragged,too,many,1.0,cells,here"]) + "\n")
     deliver(place, place / "feed.csv", "2026-01-01.csv")
-    with opened(place) as session:
-        nightly.run(session)
+    short_night(place)
     shutil.copy(place / "published" / "catalog.duckdb", place / "first-night.duckdb")
     (place / "wrong.csv").write_text("vendor,item_id,category\nacme,01001,Tennis\nacme,01002,Mugs\n")
     with opened(place) as session, session.single("correct") as work:
         correct.run(work, place / "wrong.csv", who="anna", partial=False)
     deliver(place, shop / "second.csv", "2026-01-02.csv")
+    short_night(place)
     with opened(place) as session:
-        assert nightly.run(session).broken == ()
+        assert job.attention(session) == ()
     return place
 
 

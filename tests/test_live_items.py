@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -278,10 +279,11 @@ class Shelf(RuleBasedStateMachine):
             assert rows == seen.total() - seen["kept"] + refused.get(delivery, 0)
 
 
-def test_any_order_of_events_leaves_live_what_the_model_says() -> None:
+@pytest.mark.parametrize("examples", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_any_order_of_events_leaves_live_what_the_model_says(examples: int) -> None:
     run_state_machine_as_test(
         Shelf,
         settings=settings(
-            max_examples=6, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

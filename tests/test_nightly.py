@@ -11,13 +11,14 @@ from pathlib import Path
 import duckdb
 import pytest
 from conftest import SHELVES
+from short_nights import short_night
 
 from catalog.errors import Busy, CatalogError
 from catalog.lock import hold
 from catalog.publishing import ask
 from catalog.publishing.reader import query_published
 from catalog.settings import Workspace
-from pipelines import correct, nightly
+from pipelines import correct
 from pipelines.session import opened
 from tests.hostile_pictures import JPEG
 from tests.picture_server import content, served
@@ -31,9 +32,19 @@ def deliver(place: Path, source: Path, name: str, vendor: str = "acme") -> None:
     shutil.copy(source, inbox / name)
 
 
-def night(place: Path) -> nightly.Night:
-    with opened(place) as session:
-        return nightly.run(session)
+@pytest.fixture(scope="module")
+def first_night(learned: Path, shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace after the night of first.csv."""
+    place = Path(shutil.copytree(learned, tmp_path_factory.mktemp("first") / "ws"))
+    deliver(place, shop / "first.csv", "2026-01-01.csv")
+    short_night(place)
+    return place
+
+
+@pytest.fixture
+def place(first_night: Path, tmp_path: Path) -> Path:
+    """A copy of it of one's own."""
+    return Path(shutil.copytree(first_night, tmp_path / "after"))
 
 
 def state(place: Path) -> list[dict]:
@@ -52,17 +63,15 @@ def prices(place: Path) -> dict[str, str]:
     return {row["item_id"]: str(row["price"]) for row in found.iter_rows(named=True)}
 
 
-def test_a_b_a_ends_at_a(workspace_copy: Path, shop: Path) -> None:
-    deliver(workspace_copy, shop / "first.csv", "2026-01-01.csv")
-    night(workspace_copy)
-    first, first_prices = state(workspace_copy), prices(workspace_copy)
-    deliver(workspace_copy, shop / "second.csv", "2026-01-02.csv")
-    night(workspace_copy)
-    assert prices(workspace_copy) != first_prices
-    deliver(workspace_copy, shop / "first.csv", "2026-01-03.csv")
-    night(workspace_copy)
-    assert prices(workspace_copy) == first_prices
-    assert state(workspace_copy) == first
+def test_a_b_a_ends_at_a(place: Path, shop: Path) -> None:
+    first, first_prices = state(place), prices(place)
+    deliver(place, shop / "second.csv", "2026-01-02.csv")
+    short_night(place)
+    assert prices(place) != first_prices
+    deliver(place, shop / "first.csv", "2026-01-03.csv")
+    short_night(place)
+    assert prices(place) == first_prices
+    assert state(place) == first
 
 
 def test_counts_balance_per_vendor(workspace_copy: Path, shop: Path) -> None:
@@ -73,9 +82,9 @@ def test_counts_balance_per_vendor(workspace_copy: Path, shop: Path) -> None:
     file = workspace_copy / "broken.csv"
     file.write_text("\n".join(text) + "\n")
     deliver(workspace_copy, file, "2026-01-01.csv")
-    run = night(workspace_copy)
+    run = short_night(workspace_copy)
     (row,) = json.loads(
-        ask.ask(Workspace(workspace_copy), f"SELECT * FROM run_summary WHERE run_id = '{run.run_id}'", output="json")
+        ask.ask(Workspace(workspace_copy), f"SELECT * FROM run_summary WHERE run_id = '{run}'", output="json")
     )
     outcomes = ("placed", "placed_at_parent", "review", "decided", "duplicate", "quarantine")
     assert row["rows_in"] == 122 == sum(row[name] for name in outcomes)
@@ -84,15 +93,13 @@ def test_counts_balance_per_vendor(workspace_copy: Path, shop: Path) -> None:
     assert [r["example_line"] for r in rejects] == [6]
 
 
-def test_a_changed_target_routes_again_without_inference(workspace_copy: Path, shop: Path) -> None:
-    deliver(workspace_copy, shop / "first.csv", "2026-01-01.csv")
-    night(workspace_copy)
-    settings = workspace_copy / "catalog.toml"
+def test_a_changed_target_routes_again_without_inference(place: Path, shop: Path) -> None:
+    settings = place / "catalog.toml"
     settings.write_text(settings.read_text().replace("target = 0.9", "target = 0.999"))
-    run = night(workspace_copy)
-    with opened(workspace_copy) as session:
-        assert session.store.one("SELECT count(*) FROM predictions WHERE run_id = ?", [run.run_id]) == 0
-        assert session.store.one("SELECT count(*) FROM routes WHERE run_id = ?", [run.run_id]) > 0
+    run = short_night(place)
+    with opened(place) as session:
+        assert session.store.one("SELECT count(*) FROM predictions WHERE run_id = ?", [run]) == 0
+        assert session.store.one("SELECT count(*) FROM routes WHERE run_id = ?", [run]) > 0
 
 
 def test_a_refused_feed_leaves_the_others_and_shows_in_the_exit_status(workspace_copy: Path, shop: Path) -> None:
@@ -113,20 +120,18 @@ def test_a_refused_feed_leaves_the_others_and_shows_in_the_exit_status(workspace
 
 
 def test_what_the_model_placed_wrongly_is_corrected_and_counted_for_that_model(
-    workspace_copy: Path, shop: Path, tmp_path: Path
+    place: Path, shop: Path, tmp_path: Path
 ) -> None:
-    deliver(workspace_copy, shop / "first.csv", "2026-01-01.csv")
-    night(workspace_copy)
-    published = Workspace(workspace_copy).published_db
+    published = Workspace(place).published_db
     found = query_published(published, "SELECT * FROM current_category WHERE outcome = 'placed' ORDER BY item_id")
     item, category, model = found.select("item_id", "category_id", "model_id").row(0)
     [path] = found.filter(item_id=item)["path"]
     other = next(shelf for shelf in SHELVES if shelf != path)
     wrong = tmp_path / "wrong.csv"
     wrong.write_text(f"vendor,item_id,category\nacme,{item},{other}\n")
-    with opened(workspace_copy) as session, session.single("correct") as job:
+    with opened(place) as session, session.single("correct") as job:
         assert correct.run(job, wrong).counts["errors"] == 1
-    night(workspace_copy)
+    short_night(place)
     counted = "SELECT model_id, decided_by, category_id, reports, errors FROM corrections"
     assert query_published(published, counted).rows() == [(model, "model", category, 1, 1)]
     last = 'SELECT action, item_id, old_category_id, new_path, status FROM changes ORDER BY "cursor" DESC LIMIT 1'
@@ -148,11 +153,10 @@ def test_a_run_whose_lock_was_taken_over_may_not_publish(tmp_path: Path) -> None
             lock.check()
 
 
-def test_readers_see_one_run_in_every_read(workspace_copy: Path, shop: Path) -> None:
+def test_readers_see_one_run_in_every_read(place: Path, shop: Path) -> None:
     """Readers in a loop while four runs publish: each read is of one run, and every run is either seen or passed by."""
-    deliver(workspace_copy, shop / "first.csv", "2026-01-01.csv")
-    published = [night(workspace_copy).run_id]
-    file, seen, mixed, stop = workspace_copy / "published" / "catalog.duckdb", set(), [], threading.Event()
+    published = [query_published(Workspace(place).published_db, "SELECT run_id FROM freshness").item()]
+    file, seen, mixed, stop = place / "published" / "catalog.duckdb", set(), [], threading.Event()
     reader = """
 import sys, duckdb
 for _ in range(10_000):
@@ -177,8 +181,8 @@ for _ in range(10_000):
         thread = threading.Thread(target=collect)
         thread.start()
         for number, name in enumerate(["second", "first", "second"]):
-            deliver(workspace_copy, shop / f"{name}.csv", f"2026-02-0{number + 1}.csv")
-            published.append(night(workspace_copy).run_id)
+            deliver(place, shop / f"{name}.csv", f"2026-02-0{number + 1}.csv")
+            published.append(short_night(place))
         stop.set()
         thread.join(timeout=60)
         process.kill()
@@ -187,10 +191,8 @@ for _ in range(10_000):
     assert len(seen) > 1
 
 
-def test_the_published_file_is_complete_and_read_only(workspace_copy: Path, shop: Path) -> None:
-    deliver(workspace_copy, shop / "first.csv", "2026-01-01.csv")
-    night(workspace_copy)
-    file = workspace_copy / "published" / "catalog.duckdb"
+def test_the_published_file_is_complete_and_read_only(place: Path, shop: Path) -> None:
+    file = place / "published" / "catalog.duckdb"
     assert file.stat().st_mode & 0o777 == 0o444
     with duckdb.connect(str(file), read_only=True) as con:
         names = {n for (n,) in con.execute("SELECT table_name FROM information_schema.tables").fetchall()}
@@ -215,15 +217,15 @@ def test_a_night_without_deliveries_still_asks_for_a_picture_that_failed(workspa
         deliver(workspace_copy, workspace_copy / "feed.csv", "2026-01-01.csv")
         with (workspace_copy / "catalog.toml").open("a") as file:
             file.write(f'\n[images]\nfetch = true\nports = [{site.port}]\nallow_hosts = ["127.0.0.1"]\n')
-        assert night(workspace_copy).run_id is not None
+        assert short_night(workspace_copy) is not None
         assert pictures_seen(workspace_copy) == [("fetch_failed", False)] * 2
-        assert night(workspace_copy).run_id is None  # its pause is not over
+        assert short_night(workspace_copy) is None  # its pause is not over
         with opened(workspace_copy) as session:
             session.store.execute("UPDATE pictures SET fetched_at = fetched_at - INTERVAL 1 DAY")
         site.answers["/a.jpg"] = content(JPEG)
-        assert night(workspace_copy).run_id is not None
+        assert short_night(workspace_copy) is not None
         assert pictures_seen(workspace_copy) == [("ok", True)] * 2
-        assert night(workspace_copy).run_id is None
+        assert short_night(workspace_copy) is None
 
 
 def pictures_seen(place: Path) -> list[tuple[str, bool]]:

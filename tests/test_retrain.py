@@ -8,6 +8,7 @@ from pathlib import Path
 from subprocess import run as process
 
 import pytest
+from short_nights import short_night
 
 from catalog.placement import ledger
 from pipelines import correct, nightly, retrain, status
@@ -25,8 +26,8 @@ def due(learned: Path, shop: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     place = Path(shutil.copytree(learned, tmp_path_factory.mktemp("due") / "ws"))
     (place / "feeds" / "acme").mkdir()
     shutil.copy(shop / "first.csv", place / "feeds" / "acme" / "2026-01-01.csv")
+    short_night(place)
     with opened(place) as session:
-        nightly.run(session)
         months_pass(session)
         said(session)
     return place

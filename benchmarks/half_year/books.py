@@ -1,0 +1,104 @@
+"""What the half year came to, as tables in Markdown."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from benchmarks.half_year.days import Morning, Shop, catalog
+from catalog.settings import Settings
+
+WEEK = 7
+# Parts of a workspace that `catalog prune` keeps within an age; `[retention]` names it.
+AGED = {"copies of feeds": "copies_days", "review sheets": "sheets_days", "reports": "reports_days"}
+
+
+def weeks(mornings: list[Morning]) -> Iterator[str]:
+    """A line a week: changes of the published category and how many were right, what stands, what waits."""
+    yield (
+        "| week | first placed by the model (right) | moved by the model (right) | went further down (right) | "
+        "set or moved by people (right) | mapped | retired | standing by the model (right) | waiting | answers | retraining |"
+    )
+    yield "|" + "---|" * 11
+    for start in range(0, len(mornings), WEEK):
+        part = mornings[start : start + WEEK]
+        sum_of: Counter[str] = sum((morning.changes for morning in part), Counter())
+        last = part[-1]
+        by_model = [_of(sum_of, [f"{action} model"]) for action in ("set", "move", "refine")]
+        people = _of(sum_of, [f"{action} people" for action in ("set", "move", "refine")])
+        yield (
+            f"| {start // WEEK + 1} | {' | '.join([*by_model, people])} | {sum_of['mapped']} | {sum_of['retired']} | "
+            f"{last.placed:,} ({_share(last.placed_right, last.placed)}) | {last.waiting:,} | "
+            f"{sum(one.answers for one in part)} | {' '.join(one.retraining for one in part if one.retraining)} |"
+        )
+
+
+def _of(found: Counter, kinds: list[str]) -> str:
+    right, wrong = (sum(found[f"{kind} {how}"] for kind in kinds) for how in ("right", "wrong"))
+    return f"{right + wrong:,} ({_share(right, right + wrong)})" if right + wrong else "0"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "-"
+
+
+def jumps(shop: Shop) -> Iterator[str]:
+    """Whether anything jumped: the night in which the model moved most, and items it moved more than once."""
+    most, night, allowed = 0.0, 0, shop.workspace.settings().routing.max_moves
+    for before, after in zip(shop.mornings, shop.mornings[1:], strict=False):
+        share = len(after.moved) / max(1, before.placed)
+        if share > most:
+            most, night = share, after.night
+    often = Counter(item for morning in shop.mornings for item in morning.moved)
+    yield (
+        f"Most that the model moved in one night, of what it had placed: {most:.2%} (night {night}); allowed {allowed:.2%}, "
+        "rounded up to whole items, beside what a promotion moves. "
+        f"Items it moved more than once: {sum(many > 1 for many in often.values())}."
+    )
+
+
+def troubles(shop: Shop) -> Iterator[str]:
+    """Every alarm of the nights, by kind and vendor, with the nights that had it; then what people did about files."""
+    nights: dict[tuple[str, str], list[int]] = {}
+    for morning in shop.mornings:
+        for alarm in morning.alarms:
+            nights.setdefault(alarm, []).append(morning.night)
+    yield "| alarm | about | nights |"
+    yield "|---|---|---|"
+    for (code, about), found in nights.items():
+        shown = ", ".join(map(str, found[:6])) + (f" and {len(found) - 6} more" if len(found) > 6 else "")
+        yield f"| {code} | {about} | {shown} |"
+    yield ""
+    yield from (f"- {' '.join(line.split())}" for line in shop.mended)
+
+
+def ending(shop: Shop) -> Iterator[str]:
+    """What the doctor and prune say at the end, and the exit status of the doctor."""
+    status, said = catalog(shop.place, "doctor", "--verify", ok=(0, 1))
+    lines = said.strip().splitlines()
+    holds = sum(line.startswith("ok") for line in lines)
+    yield f"`catalog doctor --verify` ended with {status}: {holds} of {len(lines)} lines say ok."
+    pruned = catalog(shop.place, "prune")[1].strip().splitlines()
+    yield f"`catalog prune` said: {'; '.join(' '.join(line.split()) for line in pruned if line)}"
+
+
+def disk(shop: Shop, settings: Settings) -> Iterator[str]:
+    """Bytes of each part of the workspace by night, and the budget that `[retention]` gives those that age."""
+    mornings = shop.mornings
+    days = sorted({1, *(n for n in (7, 30, 60, 90, 120, 150) if n < len(mornings)), len(mornings)})
+    parts = list(mornings[-1].bytes)
+    late = mornings[len(mornings) // 2 :]
+    yield "| part, kB | " + " | ".join(f"night {day}" for day in days) + " | a night, second half | budget |"
+    yield "|---|" + "---|" * (len(days) + 2)
+    for part in parts:
+        sizes = " | ".join(f"{mornings[day - 1].bytes[part] / 1000:,.0f}" for day in days)
+        grown = (late[-1].bytes[part] - late[0].bytes[part]) / max(1, len(late) - 1) / 1000
+        yield f"| {part} | {sizes} | {grown:+,.1f} | {_budget(part, mornings, settings)} |"
+
+
+def _budget(part: str, mornings: list[Morning], settings: Settings) -> str:
+    """What may at most stand there: a week goes by between two prunes."""
+    keep = getattr(settings.retention, AGED[part]) if part in AGED else 0
+    if part == "copies of feeds":
+        most = sum(sorted((one.delivered for one in mornings), reverse=True)[: keep + WEEK])
+        held = mornings[-1].bytes[part] <= most
+        return f"{most / 1000:,.0f}, {'held' if held else '**not held**'}"
+    return f"files of {keep + WEEK} days at most" if keep else "kept: facts" if "database" in part else ""
