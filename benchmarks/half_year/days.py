@@ -20,8 +20,9 @@ from benchmarks.half_year.retailer import MERGED, Retailer, Vendor
 from catalog.deliveries import lateness
 from catalog.keeping.retention import size_of
 from catalog.publishing import verdict
+from catalog.publishing.reader import query_published
 from catalog.settings import Workspace
-from catalog.store import Store, query_published, quoted
+from catalog.store import Store, quoted
 from pipelines import nightly, verify
 from pipelines.cli import app
 from pipelines.keep import FOLDERS
