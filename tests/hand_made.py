@@ -353,6 +353,10 @@ def busy(store: Store) -> None:
 
 def _ruled_and_shadowed(store: Store, run: str) -> None:
     """A rule that placed the dear pan before it was decided, a product of two pans, a GTIN on unlike titles, a shadow."""
+    rows(store, "own_category_words", {
+        "seq": 1, "vendor": "dome", "item_id": "d00", "said": "Pfannen", "means": PANS, "delivery_id": "dome-1", "run_id": run,
+        "noted_at": hour(50),
+    })  # fmt: skip
     body = json.dumps({"id": "pans", "kind": "pin", "node": PANS})
     rows(store, "rules_noted", {
         "seq": 1, "rule_id": "pans", "rule_hash": "h", "word": "stands", "owner": "anna", "body": body, "acts": True,
