@@ -346,8 +346,6 @@ def busy(store: Store) -> None:
                                 "sentence": "better", "run_id": run, "said_at": hour(54)})  # fmt: skip
     rows(store, "vendor_category_said", {"seq": 1, "vendor": "dome", "vendor_category": "Pfannen", "category_id": PANS,
                                          "taxonomy_version": "tax1", "who": "anna", "said_at": hour(72)})  # fmt: skip
-    rows(store, "own_category_words", {"seq": 1, "vendor": "dome", "item_id": "d01", "said": "Pfannen", "means": PANS,
-                                       "delivery_id": "dome-1", "run_id": run, "noted_at": hour(50)})  # fmt: skip
     _ruled_and_shadowed(store, run)
 
 
