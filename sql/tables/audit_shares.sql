@@ -6,4 +6,5 @@
 -- needed: audits a night that would see a fall of audit.see_fall within audit.see_nights nights
 -- run_id: the night
 -- set_at: when
-CREATE TABLE audit_shares AS SELECT seq, department, share, placed, needed, run_id, set_at FROM audit_shares;
+CREATE TABLE audit_shares AS
+SELECT seq, department, share, placed, needed, run_id, set_at FROM audit_shares;
