@@ -21,7 +21,7 @@ from pipelines import rules
 
 # One row per live item whose outcome may have changed: its content, its decision, the model, the policy or the
 # taxonomy is not what its latest route was settled with. Members of one product are settled together.
-TODO = """
+DUE = """
     WITH now_at AS (
         SELECT l.vendor, l.item_id, l.row_hash, l.input_hash, l.product_id,
                coalesce(d.decision_id, s.decision_id) AS decision_id, coalesce(d.category_id, s.category_id) AS decided_category,
@@ -48,15 +48,22 @@ TODO = """
     ), changed AS (
         SELECT * FROM now_at WHERE route_key IS DISTINCT FROM key_now
     )
-    SELECT n.*, p.* EXCLUDE (input_hash, model_id, run_id, predicted_at, provider, stage), i.title, i.gtin, i.image_hash,
-           i.vendor_category
+    SELECT n.*, hash(coalesce(n.product_id, n.vendor || chr(31) || n.item_id)) % $parts AS part
     FROM now_at n
-    JOIN items i USING (vendor, item_id, row_hash)
-    LEFT JOIN predictions p ON p.input_hash = n.input_hash AND p.model_id = n.model_id
     WHERE n.route_key IS DISTINCT FROM n.key_now
        OR n.product_id IN (SELECT product_id FROM changed WHERE product_id IS NOT NULL)
+"""
+# One part of them with what was predicted and what rules ask for: of all together that does not fit in memory.
+TODO = """
+    SELECT n.* EXCLUDE (part), p.* EXCLUDE (input_hash, model_id, run_id, predicted_at, provider, stage), i.title, i.gtin,
+           i.image_hash, i.vendor_category
+    FROM due_routes n
+    JOIN items i USING (vendor, item_id, row_hash)
+    LEFT JOIN predictions p ON p.input_hash = n.input_hash AND p.model_id = n.model_id
+    WHERE n.part = ?
     ORDER BY coalesce(n.product_id, ''), n.vendor, n.item_id
 """
+PART = 200_000  # live items to a part, about
 
 SHADOW = "shadow_mode"
 # What somebody said of an item, and where it stood.
@@ -91,23 +98,41 @@ ROUTE_COLUMNS = [
 ]
 
 
-def run(job: Job, *, limit: int | None = None) -> int:
-    """Appends one route per item whose outcome was settled anew; returns how many."""
-    store = job.store
-    off = switched_off(job.workspace)
+class _SwitchedOff(Exception):
+    """Somebody switched automation off while outcomes were being worked out."""
+
+
+def run(job: Job) -> int:
+    """Appends one route per item whose outcome was settled anew, all of them or none; returns how many."""
     standing = rules.acting(job)
-    how = replace(_how(job, off=off), audit_shares=audit_shares.settle(job, latest_taxonomy(store)))
-    settled = _settled(job, standing, how, limit=limit)
-    if how.places and switched_off(job.workspace):  # while it was being worked out
-        settled = _settled(job, standing, _how(job, off=True), limit=limit)
-    if not settled.height:
-        return 0
-    compared = _settled(job, standing, replace(how, held_back=None, alone=True), limit=limit) if how.shadow else None
-    with store.transaction():
-        if compared is not None:
-            _append(job, "shadow_routes", compared.select(*_SHADOW, settled_at="routed_at"))
-        _append(job, "routes", settled)
-    return settled.height
+    how = replace(
+        _how(job, off=switched_off(job.workspace)), audit_shares=audit_shares.settle(job, latest_taxonomy(job.store))
+    )
+    try:
+        return _settle_all(job, standing, how)
+    except _SwitchedOff:
+        return _settle_all(job, standing, _how(job, off=True))
+
+
+def _settle_all(job: Job, standing: Standing, how: "_How") -> int:
+    """Settles part after part. Raises _SwitchedOff, with nothing appended, where the model may not place any more."""
+    count, parts = 0, 1 + job.store.one("SELECT count(*) FROM live_items") // PART
+    _find_due(job, standing, how, parts)
+    with job.store.transaction():
+        for part in range(parts):
+            todo = job.store.query(TODO, [part])
+            settled = _settled(job, standing, how, todo)
+            if how.places and switched_off(job.workspace):
+                raise _SwitchedOff
+            if not settled.height:
+                continue
+            if how.shadow:
+                compared = _settled(job, standing, replace(how, held_back=None, alone=True), todo)
+                _append(job, "shadow_routes", compared.select(*_SHADOW, settled_at="routed_at"))
+            _append(job, "routes", settled)
+            count += settled.height
+    job.store.execute("DROP TABLE due_routes")
+    return count
 
 
 @dataclass(frozen=True)
@@ -144,20 +169,26 @@ def _append(job: Job, table: str, rows: pl.DataFrame) -> None:
         job.store.append(table, part)
 
 
-def _settled(job: Job, standing: Standing, how: _How, *, limit: int | None) -> pl.DataFrame:
-    """The routes of all items whose outcome may have changed."""
+def _find_due(job: Job, standing: Standing, how: _How, parts: int) -> None:
+    """Lists the items whose outcome may have changed, for `TODO`; variants of a product are in the same part."""
+    store, model = job.store, ledger.current_model(job.store)
+    held = ledger.vendor_category_rules(store, model, job.settings)
+    ruled = (standing.key, sorted(rules.bars(store, standing, model).items()))
+    policy, taxonomy = ledger.current_policy(store, job.settings), latest_taxonomy(store)
+    key = _key(policy, taxonomy, held, ruled, _how(job, off=how.held_back == CODE))
+    given = {"policy": key, "model": model, "parts": parts}
+    store.execute(f"CREATE OR REPLACE TEMP TABLE due_routes AS {DUE}", given)
+
+
+def _settled(job: Job, standing: Standing, how: _How, todo: pl.DataFrame) -> pl.DataFrame:
+    """The routes of items whose outcome may have changed."""
+    if not todo.height:
+        return todo
     store = job.store
     model, taxonomy = ledger.current_model(store), latest_taxonomy(store)
     policy = ledger.current_policy(store, job.settings)
     held = ledger.vendor_category_rules(store, model, job.settings)
     bars = rules.bars(store, standing, model)
-    ruled = (standing.key, sorted(bars.items()))
-    key = _key(policy, taxonomy, held, ruled, _how(job, off=how.held_back == CODE))
-    todo = store.query(TODO, {"policy": key, "model": model})
-    if limit is not None:
-        todo = todo.head(limit)
-    if not todo.height:
-        return todo
     if how.held_back:
         todo = todo.with_columns(held_back=pl.lit(how.held_back))
     if how.alone:
@@ -204,8 +235,8 @@ def due(job: Job, *, off: bool) -> int:
     policy, held = ledger.current_policy(store, job.settings), ledger.vendor_category_rules(store, model, job.settings)
     standing = rules.acting(job)
     ruled = (standing.key, sorted(rules.bars(store, standing, model).items()))
-    given = {"policy": _key(policy, taxonomy, held, ruled, _how(job, off=off)), "model": model}
-    return store.query(f"SELECT count(*) FROM ({TODO})", given).item()
+    given = {"policy": _key(policy, taxonomy, held, ruled, _how(job, off=off)), "model": model, "parts": 1}
+    return store.query(f"SELECT count(*) FROM ({DUE})", given).item()
 
 
 def _with_unclassified(job: Job, settled: pl.DataFrame) -> pl.DataFrame:

@@ -13,14 +13,20 @@
 -- queued_at: when it began to wait
 -- run_id: the run that settled its outcome
 CREATE OR REPLACE VIEW backlog AS
+WITH waiting AS (
+    SELECT
+        l.vendor, l.item_id, l.row_hash, l.input_hash, r.group_id, r.reason, r.sentence, r.outcome,
+        coalesce(r.parent_id, r.category_id) AS parent_id, r.queued_at, r.run_id
+    FROM live_items l JOIN standing_routes r USING (vendor, item_id)
+    WHERE awaits_person(r.outcome) OR is_rechecked(r.outcome, r.reason)
+),
+-- counted apart: a window over whole rows would hold the texts of all that wait in memory
+sizes AS (SELECT group_id, count(*) AS items FROM waiting WHERE group_id IS NOT NULL GROUP BY group_id)
 SELECT
-    t.token, l.vendor, l.item_id, r.group_id,
-    CASE WHEN r.group_id IS NULL THEN 1 ELSE count(*) OVER (PARTITION BY r.group_id) END AS group_size,
-    i.title, r.reason, r.sentence, r.outcome, p.candidates, coalesce(r.parent_id, r.category_id) AS parent_id,
-    r.queued_at, r.run_id
-FROM live_items l
+    t.token, w.vendor, w.item_id, w.group_id, coalesce(g.items, 1) AS group_size, i.title, w.reason, w.sentence, w.outcome,
+    p.candidates, w.parent_id, w.queued_at, w.run_id
+FROM waiting w
 JOIN items i USING (vendor, item_id, row_hash)
-JOIN standing_routes r USING (vendor, item_id)
-LEFT JOIN item_predictions p USING (vendor, item_id)
-LEFT JOIN sheet_tokens t ON t.vendor = l.vendor AND t.item_id = l.item_id AND t.input_hash = l.input_hash
-WHERE awaits_person(r.outcome) OR is_rechecked(r.outcome, r.reason);
+LEFT JOIN item_predictions p ON p.vendor = w.vendor AND p.item_id = w.item_id
+LEFT JOIN sheet_tokens t ON t.vendor = w.vendor AND t.item_id = w.item_id AND t.input_hash = w.input_hash
+LEFT JOIN sizes g ON g.group_id = w.group_id;
