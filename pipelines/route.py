@@ -171,13 +171,17 @@ def _append(job: Job, table: str, rows: pl.DataFrame) -> None:
 
 def _find_due(job: Job, standing: Standing, how: _How, parts: int) -> None:
     """Lists the items whose outcome may have changed, for `TODO`; variants of a product are in the same part."""
+    given = _given(job, standing, off=how.held_back == CODE, parts=parts)
+    job.store.execute(f"CREATE OR REPLACE TEMP TABLE due_routes AS {DUE}", given)
+
+
+def _given(job: Job, standing: Standing, *, off: bool, parts: int = 1) -> dict[str, str | int | None]:
+    """What `DUE` compares each item's latest route with, by the names of its parameters."""
     store, model = job.store, ledger.current_model(job.store)
     held = ledger.vendor_category_rules(store, model, job.settings)
     ruled = (standing.key, sorted(rules.bars(store, standing, model).items()))
     policy, taxonomy = ledger.current_policy(store, job.settings), latest_taxonomy(store)
-    key = _key(policy, taxonomy, held, ruled, _how(job, off=how.held_back == CODE))
-    given = {"policy": key, "model": model, "parts": parts}
-    store.execute(f"CREATE OR REPLACE TEMP TABLE due_routes AS {DUE}", given)
+    return {"policy": _key(policy, taxonomy, held, ruled, _how(job, off=off)), "model": model, "parts": parts}
 
 
 def _settled(job: Job, standing: Standing, how: _How, todo: pl.DataFrame) -> pl.DataFrame:
@@ -230,13 +234,7 @@ def _key(policy: Policy, taxonomy: Taxonomy, held: pl.DataFrame, ruled: tuple[st
 
 def due(job: Job, *, off: bool) -> int:
     """How many live items would be settled anew now. Only reads."""
-    store = job.store
-    model, taxonomy = ledger.current_model(store), latest_taxonomy(store)
-    policy, held = ledger.current_policy(store, job.settings), ledger.vendor_category_rules(store, model, job.settings)
-    standing = rules.acting(job)
-    ruled = (standing.key, sorted(rules.bars(store, standing, model).items()))
-    given = {"policy": _key(policy, taxonomy, held, ruled, _how(job, off=off)), "model": model, "parts": 1}
-    return store.query(f"SELECT count(*) FROM ({DUE})", given).item()
+    return job.store.query(f"SELECT count(*) FROM ({DUE})", _given(job, rules.acting(job), off=off)).item()
 
 
 def _with_unclassified(job: Job, settled: pl.DataFrame) -> pl.DataFrame:
