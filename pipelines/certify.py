@@ -112,7 +112,7 @@ def _issue(job: Job, model_id: str) -> Policy:
 def outlook(job: Job, model_id: str) -> str:
     """What a model may do by itself under today's settings, or how many more labels which department needs for it."""
     policy = run(job, model_id=model_id)
-    if policy is None or policy.leaf_threshold is None:
+    if policy is None or policy.leaf_bar is None:
         calibration = examples.sample(job.store, model_id, "calibration")
         routing = job.settings.routing
         return "\n".join(shortage.advice(calibration, latest_taxonomy(job.store), routing.target, routing.delta))

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from catalog.certification.certificate import Terms, certify
+from catalog.certification.policy import department_of, reaches
 from catalog.jobs import Job, now
 from catalog.learning import examples
 from catalog.placement import ledger
@@ -36,23 +37,18 @@ _PIN = """
     LEFT JOIN standing_routes r USING (vendor, item_id)
     LEFT JOIN (SELECT * FROM standing_decisions WHERE verdict = 'category') d USING (vendor, item_id)
 """
-# What the model placed at or below a node, or of a vendor, and how often it was right where somebody decided: products it was
-# trained on say nothing about that.
-_GUARD = """
-    WITH placed AS (
-        SELECT count(*) AS n FROM standing_routes r SEMI JOIN live_items l USING (vendor, item_id)
-        WHERE r.decided_by = 'model' AND (($vendor IS NOT NULL AND r.vendor = $vendor) OR list_contains($inside, r.category_id))
-    ),
-    decided AS (
-        SELECT d.category_id = p.leaf_id AS good
-        FROM standing_decisions d JOIN predictions p ON p.input_hash = d.input_hash AND p.model_id = $model
-        LEFT JOIN example_splits s ON s.model_id = $model AND s.vendor = d.vendor AND s.item_id = d.item_id
-        WHERE d.verdict = 'category' AND coalesce(s.split, '') NOT IN ('train', 'early_stopping')
-          AND p.log_odds >= $bar
-          AND (($vendor IS NOT NULL AND d.vendor = $vendor) OR list_contains($inside, p.leaf_id))
-    )
-    SELECT (SELECT n FROM placed) AS items, (SELECT n FROM placed) AS changed,
-           (SELECT count(*) FROM decided) AS decided, (SELECT count(*) FILTER (good) FROM decided) AS "right"
+# Live items the model placed at or below a node, or of a vendor.
+_PLACED = """
+    SELECT count(*) FROM standing_routes r SEMI JOIN live_items l USING (vendor, item_id)
+    WHERE r.decided_by = 'model' AND (($vendor IS NOT NULL AND r.vendor = $vendor) OR list_contains($inside, r.category_id))
+"""
+# What the model says of the items there that somebody decided: products it was trained on say nothing about that.
+_DECIDED = """
+    SELECT p.leaf_id, p.log_odds, d.category_id = p.leaf_id AS good
+    FROM standing_decisions d JOIN predictions p ON p.input_hash = d.input_hash AND p.model_id = $model
+    LEFT JOIN example_splits s ON s.model_id = $model AND s.vendor = d.vendor AND s.item_id = d.item_id
+    WHERE d.verdict = 'category' AND coalesce(s.split, '') NOT IN ('train', 'early_stopping')
+      AND (($vendor IS NOT NULL AND d.vendor = $vendor) OR list_contains($inside, p.leaf_id))
 """
 
 
@@ -130,10 +126,18 @@ def check(job: Job, bound: Bound) -> Checked:
             "node": bound.node, "inside": inside,
         }  # fmt: skip
         return Checked(**store.query(_PIN, given).row(0, named=True))
-    model = ledger.current_model(store)
-    bar = ledger.current_policy(store, job.settings).leaf_threshold
-    given = {"vendor": rule.vendor, "inside": inside, "model": model, "bar": -1e9 if bar is None else bar}
-    return Checked(**store.query(_GUARD, given).row(0, named=True))
+    given = {"vendor": rule.vendor, "inside": inside}
+    placed = store.one(_PLACED, given)
+    good = _would_place(job, store.query(_DECIDED, given | {"model": ledger.current_model(store)}))["good"]
+    return Checked(items=placed, changed=placed, decided=good.len(), right=good.sum())
+
+
+def _would_place(job: Job, decided: pl.DataFrame) -> pl.DataFrame:
+    """The rows that today's policy would place at a leaf; all of them where it places nothing, for then only the model speaks."""
+    bar = ledger.current_policy(job.store, job.settings).leaf_bar
+    if bar is None:
+        return decided
+    return decided.filter(reaches("log_odds", bar, department_of(latest_taxonomy(job.store), "leaf_id")))
 
 
 def note(job: Job) -> None:

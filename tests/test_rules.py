@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hand_made import PANS, PUZZLES, hand_made, hour, job, rows
 from short_nights import short_night
 from typer.testing import CliRunner
 
@@ -14,10 +15,13 @@ from catalog.certification.policy import Policy
 from catalog.errors import CatalogError
 from catalog.placement import rules
 from catalog.placement.routing import route
+from catalog.publishing import views
 from catalog.publishing.reader import query_published
-from catalog.settings import Workspace
+from catalog.settings import Settings, Workspace
 from catalog.taxonomies.taxonomy import from_paths
+from catalog.taxonomies.versions import latest_taxonomy
 from pipelines.cli import app
+from pipelines.rules import check
 
 TREE = from_paths(["Home > Mugs", "Home > Pans", "Health > Pills > Cold", "Health > Pills > Pain", "Health > Bands"])
 TODAY = date(2026, 11, 30)
@@ -205,3 +209,22 @@ def test_rules_are_checked_against_history_before_they_act_and_counted_after(
     assert len(found) == 5 and "rule" in found
     words = json.loads(query_published(published, "SELECT json_group_array(word) FROM rules").item())
     assert words.count("gone") == 3
+
+
+def test_history_is_judged_by_the_threshold_of_each_department(tmp_path: Path) -> None:
+    workspace, store = hand_made(tmp_path)
+    with store:
+        views.create(store)
+        for item, leaf in (("x1", PANS), ("x2", PUZZLES)):
+            rows(store, "predictions", {
+                "input_hash": f"in-{item}", "model_id": "m2", "leaf_id": leaf, "log_odds": 3.0, "predicted_at": hour(41),
+            })  # fmt: skip
+        departments = {name: latest_taxonomy(store).ancestors(name)[0] for name in (PANS, PUZZLES)}
+        policy = Policy("m2", 0.95, 0.05, leaf_groups={departments[PANS]: 5.0, departments[PUZZLES]: 2.0})
+        rows(store, "policies", {
+            "policy_id": "p3", "seq": 3, "model_id": "m2", "certificate_id": "c2",
+            "settings_hash": Settings().routing_hash, "body": json.dumps(policy.to_dict()),
+        })  # fmt: skip
+        [rule] = written(tmp_path, 'id = "try"\nkind = "probation"\nvendor = "archive"\nanswers = 5\n')
+        found = check(job(workspace, store), rules.Bound(rule, None))
+    assert (found.decided, found.right) == (1, 0)  # the pans do not reach what their department asks for
