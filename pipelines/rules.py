@@ -129,7 +129,7 @@ def check(job: Job, bound: Bound) -> Checked:
     given = {"vendor": rule.vendor, "inside": inside}
     placed = store.one(_PLACED, given)
     good = _would_place(job, store.query(_DECIDED, given | {"model": ledger.current_model(store)}))["good"]
-    return Checked(items=placed, changed=placed, decided=good.len(), right=good.sum())
+    return Checked(items=placed, changed=placed, decided=good.len(), right=int(good.sum()))
 
 
 def _would_place(job: Job, decided: pl.DataFrame) -> pl.DataFrame:

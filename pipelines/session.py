@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from catalog.jobs import Job, Progress, end_run, quiet, start_run
+from catalog.keeping import places
 from catalog.lock import RunLock, hold
 from catalog.placement import ledger
 from catalog.publishing import views
@@ -62,6 +63,7 @@ def opened(root: Path, *, progress: Progress = quiet) -> Iterator[Session]:
         Store.open(workspace.work_db, memory_limit=limits.memory_limit, threads=limits.threads) as store,
     ):
         views.create(store)
+        places.settle(store, workspace.root)
         workspace_id(store)  # made with the workspace: sheets of a copy then belong to its original
         yield Session(workspace, settings, store, lock, progress)
 

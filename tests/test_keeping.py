@@ -13,11 +13,12 @@ import pytest
 from hand_made import RUN, hand_made, hour, rows
 
 from catalog.errors import Busy, CatalogError
-from catalog.keeping import backups
+from catalog.keeping import backups, places
 from catalog.lock import hold
 from catalog.settings import Workspace
 from catalog.store import Store
 from pipelines import keep
+from pipelines.session import opened
 
 
 @pytest.fixture
@@ -55,6 +56,25 @@ def test_a_backup_comes_back_as_it_was_in_another_place(place: Workspace, tmp_pa
     assert not (tmp_path / "again" / "state" / "embeddings").exists()
     files = {file.path for file in backups.verify(folder).files}
     assert {"catalog.toml", "policy.toml", "feeds/acme/done/abc_items.csv", "state/work.duckdb"} <= files
+
+
+def test_a_workspace_that_stands_elsewhere_names_its_files_there(place: Workspace, tmp_path: Path) -> None:
+    inside, outside = f"{place.root}/feeds/acme/images/kettle.jpg", f"{place.root}-other/kettle.jpg"
+    with opened(place.root) as session:
+        rows(session.store, "items", {"item_id": "p1", "image": inside}, {"item_id": "p2", "image": outside})
+        rows(session.store, "deliveries", {"delivery_id": "p-1", "folder": f"{place.root}/feeds/acme"})
+    folder = backed_up(place, tmp_path / "kept")
+    keep.restore(folder, tmp_path / "again")
+    pictures = "SELECT item_id, image FROM items WHERE image IS NOT NULL ORDER BY item_id"
+    for root in (tmp_path / "again", tmp_path / "moved"):
+        with opened(root) as session:
+            named = dict(session.store.query(pictures).rows())
+            assert named == {"p1": f"{root}/feeds/acme/images/kettle.jpg", "p2": outside}
+            said = session.store.one("SELECT folder FROM deliveries WHERE delivery_id = 'p-1'")
+            assert said == f"{root}/feeds/acme"
+            assert not places.settle(session.store, root)
+        if root.name == "again":
+            root.rename(tmp_path / "moved")
 
 
 def test_what_stands_is_only_moved_aside_when_told(place: Workspace, tmp_path: Path) -> None:
