@@ -22,5 +22,6 @@ def run(job: Job, *, fence: Callable[[], None] | None = None) -> Counts:
         sha256=published.sha256,
         counts=json.dumps(published.counts),
         published_at=published_at,
+        texts=published.texts,
     )
     return published.counts

@@ -30,40 +30,46 @@ DUE = """
                CASE WHEN d.decision_id IS NULL AND s.decision_id IS NOT NULL THEN l.input_hash ELSE d.input_hash END
                    AS decided_input_hash,
                d.decision_id IS NULL AND s.decision_id IS NOT NULL AS through_product, p.model_id,
-               r.category_id AS standing_category, r.outcome AS standing_outcome, r.decided_by AS standing_by,
-               r.audit AS standing_audit, r.taxonomy_version AS standing_version, r.model_id AS standing_model,
-               r.reason = 'move_held' AND r.seq <= (SELECT max(route_seq) FROM move_approvals) AS move_approved,
-               r.certified_precision AS standing_certified_precision, r.confidence AS standing_probability, r.route_key,
-               CASE WHEN d.verdict = 'retired' THEN d.note
-                    WHEN d.verdict IS NULL AND r.reason = 'category_retired' AND r.outcome = 'review' THEN r.sentence END AS returned,
-               CASE WHEN u.model_id IS NOT NULL THEN 'run_undone' END AS held_back,
+               d.verdict AS said_verdict, d.note AS said_note, r.route_key,
                hash(l.input_hash, coalesce(d.decision_id, s.decision_id), p.model_id, $policy)::VARCHAR AS key_now
         FROM live_items l
         LEFT JOIN standing_decisions d USING (vendor, item_id)
         LEFT JOIN product_decisions s USING (vendor, item_id)
         LEFT JOIN standing_routes r USING (vendor, item_id)
         LEFT JOIN predictions p ON p.input_hash = l.input_hash AND p.model_id = $model
-        LEFT JOIN (SELECT DISTINCT vendor, item_id, input_hash, model_id FROM placements_undone) u
-            ON u.vendor = l.vendor AND u.item_id = l.item_id AND u.input_hash = l.input_hash AND u.model_id = $model
     ), changed AS (
-        SELECT * FROM now_at WHERE route_key IS DISTINCT FROM key_now
+        SELECT product_id FROM now_at WHERE route_key IS DISTINCT FROM key_now AND product_id IS NOT NULL
     )
-    SELECT n.*, hash(coalesce(n.product_id, n.vendor || chr(31) || n.item_id)) % $parts AS part
+    SELECT n.*, hash(coalesce(n.product_id, n.vendor || chr(31) || n.item_id)) AS place
     FROM now_at n
-    WHERE n.route_key IS DISTINCT FROM n.key_now
-       OR n.product_id IN (SELECT product_id FROM changed WHERE product_id IS NOT NULL)
+    WHERE n.route_key IS DISTINCT FROM n.key_now OR n.product_id IN (SELECT product_id FROM changed)
 """
-# One part of them with what was predicted and what rules ask for: of all together that does not fit in memory.
-TODO = """
-    SELECT n.* EXCLUDE (part), p.* EXCLUDE (input_hash, model_id, run_id, predicted_at, provider, stage), i.title, i.gtin,
-           i.image_hash, i.vendor_category
-    FROM due_routes n
+# They with where they stand and what rules ask for. It is asked only when some are due: asked of every item it took as
+# long as finding these.
+STANDING = """
+    SELECT n.* EXCLUDE (said_verdict, said_note),
+           r.category_id AS standing_category, r.outcome AS standing_outcome, r.decided_by AS standing_by,
+           r.audit AS standing_audit, r.taxonomy_version AS standing_version, r.model_id AS standing_model,
+           r.reason = 'move_held' AND r.seq <= (SELECT max(route_seq) FROM move_approvals) AS move_approved,
+           r.certified_precision AS standing_certified_precision, r.confidence AS standing_probability,
+           CASE WHEN n.said_verdict = 'retired' THEN n.said_note
+                WHEN n.said_verdict IS NULL AND r.reason = 'category_retired' AND r.outcome = 'review' THEN r.sentence END AS returned,
+           CASE WHEN u.model_id IS NOT NULL THEN 'run_undone' END AS held_back, i.title, i.gtin, i.image_hash, i.vendor_category
+    FROM due_items n
     JOIN items i USING (vendor, item_id, row_hash)
+    LEFT JOIN standing_routes r USING (vendor, item_id)
+    LEFT JOIN (SELECT DISTINCT vendor, item_id, input_hash, model_id FROM placements_undone) u
+        ON u.vendor = n.vendor AND u.item_id = n.item_id AND u.input_hash = n.input_hash AND u.model_id = $model
+"""
+# One part of them with what was predicted: of all together that does not fit in memory.
+TODO = """
+    SELECT n.* EXCLUDE (place), p.* EXCLUDE (input_hash, model_id, run_id, predicted_at, provider, stage)
+    FROM due_routes n
     LEFT JOIN predictions p ON p.input_hash = n.input_hash AND p.model_id = n.model_id
-    WHERE n.part = ?
+    WHERE n.place % $parts = $part
     ORDER BY coalesce(n.product_id, ''), n.vendor, n.item_id
 """
-PART = 200_000  # live items to a part, about
+PART = 200_000  # items to a part, about
 
 SHADOW = "shadow_mode"
 # What somebody said of an item, and where it stood.
@@ -116,14 +122,13 @@ def run(job: Job) -> int:
 
 def _settle_all(job: Job, standing: Standing, how: "_How") -> int:
     """Settles part after part. Raises _SwitchedOff, with nothing appended, where the model may not place any more."""
-    count, parts = 0, 1 + job.store.one("SELECT count(*) FROM live_items") // PART
-    _find_due(job, standing, how, parts)
+    count, parts = 0, -(-_find_due(job, standing, how) // PART)
+    _ask_switch(job, how)
     with job.store.transaction():
         for part in range(parts):
-            todo = job.store.query(TODO, [part])
+            todo = job.store.query(TODO, {"parts": parts, "part": part})
             settled = _settled(job, standing, how, todo)
-            if how.places and switched_off(job.workspace):
-                raise _SwitchedOff
+            _ask_switch(job, how)
             if not settled.height:
                 continue
             if how.shadow:
@@ -131,8 +136,13 @@ def _settle_all(job: Job, standing: Standing, how: "_How") -> int:
                 _append(job, "shadow_routes", compared.select(*_SHADOW, settled_at="routed_at"))
             _append(job, "routes", settled)
             count += settled.height
-    job.store.execute("DROP TABLE due_routes")
+    job.store.execute("DROP TABLE IF EXISTS due_routes")
     return count
+
+
+def _ask_switch(job: Job, how: "_How") -> None:
+    if how.places and switched_off(job.workspace):
+        raise _SwitchedOff
 
 
 @dataclass(frozen=True)
@@ -169,19 +179,24 @@ def _append(job: Job, table: str, rows: pl.DataFrame) -> None:
         job.store.append(table, part)
 
 
-def _find_due(job: Job, standing: Standing, how: _How, parts: int) -> None:
-    """Lists the items whose outcome may have changed, for `TODO`; variants of a product are in the same part."""
-    given = _given(job, standing, off=how.held_back == CODE, parts=parts)
-    job.store.execute(f"CREATE OR REPLACE TEMP TABLE due_routes AS {DUE}", given)
+def _find_due(job: Job, standing: Standing, how: _How) -> int:
+    """Lists the items whose outcome may have changed, for `TODO`, and says how many; variants of a product have one place."""
+    given = _given(job, standing, off=how.held_back == CODE)
+    job.store.execute(f"CREATE OR REPLACE TEMP TABLE due_items AS {DUE}", given)
+    due = job.store.one("SELECT count(*) FROM due_items")
+    if due:
+        job.store.execute(f"CREATE OR REPLACE TEMP TABLE due_routes AS {STANDING}", {"model": given["model"]})
+    job.store.execute("DROP TABLE due_items")
+    return due
 
 
-def _given(job: Job, standing: Standing, *, off: bool, parts: int = 1) -> dict[str, str | int | None]:
+def _given(job: Job, standing: Standing, *, off: bool) -> dict[str, str | None]:
     """What `DUE` compares each item's latest route with, by the names of its parameters."""
     store, model = job.store, ledger.current_model(job.store)
     held = ledger.vendor_category_rules(store, model, job.settings)
     ruled = (standing.key, sorted(rules.bars(store, standing, model).items()))
     policy, taxonomy = ledger.current_policy(store, job.settings), latest_taxonomy(store)
-    return {"policy": _key(policy, taxonomy, held, ruled, _how(job, off=off)), "model": model, "parts": parts}
+    return {"policy": _key(policy, taxonomy, held, ruled, _how(job, off=off)), "model": model}
 
 
 def _settled(job: Job, standing: Standing, how: _How, todo: pl.DataFrame) -> pl.DataFrame:

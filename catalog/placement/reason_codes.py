@@ -61,8 +61,11 @@ def with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
             )
         )
     )
-    # Most rows do not wait and have one reason: the long list is built for the others only.
-    waiting = work.filter(waits).select(
+    waiting = work.filter(waits)
+    # Most have one reason: the long list is built for the others only.
+    alone = waiting.select(pl.sum_horizontal(said.is_not_null() for said in (held, lead, *codes)) == 1).to_series()
+    one = waiting.filter(alone).select("row", reasons=pl.concat_list(pl.coalesce(held, lead, *codes)))
+    many = waiting.filter(~alone).select(
         "row", reasons=pl.concat_list(held, lead, *codes).list.drop_nulls().list.unique(maintain_order=True)
     )
     fixed = {
@@ -77,7 +80,7 @@ def with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     shared = (pl.col("way") == "decided") & pl.col("through_product").fill_null(False)
     way = pl.when(shared).then(pl.lit("by_product")).otherwise("way")
     own = pl.concat_list(held, way.replace_strict(fixed, default=None, return_dtype=pl.String), warned)
-    work = work.join(waiting, on="row", how="left", maintain_order="left")
+    work = work.join(pl.concat([one, many]), on="row", how="left", maintain_order="left")
     work = work.with_columns(pl.col("reasons").fill_null(own.list.drop_nulls()))
     return work.with_columns(reason=pl.col("reasons").list.first())
 

@@ -311,12 +311,17 @@ def _group_id(work: pl.DataFrame) -> pl.Series:
     """
     asked = pl.col("outcome").is_in(["review", "placed_at_parent"]) | (pl.col("reason") == "department_stopped")
     waits = work.filter(asked & ~pl.col("control"))
-    waits = waits.with_columns(title=title_key())
     product = pl.concat_str(pl.lit("p"), "vendor", pl.col("product_id").replace("", None), separator="\x1f")
+    waits = waits.with_columns(basis=pl.coalesce(pl.concat_str(pl.lit("c"), "cluster", separator="\x1f"), product))
+    # Only where nothing better names the product: folding a title takes longer than all the rest.
+    named, unnamed = waits.filter(pl.col("basis").is_not_null()), waits.filter(pl.col("basis").is_null())
+    unnamed = unnamed.with_columns(title=title_key())
     # A title of one word names no product: 'Dress' may be a thousand of them.
     title = pl.when(pl.col("title").str.contains(" ")).then("title")
-    basis = pl.coalesce(pl.concat_str(pl.lit("c"), "cluster", separator="\x1f"), product, title, item_key())
-    keys = waits.select("row", key=pl.concat_str(basis, pl.col("leaf_id").fill_null(""), separator="\x1f"))
+    key = pl.concat_str("basis", pl.col("leaf_id").fill_null(""), separator="\x1f")
+    keys = pl.concat(
+        rows.select("row", key=key) for rows in (named, unnamed.with_columns(basis=pl.coalesce(title, item_key())))
+    )
     names = keys["key"].unique()
     hashed = pl.Series([f"{value:016x}" for value in stable_hash(names.to_list(), "group").tolist()], dtype=pl.String)
     groups = keys.select("row", group_id=pl.col("key").replace_strict(names, hashed, return_dtype=pl.String))

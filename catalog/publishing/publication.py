@@ -12,7 +12,7 @@ from catalog import durable
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
 from catalog.jobs import Counts, program_version
-from catalog.publishing import changes, views
+from catalog.publishing import carrying, changes, views
 from catalog.review.review_ledger import workspace_id
 from catalog.store import Store
 
@@ -56,10 +56,12 @@ class Edition:
 
 @dataclass(frozen=True)
 class Published:
-    """What was put in place: the file's sha256 and how much it holds, as its table publications says."""
+    """What was put in place: the file's sha256, how much it holds, as its table publications says, and what its items
+    follow from (carrying.texts)."""
 
     sha256: str
     counts: Counts
+    texts: str
 
 
 def publish(store: Store, target: Path, edition: Edition, *, fence: Callable[[], None] | None = None) -> Published:
@@ -71,8 +73,11 @@ def publish(store: Store, target: Path, edition: Edition, *, fence: Callable[[],
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(target.parent)
     temporary = target.parent / f".tmp-{edition.run_id}.duckdb"
+    texts = carrying.texts(names=edition.names)
     try:
-        counts = _build(store, temporary, edition)
+        begun = carrying.copied(store, target, temporary, texts)
+        reached("publish.copied")
+        counts = _build(store, temporary, edition, begun=begun)
         temporary.chmod(0o444)
         sha256 = _synced(temporary)
         reached("publish.fence")
@@ -85,7 +90,7 @@ def publish(store: Store, target: Path, edition: Edition, *, fence: Callable[[],
         temporary.unlink(missing_ok=True)
         raise
     durable.sync(target.parent)
-    return Published(sha256, counts)
+    return Published(sha256, counts, texts)
 
 
 def _remove_leftovers(folder: Path) -> None:
@@ -93,17 +98,22 @@ def _remove_leftovers(folder: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def _build(store: Store, path: Path, edition: Edition) -> Counts:
+def _build(store: Store, path: Path, edition: Edition, *, begun: bool) -> Counts:
+    """begun: `path` is a copy of the last file, whose items are taken over."""
     views.create(store)
     depth = views.taxonomy_depth(store)
     facts = {"run_id": edition.run_id, "published_at": edition.published_at, "version": program_version()}
     with store.building(path, storage_version=STORAGE_VERSION) as work, _reviewers(store, edition):
+        taken_over = begun and carrying.emptied(store)
         for macro in views.macros():
             store.execute(macro.text)
         first, last = views.tables()
         # Facts that name people come first: what is derived from them then finds them here, under pseudonyms.
         for table in [*first, *(views.with_levels(view, depth).as_table() for view in views.standing()), *last]:
             reached(f"publish.{table.name}")
+            if taken_over and table.name == carrying.TABLE:
+                carrying.completed(store, table)
+                continue
             store.execute(table.text, {name: value for name, value in facts.items() if f"${name}" in table.text})
         store.execute("USE building")  # from here on nothing of the work file is visible: the new one stands alone
         reached("publish.views")

@@ -88,6 +88,11 @@ class Statement:
         """The statement that keeps this view's rows as a table of the same name."""
         return Statement(self.name, _CREATE.sub("CREATE TABLE ", self.text, count=1))
 
+    def asking_of(self, relation: str, other: str) -> str:
+        """What a table of sql/tables asks for, with another relation in place of one that it reads."""
+        asked = self.text.split(f"CREATE TABLE {self.name} AS\n", 1)[1].removesuffix(";\n")
+        return re.sub(rf"\b{relation}\b", other, asked)
+
 
 def macros() -> list[Statement]:
     """The macros that only compute, by name: views use them."""

@@ -31,5 +31,4 @@ SELECT
     i.language, i.vendor_category, i.attributes, shown_picture(i.image) AS image, i.image_hash, i.image_status, i.flags,
     i.delivery_id, i.run_id, i.created_at, i.delivered_hash, shown_picture(i.image_url) AS image_url, i.availability,
     list_transform(i.images, lambda picture: shown_picture(picture)) AS images, i.raw_text
-FROM items i JOIN live_items l USING (vendor, item_id, row_hash)
-ORDER BY i.vendor, i.item_id;
+FROM items i JOIN live_items l USING (vendor, item_id, row_hash);

@@ -15,18 +15,24 @@
 CREATE OR REPLACE VIEW backlog AS
 WITH waiting AS (
     SELECT
-        l.vendor, l.item_id, l.row_hash, l.input_hash, r.group_id, r.reason, r.sentence, r.outcome,
-        coalesce(r.parent_id, r.category_id) AS parent_id, r.queued_at, r.run_id
-    FROM live_items l JOIN standing_routes r USING (vendor, item_id)
-    WHERE awaits_person(r.outcome) OR is_rechecked(r.outcome, r.reason)
+        vendor, item_id, group_id, reason, sentence, outcome, coalesce(parent_id, category_id) AS parent_id, queued_at, run_id
+    FROM standing_routes WHERE awaits_person(outcome) OR is_rechecked(outcome, reason)
 ),
--- counted apart: a window over whole rows would hold the texts of all that wait in memory
-sizes AS (SELECT group_id, count(*) AS items FROM waiting WHERE group_id IS NOT NULL GROUP BY group_id)
+-- What else is shown of an item is put together by its keys, before the long rows of those that wait come in.
+shown AS (
+    SELECT l.vendor, l.item_id, i.title, t.token
+    FROM live_items l
+    JOIN items i USING (vendor, item_id, row_hash)
+    LEFT JOIN sheet_tokens t ON t.vendor = l.vendor AND t.item_id = l.item_id AND t.input_hash = l.input_hash
+),
+sizes AS (
+    SELECT group_id, count(*) AS items FROM waiting SEMI JOIN live_items USING (vendor, item_id)
+    WHERE group_id IS NOT NULL GROUP BY group_id HAVING count(*) > 1
+)
 SELECT
-    t.token, w.vendor, w.item_id, w.group_id, coalesce(g.items, 1) AS group_size, i.title, w.reason, w.sentence, w.outcome,
+    s.token, w.vendor, w.item_id, w.group_id, coalesce(g.items, 1) AS group_size, s.title, w.reason, w.sentence, w.outcome,
     p.candidates, w.parent_id, w.queued_at, w.run_id
 FROM waiting w
-JOIN items i USING (vendor, item_id, row_hash)
+JOIN shown s USING (vendor, item_id)
 LEFT JOIN item_predictions p ON p.vendor = w.vendor AND p.item_id = w.item_id
-LEFT JOIN sheet_tokens t ON t.vendor = w.vendor AND t.item_id = w.item_id AND t.input_hash = w.input_hash
 LEFT JOIN sizes g ON g.group_id = w.group_id;

@@ -11,18 +11,22 @@
 -- predicted_at: when
 -- stage: full; text where the words sufficed; checked or contradicted where they would have and the picture was read as a check
 CREATE OR REPLACE VIEW item_predictions AS
-WITH chosen AS (
-    SELECT p.input_hash, p.model_id
-    FROM predictions p LEFT JOIN serving s USING (model_id)
-    QUALIFY row_number() OVER (
-        PARTITION BY p.input_hash ORDER BY s.model_id IS NOT NULL DESC, p.predicted_at DESC, p.model_id
-    ) = 1
+WITH served AS (SELECT p.* FROM predictions p JOIN serving USING (model_id)),
+others AS (SELECT p.* FROM predictions p ANTI JOIN serving USING (model_id) ANTI JOIN served USING (input_hash)),
+-- Only what the model that serves has not answered goes through the window: of all answers it took as long as the rest.
+latest AS (
+    SELECT input_hash, model_id FROM others
+    QUALIFY row_number() OVER (PARTITION BY input_hash ORDER BY predicted_at DESC, model_id) = 1
+),
+chosen AS (
+    FROM served
+    UNION ALL
+    FROM others SEMI JOIN latest USING (input_hash, model_id)
 )
 SELECT
     l.vendor, l.item_id, p.model_id, coalesce(m.now[p.leaf_id], p.leaf_id) AS leaf_id, p.probability,
     categories_now(p.top_ids, m.now)[1:5] AS candidates, p.novelty, p.image_status, p.provider, p.predicted_at,
     p.stage
 FROM live_items l
-JOIN chosen c USING (input_hash)
-JOIN predictions p USING (input_hash, model_id)
+JOIN chosen p USING (input_hash)
 LEFT JOIN model_categories_now m USING (model_id);

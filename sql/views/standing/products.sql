@@ -9,16 +9,16 @@
 -- category_id: the category given then; NULL where another word was said, or none
 -- source: label, review or correction
 CREATE OR REPLACE VIEW products AS
-WITH shared AS (
-    SELECT l.product_id, l.vendor, l.item_id, i.title, count(*) OVER product AS items
-    FROM live_items l JOIN items i USING (vendor, item_id, row_hash)
-    WHERE l.product_id <> ''
-    WINDOW product AS (PARTITION BY l.product_id)
-    QUALIFY items > 1
+WITH live AS MATERIALIZED (SELECT product_id, vendor, item_id, row_hash FROM live_items WHERE product_id <> ''),
+-- Titles are looked up for these alone: most products are one item.
+shared AS (SELECT product_id, count(*) AS items FROM live GROUP BY product_id HAVING count(*) > 1),
+members AS (
+    SELECT l.product_id, l.vendor, l.item_id, i.title, h.items
+    FROM live l JOIN shared h USING (product_id) JOIN items i USING (vendor, item_id, row_hash)
 ),
-titled AS (SELECT product_id, count(DISTINCT title) AS titles FROM shared GROUP BY product_id)
+titled AS (SELECT product_id, count(DISTINCT title) AS titles FROM members GROUP BY product_id)
 SELECT
     s.product_id, s.vendor, s.item_id, title_words(s.title) AS words, s.items, t.titles, d.decision_id,
     CASE WHEN d.verdict = 'category' THEN d.category_id END AS category_id, d.source
-FROM shared s JOIN titled t USING (product_id)
+FROM members s JOIN titled t USING (product_id)
 LEFT JOIN standing_decisions d ON d.vendor = s.vendor AND d.item_id = s.item_id;
