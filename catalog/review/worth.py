@@ -11,7 +11,8 @@ model wavers, 1 - (p1 - p2), or how unlike all that is known the item is, (novel
 strictly by doubt asks for one confused corner of the catalogue over and over until the next model; a drawn sample of the
 doubtful teaches more (benchmarks/RESULTS.md, "The order of the queue").
 
-An item of the usual price that came today is worth 1 to 2; what is not known (a price, a prediction) counts like the usual.
+An item of the usual price that came today is worth 1 to 2. One without a price has the usual one, one without a prediction
+takes no part in the lottery and is worth 1.
 p1 and p2 are the probabilities of the two likeliest categories, novelty is a rank among known products, the median is that
 of the waiting items in the same currency. The number of items weighs most by far: a group of ten look-alikes is worth at
 least 5, a single item at most 8.
@@ -51,11 +52,12 @@ def _age(as_of: datetime) -> pl.Expr:
 def _lesson() -> pl.Expr:
     # Exponential times with a rate of so many tickets each: the least of them is drawn in proportion to its tickets.
     time = -(1 - pl.col("draw")).log() / (SURE + (1 - SURE) * _doubt() ** 2)
-    return 1 + (pl.len() - time.rank("max")) / pl.len()
+    return 1 + ((time.count() - time.rank("max")) / time.count()).fill_null(0.0)
 
 
 def _doubt() -> pl.Expr:
+    """From 0 to 1; null where neither a prediction nor a novelty is known."""
     first, second = (1 / (1 + (-pl.col(f"log_odds_{n}")).exp()) for n in (1, 2))
     wavers = (1 - (first - second.fill_null(0.0))).clip(0, 1)
     unlike = ((pl.col("novelty").fill_nan(None) - UNUSUAL) / (1 - UNUSUAL)).clip(0, 1)
-    return pl.max_horizontal(wavers.fill_null(0.0), unlike.fill_null(0.0))
+    return pl.max_horizontal(wavers, unlike)
