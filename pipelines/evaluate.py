@@ -9,8 +9,9 @@ from catalog.errors import CatalogError
 from catalog.inference.classifier import Classifier, KeptEmbeddings
 from catalog.inference.signatures import trust_of
 from catalog.jobs import Job
-from catalog.learning import examples, gate
+from catalog.learning import examples, gate, history
 from catalog.learning.comparison import Comparison, compare, table
+from catalog.learning.history import History
 from catalog.placement import ledger, routing
 from catalog.taxonomies.category_moves import model_translation
 from catalog.taxonomies.taxonomy import Taxonomy
@@ -82,7 +83,33 @@ def _judged(job: Job, compared: Compared) -> gate.Verdict | None:
     """What speaks against the first of two models; None where it is compared with itself."""
     if compared.names[0] == compared.names[1]:
         return None
-    return gate.judge(_products(job, compared), job.settings.routing.target)
+    return gate.judge(_products(job, compared), job.settings.routing.target, _history(job, *compared.names))
+
+
+def _history(job: Job, first: str, second: str) -> History | None:
+    """What was known when the second model learned, and what both make of it; None where one of them learned nothing here:
+    beside imported answers the serving model would be praised for what it knows by heart."""
+    now, before = (history.labels_of(job.store, model) for model in (first, second))
+    if not now.height or not before.height:
+        return None
+    taxonomy, keys = latest_taxonomy(job.store), ["vendor", "item_id"]
+    path = dict(taxonomy.nodes.select("category_id", "path").iter_rows())
+    content = job.store.query(examples.EXAMPLES).drop("category_id")
+    learned = before.filter(pl.col("split").is_in(["train", "early_stopping"]))
+    taught = learned.join(now.select(*keys, now="category_id"), on=keys).join(content, on=keys)
+    known = history.few_of_each(before.drop("split").join(content, on=keys))
+    for side, model in (("first", first), ("second", second)):
+        answers = _answers(job, model, known).select("input_hash", pl.col("leaf_id").alias(f"{side}_says"))
+        known = known.join(answers, on="input_hash", how="left", maintain_order="left")
+    return History(
+        *(
+            frame.rename({"category_id": "category"}).select(
+                pl.col(name) if name in (*keys, "title") else pl.col(name).replace_strict(path, default=pl.col(name))
+                for name in schema
+            )
+            for frame, schema in ((taught, history.TAUGHT), (known, history.KNOWN))
+        )
+    )
 
 
 def _compared(job: Job, models: list[str]) -> tuple[pl.DataFrame, str]:

@@ -27,8 +27,9 @@ def run(job: Job) -> Path:
     path = folder / f"{job.run_id}.html"
     with reading(published) as reader:
         reached("report.page")
-        durable.write(path, report.page(reader.query, job.store, job.run_id).encode())
+        page = report.page(reader.query, job.store, job.run_id, job.settings.audit)
+        durable.write(path, page.encode())
         reached("report.index")
-        written = {page.stem for page in folder.glob("*.html")} - {"index"}
+        written = {file.stem for file in folder.glob("*.html")} - {"index"}
         durable.write(folder / "index.html", report.index(reader.query, written).encode())
     return path

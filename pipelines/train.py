@@ -126,7 +126,9 @@ def _record(job: Job, model_id: str, known: pl.DataFrame, predicted: pl.DataFram
         store.append("predictions", new)
         store.append(
             "example_splits",
-            known.select("vendor", "item_id", "input_hash", "cluster", "split", model_id=pl.lit(model_id)),
+            known.select(
+                "vendor", "item_id", "input_hash", "cluster", "split", "category_id", model_id=pl.lit(model_id)
+            ),
         )
         calibration = examples.sample(store, model_id, "calibration")
         measured = examples.measured(calibration, delta=job.settings.routing.delta)

@@ -10,12 +10,13 @@ from hand_made import HOSES, KETTLES, KITCHEN, PANS, PUZZLES, hand_made, hour, j
 from catalog.certification.policy import Policy
 from catalog.errors import CatalogError
 from catalog.labels.clusters import assert_no_leak, assign_splits, hold_control
-from catalog.learning import gate
+from catalog.learning import gate, history
+from catalog.learning.history import History
 from catalog.placement import moves
 from catalog.placement.routing import PREDICTION
 from catalog.publishing import views
 from catalog.taxonomies.versions import latest_taxonomy
-from pipelines import promote
+from pipelines import evaluate, promote
 
 CATEGORIES = 40
 
@@ -88,6 +89,53 @@ def test_automation_that_is_given_up_or_falls_short_is_refused() -> None:
     assert any("less than 98%" in refusal for refusal in gate.judge(wrong, 0.98).refusals)
 
 
+def remembered(*, flipped: int = 0, to: str = "D1 > C1", relabelled: bool = False, seed: int = 5) -> History:
+    """Labels of 40 categories, 20 products each; both models get nine in ten of them right, the first none of `flipped`
+    categories, which it puts all at `to`; `relabelled`: as it was taught."""
+    rng = np.random.default_rng(seed)
+    category = [f"D{c % 5} > C{c}" for c in range(CATEGORIES) for _ in range(20)]
+    lost = {f"D{c % 5} > C{c}" for c in range(10, 10 + flipped)}
+    frame = pl.DataFrame(
+        {"vendor": "v", "item_id": [str(n) for n in range(len(category))], "title": "thing", "category": category}
+    )
+    elsewhere = pl.when(pl.col("category").is_in(sorted(lost))).then(pl.lit(to))
+    says = [
+        pl.when(pl.Series(rng.random(len(category)) < 0.9)).then("category").otherwise(pl.lit("D0 > C0"))
+        for _ in range(2)
+    ]
+    return History(
+        frame.with_columns(now=elsewhere.otherwise("category") if relabelled else pl.col("category")),
+        frame.with_columns(first_says=elsewhere.otherwise(says[0]), second_says=says[1]),
+    )
+
+
+def test_a_small_category_filed_elsewhere_as_a_whole_is_refused_though_no_product_compared_shows_it() -> None:
+    frame = products(3, first=0.9)
+    assert gate.judge(frame, 0.8, remembered()).refusals == ()
+    (refusal,) = gate.judge(frame, 0.8, remembered(flipped=1)).refusals
+    assert "what was labelled D0 > C10: 0.0% against" in refusal
+    assert "puts 20 of them D1 > C1 (v 200 thing; v 201 thing; v 202 thing)" in refusal
+
+
+def test_a_category_renamed_by_its_labels_is_refused_with_examples() -> None:
+    seen = remembered(flipped=1, relabelled=True).taught
+    (refusal,) = history.renamed(seen)
+    assert refusal.startswith(
+        "of 20 products of D0 > C10 that both learned from, 20 are labelled otherwise now, 20 of them D1 > C1 (v 200"
+    )
+    few = pl.when(pl.int_range(pl.len()) % 3 > 0).then("category").otherwise("now")  # a third: people correct that much
+    assert history.renamed(seen.with_columns(now=few)) == []
+    assert history.renamed(seen.head(0)) == []
+
+
+def test_look_alikes_count_once_and_a_large_category_is_looked_at_in_part() -> None:
+    known = pl.DataFrame({"vendor": "v", "item_id": [str(n) for n in range(300)], "category_id": ["1"] * 200 + ["2"] * 100,
+                          "cluster": [f"c{n}" for n in range(200)] + ["same"] * 100})  # fmt: skip
+    found = history.few_of_each(known)
+    assert found["category_id"].value_counts().sort("category_id").rows() == [("1", history.MOST), ("2", 1)]
+    assert history.few_of_each(known.sample(fraction=1.0, shuffle=True, seed=1)).equals(found)
+
+
 def test_the_control_stream_never_trains_and_half_of_it_compares() -> None:
     rng = np.random.default_rng(0)
     clusters = pl.Series([f"c{n}" for n in rng.integers(0, 3000, 5000)])
@@ -136,6 +184,22 @@ def test_what_would_move_is_counted_by_category_with_examples_and_needs_approval
     with pytest.raises(CatalogError, match=r"routing\.max_moves.*--approve-moves"):
         found.require_few(0.005)
     found.require_few(0.5)
+
+
+def test_what_the_serving_model_was_taught_is_kept_and_read_in_todays_ids(place):
+    split = {"vendor": "archive", "item_id": "x1", "input_hash": "in-x1", "cluster": "c"}
+    rows(place.store, "example_splits", {**split, "model_id": "m1", "split": "train", "category_id": "k0"},
+         {**split, "model_id": "m3", "split": "calibration", "category_id": PANS})  # fmt: skip
+    says(place, "x1", PANS)
+    place.store.execute(
+        "INSERT INTO predictions BY NAME SELECT * REPLACE ('m1' AS model_id, 'k0' AS leaf_id) FROM predictions WHERE model_id = 'm3'"
+    )
+    place.store.append_row("models", model_id="m3", taxonomy_version="tax1")
+    found = evaluate._history(place, "m3", "m1")
+    paths = ["Home > Kitchen > Kettles", "Home > Kitchen > Pans"]
+    assert found.taught.select("item_id", "category", "now").rows() == [("x1", *paths)]
+    assert found.known.select("category", "first_says", "second_says").rows() == [(paths[0], paths[1], paths[0])]
+    assert evaluate._history(place, "m3", "m2") is None  # m2 is older than the column
 
 
 def test_going_further_down_is_no_jump(place):

@@ -9,9 +9,17 @@ from catalog.review import queue_order
 from catalog.review.worth import worth
 
 NOW = datetime(2026, 6, 30, tzinfo=UTC)
-USUAL = {"price": 10.0, "currency": "EUR", "queued_at": NOW, "log_odds_1": 50.0, "log_odds_2": -50.0, "novelty": 0.5}
+USUAL = {
+    "price": 10.0,
+    "currency": "EUR",
+    "queued_at": NOW,
+    "log_odds_1": 50.0,
+    "log_odds_2": -50.0,
+    "novelty": 0.5,
+    "draw": 0.5,
+}
 SCHEMA = {"price": pl.Float64, "currency": pl.String, "queued_at": pl.Datetime("us", "UTC"), "novelty": pl.Float64}
-SCHEMA |= dict.fromkeys(("log_odds_1", "log_odds_2"), pl.Float64)
+SCHEMA |= dict.fromkeys(("log_odds_1", "log_odds_2", "draw"), pl.Float64)
 
 
 @pytest.mark.parametrize(
@@ -27,12 +35,16 @@ SCHEMA |= dict.fromkeys(("log_odds_1", "log_odds_2"), pl.Float64)
         ({"queued_at": NOW - timedelta(days=15)}, 1500),
         ({"queued_at": NOW - timedelta(days=400)}, 2000),
         ({"queued_at": NOW + timedelta(days=1)}, 1000),
-        ({"log_odds_1": 0.0, "log_odds_2": 0.0}, 2000),  # 50 against 50
-        ({"log_odds_1": 1.0986123, "log_odds_2": -1.0986123}, 1500),  # 75 against 25
+        (
+            {"log_odds_1": 0.0, "log_odds_2": 0.0},
+            1800,
+        ),  # 50 against 50: with one draw for all it comes before the other four
+        ({"log_odds_1": 1.0986123, "log_odds_2": -1.0986123}, 1800),  # 75 against 25
+        ({"draw": 0.4}, 1800),
         ({"log_odds_1": None, "log_odds_2": None, "novelty": None}, 1000),
-        ({"novelty": 0.95}, 1500),
+        ({"novelty": 0.95}, 1800),
         ({"novelty": float("nan")}, 1000),
-        ({"price": 100.0, "queued_at": NOW - timedelta(days=30), "novelty": 1.0}, 8000),
+        ({"price": 100.0, "queued_at": NOW - timedelta(days=30), "novelty": 1.0}, 7200),
     ],
 )
 def test_an_item_adds_to_a_decision_what_the_formula_says(facts: dict[str, object], thousandths: int) -> None:
@@ -42,7 +54,7 @@ def test_an_item_adds_to_a_decision_what_the_formula_says(facts: dict[str, objec
 
 def queue(*rows: dict[str, object]) -> pl.DataFrame:
     base = USUAL | {
-        "vendor": "acme", "reason": "close_call", "group_id": None, "low": False, "blind": False, "draw": 0.5, "lot": 0.5,
+        "vendor": "acme", "reason": "close_call", "group_id": None, "low": False, "blind": False, "lot": 0.5,
         "likeliest": "1",
     }  # fmt: skip
     return pl.DataFrame(
@@ -117,3 +129,20 @@ def test_whole_groups_from_the_front() -> None:
 
 def test_nothing_waiting_is_an_order_too() -> None:
     assert order(queue({}).head(0)) == []
+
+
+def test_the_doubtful_are_drawn_more_often_and_not_they_alone() -> None:
+    """Two thirds are sure; each of them comes among the first tenth as seldom as its tickets say."""
+    rows = queue(
+        *(
+            {
+                "draw": (n * 0.6180339887) % 1,
+                "log_odds_1": 0.0 if n % 3 == 0 else 50.0,
+                "log_odds_2": 0.0 if n % 3 == 0 else -50.0,
+            }
+            for n in range(1500)
+        )
+    )
+    first = queue_order.ordered(rows, NOW).head(150)
+    sure = int((first["log_odds_1"] > 0).sum())
+    assert 5 <= sure <= 25  # 1,000 tickets of a twentieth beside 500 whole ones: about one in eleven

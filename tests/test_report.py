@@ -16,6 +16,7 @@ from catalog.certification.stratum import GroupTest
 from catalog.errors import CatalogError
 from catalog.publishing import ask, flow, questions, report, served, summary, verdict, views
 from catalog.publishing.reader import query_published
+from catalog.settings import Audit
 from pipelines import publish
 from pipelines import report as report_job
 from tests.hostile_pictures import JPEG
@@ -281,6 +282,20 @@ def test_every_figure_is_what_its_sql_answers_in_the_published_file(place):
         assert rows_shown == [[questions.cell(v) for v in row] for row in found.iter_rows()], sql
         if rows_shown:
             assert [c.text() for c in details.css("thead th")] == found.columns
+
+
+def test_what_is_audited_is_said_by_department_with_how_soon_a_fall_is_seen(place):
+    _, store = place
+    busy(store)
+    store.execute("UPDATE policies SET body = ?", [json.dumps({"audit_share": 0.02})])
+    heading = "What is audited, department by department"
+    blind = "no answers in four weeks; 227 are needed"
+    assert table(seen(store, 5), heading)[1:] == [
+        ["Home", "22", "2.0%", "2", "0", "in about 454 weeks"],
+        ["Toys", "1", "2.0%", "0", "0", blind],
+    ]
+    given = HTMLParser(report.page(store.query, store, BUSY, Audit(see_nights=28, see_fall=0.1)))
+    assert table(given, heading)[1] == ["Home", "22", "5.0%", "2", "0", "in about 172 weeks"]
 
 
 def test_every_question_stands_on_the_page_or_the_index(place):

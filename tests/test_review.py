@@ -159,22 +159,6 @@ def test_a_group_stays_on_one_sheet_unless_it_is_larger_than_one(
     assert review_queue.page_lengths(sizes, limit) == pages
 
 
-def test_while_nothing_is_certified_the_proposed_categories_take_turns(desk: Desk) -> None:
-    sizes = {MUGS: (4, 3, 2), PANS: (1,)}
-    for category, groups in sizes.items():
-        for n, size in enumerate(groups):
-            for m in range(size):
-                desk.item(f"{category}{n}{m}", group_id=f"{category}{n}", top=(category,), reason="no_certificate")
-    assert order(desk) == [f"{MUGS}0", f"{PANS}0", f"{MUGS}1", f"{MUGS}2"]
-    desk.store.execute("UPDATE routes SET reason = 'below_threshold'")
-    assert order(desk)[-1] == f"{PANS}0"
-
-
-def order(desk: Desk) -> list[str]:
-    """The groups of the queue, each named by its items without their last digit."""
-    return list(dict.fromkeys(row["item_id"][:-1] for row in desk.sheet()))
-
-
 def test_sheets_are_written_in_pages_with_the_delimiter_of_the_settings(tmp_path: Path, desk: Desk) -> None:
     desk.settings = Settings(review=Review(rows_per_sheet=2, delimiter=";"))
     for n in range(5):

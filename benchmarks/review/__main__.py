@@ -2,6 +2,7 @@
 
 python -m benchmarks.review audit [--runs 300]
 python -m benchmarks.review gate --set bigbasket --target 0.95 [--candidates 50] [--data DIR] [--cache build/quality]
+python -m benchmarks.review order --set bigbasket --labels 100 [--most 4000] [--seeds 2] [--data DIR] [--cache build/quality]
 python -m benchmarks.review weeks --set bigbasket --target 0.95 [--data DIR] [--cache build/quality]
 """
 
@@ -9,17 +10,20 @@ import argparse
 from pathlib import Path
 
 from benchmarks.quality.data import DATA, FOLDERS
-from benchmarks.review import audit, candidates, weeks
+from benchmarks.review import audit, candidates, ordering, weeks
 
 
 def main() -> None:
     """Runs one part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("audit", "gate", "weeks"))
+    parser.add_argument("part", choices=("audit", "gate", "order", "weeks"))
     parser.add_argument("--runs", type=int, default=300)
     parser.add_argument("--set", choices=FOLDERS, default="bigbasket")
     parser.add_argument("--target", type=float, default=0.95)
     parser.add_argument("--candidates", type=int, default=50)
+    parser.add_argument("--labels", type=int, default=100, help="Labels the first model learns from.")
+    parser.add_argument("--most", type=int, default=4000, help="Decisions at the end.")
+    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--cache", type=Path, help="Where benchmarks.quality keeps embeddings; without: n-grams alone.")
     parser.add_argument("--limit", type=int, help="So many items of the set.")
@@ -28,6 +32,8 @@ def main() -> None:
         lines = audit.tables(chosen.runs)
     elif chosen.part == "gate":
         lines = candidates.run(chosen.set, chosen.data, chosen.candidates, chosen.target, chosen.cache)
+    elif chosen.part == "order":
+        lines = ordering.run(chosen.set, chosen.data, chosen.labels, chosen.most, chosen.seeds, chosen.cache)
     else:
         lines = weeks.run(chosen.set, chosen.data, chosen.target, chosen.limit, chosen.cache)
     print("\n".join(lines))

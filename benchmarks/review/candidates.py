@@ -25,6 +25,7 @@ from benchmarks.review.shop import Model, Shop
 from catalog.certification.policy import Policy, department_of
 from catalog.labels.clusters import unit_hash
 from catalog.learning import gate
+from catalog.learning.history import History, few_of_each
 from catalog.placement import moves, routing
 from catalog.settings import Routing
 
@@ -68,7 +69,8 @@ class Parts:
 @dataclass(frozen=True)
 class Judged:
     """A model with what the gate and the shop need of it, computed once: its policy; bool on the products compared, right
-    and placed; how much of the shop it gets right, what it says of it and where it would place it."""
+    and placed; how much of the shop it gets right, what it says of it and where it would place it. Of every item of the set
+    its likeliest leaf, and what it was taught that item is, None where nothing."""
 
     policy: Policy
     right: pl.Series
@@ -76,9 +78,11 @@ class Judged:
     accuracy: float
     says: pl.DataFrame
     places: pl.DataFrame
+    leaves: np.ndarray
+    taught: np.ndarray
 
     @classmethod
-    def of(cls, shop: Shop, parts: Parts, model: Model) -> "Judged":
+    def of(cls, shop: Shop, parts: Parts, model: Model, taught: np.ndarray) -> "Judged":
         """Certifies, predicts and routes."""
         policy = shop.policy(model, parts.temperature, parts.calibration)
         compared, says = shop.predicted(model, parts.compare), shop.predicted(model, parts.shop)
@@ -94,6 +98,8 @@ class Judged:
             accuracy=float((says["leaf_id"] == says["category_id"]).sum()) / says.height,
             says=says.drop("standing_category", "standing_outcome"),
             places=places,
+            leaves=shop.leaves(model),
+            taught=taught,
         )
 
 
@@ -122,7 +128,9 @@ def _some(rng: np.random.Generator, rows: np.ndarray, share: float) -> np.ndarra
 
 def _judged(shop: Shop, parts: Parts, rows: np.ndarray, labels: np.ndarray | None = None) -> Judged:
     said = shop.truth[rows] if labels is None else labels
-    return Judged.of(shop, parts, shop.train(rows, said, parts.temperature, "model"))
+    taught = np.full(shop.frame.height, None, object)
+    taught[rows] = said
+    return Judged.of(shop, parts, shop.train(rows, said, parts.temperature, "model"), taught)
 
 
 def _spoilt(shop: Shop, rows: np.ndarray, kind: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -161,12 +169,32 @@ def _tried(shop: Shop, parts: Parts, kind: str, champion: Judged, candidate: Jud
         first_placed=candidate.placed,
         second_placed=champion.placed,
     )
-    verdict = gate.judge(products, shop.target)
+    verdict = gate.judge(products, shop.target, _history(shop, parts, champion, candidate))
     standing = pl.concat([candidate.says, champion.places], how="horizontal")
     moved = moves.moved(standing.filter(pl.col("standing_category").is_not_null()), candidate.policy, shop.taxonomy)
     share = moved.elsewhere.height / max(moved.standing, 1)
     few = share <= Routing().max_moves
     return Trial(kind, candidate.accuracy - champion.accuracy, not verdict.refusals, few, share)
+
+
+def _history(shop: Shop, parts: Parts, champion: Judged, candidate: Judged) -> History:
+    """As `pipelines.evaluate` asks for it: labels the champion had, those it learned from and those kept from it."""
+    titles = shop.frame.select("vendor", "item_id", "title")
+    both = np.flatnonzero((champion.taught != None) & (candidate.taught != None))  # noqa: E711 - elementwise
+    taught = titles[both].with_columns(
+        category=pl.Series(champion.taught[both].astype(str)), now=pl.Series(candidate.taught[both].astype(str))
+    )
+    had = champion.taught.copy()
+    kept = np.concatenate([parts.temperature, parts.calibration, parts.compare])
+    had[kept] = shop.truth[kept]
+    rows = np.flatnonzero(had != None)  # noqa: E711 - elementwise
+    known = titles[rows].with_columns(
+        cluster=shop.frame["cluster"][rows],
+        category_id=pl.Series(had[rows].astype(str)),
+        first_says=pl.Series(candidate.leaves[rows]),
+        second_says=pl.Series(champion.leaves[rows]),
+    )
+    return History(taught, few_of_each(known).rename({"category_id": "category"}))
 
 
 def table(shop: Shop, found: list[Trial]) -> list[str]:

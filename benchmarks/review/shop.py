@@ -108,6 +108,10 @@ class Shop:
     def _of(self, rows: np.ndarray) -> list[np.ndarray]:
         return [part[rows] for part in self.parts.values()]
 
+    def leaves(self, model: Model) -> np.ndarray:
+        """str (n,): the likeliest leaf of every item."""
+        return np.array(model.classes)[model.branches.logits(list(self.parts.values())).argmax(axis=1)]
+
     def predicted(self, model: Model, rows: np.ndarray) -> pl.DataFrame:
         """Items with what a model says of them, as routing reads them."""
         given = [pl.lit(value, pl.String if value is None else None).alias(name) for name, value in GIVEN.items()]

@@ -33,7 +33,6 @@ FIRST = 0.2
 MISTAKES = 0.02
 ITEM_SECONDS, GROUP_SECONDS, MEMBER_SECONDS = 12.0, 15.0, 1.0
 START = datetime(2026, 3, 2, tzinfo=UTC)
-LESSONS = (0, 250, 500, 1000, 2000)  # decisions
 NOTHING = np.empty(0, np.int64)
 
 
@@ -236,34 +235,6 @@ def waiting(routed: pl.DataFrame, rng: np.random.Generator, when: datetime) -> p
     )  # fmt: skip
 
 
-def lessons(shop: Shop, seed: int = 0) -> list[str]:
-    """How right models are that learned from the first so many decisions, in our order and in a random one."""
-    size = shop.frame.height
-    start, pool, test = np.split(np.arange(size), [size // 20, int(0.8 * size)])
-    temperature, learn = start[: len(start) // 4], start[len(start) // 4 :]
-    model = shop.train(learn, shop.truth[learn], temperature, "start")
-    everything = Policy.review_everything("start")
-    routed = routing.route(shop.predicted(model, pool), everything, shop.taxonomy)
-    rng = np.random.default_rng(seed)
-    ours = queue_order.ordered(waiting(routed, rng, START), START)
-    ours_rows = [pool[part["seq"].to_numpy()] for _, part in ours.group_by("group", maintain_order=True)]
-    orders = {
-        "our order, groups": ours_rows,
-        "the same groups in random order": [ours_rows[n] for n in rng.permutation(len(ours_rows))],
-        "single items in random order": [pool[n : n + 1] for n in rng.permutation(len(pool))],
-    }
-    lines = ["| order | " + " | ".join(f"{n} decisions" for n in LESSONS) + " |", "|---" * (1 + len(LESSONS)) + "|"]
-    for name, order in orders.items():
-        cells = []
-        for many in LESSONS:
-            rows = np.concatenate([learn, *order[:many]])
-            found = shop.predicted(shop.train(rows, shop.truth[rows], temperature, "lesson"), test)
-            right = (found["leaf_id"] == found["category_id"]).mean()
-            cells.append(f"{right:.1%} ({len(rows) - len(learn):,})")
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return lines
-
-
 def table(works: list[Work]) -> list[str]:
     """A line a week, and what it comes to for 1,000 incoming items."""
     lines = ["| week | incoming | placed at a leaf (wrong) | decisions | hours | catalogue right | all by hand right | the candidate |", "|---" * 8 + "|"]  # fmt: skip
@@ -290,7 +261,7 @@ def table(works: list[Work]) -> list[str]:
 
 
 def run(name: str, data: Path, target: float, limit: int | None, cache: Path | None) -> list[str]:
-    """Both tables of one set."""
+    """The tables of one set."""
     shop = Shop.opened(name, data, cache=cache, limit=limit)
     shop.target = target
     works = list(Simulation(shop).weeks())
@@ -298,6 +269,4 @@ def run(name: str, data: Path, target: float, limit: int | None, cache: Path | N
         f"{name}, {target:.0%}, {shop.frame.height:,} items, models on {shop.reads}",
         "",
         *table(works),
-        "",
-        *lessons(shop),
     ]

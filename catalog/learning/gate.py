@@ -1,10 +1,13 @@
 """Whether a candidate may take over: refused where it is worse than what serves, anywhere it matters, and told where.
 
 A slice is worse when a one-sided sign test on the products where only one of the two is right says so. All the tests of one
-kind of slice (Holm 1979), and the kinds together, refuse a candidate that is worse nowhere with chance `LEVEL` at most.
-Three rules need no test, for the harm they keep out shows in few products:
+kind of slice (Holm 1979), and the kinds together, refuse a candidate that is worse nowhere with chance `LEVEL` at most, as
+far as products are concerned that neither model learned from. What was known when the serving model learned (`history.py`)
+is tested category by category in the same way, without that promise.
+Four rules need no test, for the harm they keep out shows in few products:
 
 - accuracy over all products lower by more than `MARGIN`, as far as can be seen;
+- a renamed category: most products of it that both models learned from carry another label now;
 - a lost category: none of its products right, where what serves gets `LOST` or more of them right;
 - automation: fewer products placed by more than `MARGIN` beyond chance, or placements surely below the target.
 """
@@ -17,11 +20,13 @@ import polars as pl
 from catalog.certification.metrics import binomial_cdf, upper_bound
 from catalog.errors import CatalogError
 from catalog.learning.comparison import Paired, paired
+from catalog.learning.history import History, elsewhere, renamed
 
 LEVEL = 0.05
 MARGIN = 0.01
 LOST = 5  # products
 SLICES = ("department", "vendor", "modality", "category")
+LEARNED = "labelled before"  # the kind of slice that is a category's labels as the serving model had them
 PRODUCTS = pl.Schema(
     {
         **dict.fromkeys(SLICES, pl.String),
@@ -43,7 +48,9 @@ class Slice:
     def line(self) -> str:
         """The slice in a line."""
         p = self.paired
-        where = "all products" if self.kind == "all" else f"{self.kind} {self.name}"
+        where = {"all": "all products", LEARNED: f"what was labelled {self.name}"}.get(
+            self.kind, f"{self.kind} {self.name}"
+        )
         return f"{where}: {p.first:.1%} against {p.second:.1%} on {p.n} ({p.low:+.1%} to {p.high:+.1%})"
 
 
@@ -64,7 +71,7 @@ class Verdict:
             )
 
 
-def judge(products: pl.DataFrame, target: float) -> Verdict:
+def judge(products: pl.DataFrame, target: float, history: History | None = None) -> Verdict:
     """Judges the first model against the second on products of known category, one row each, columns of `PRODUCTS`.
 
     `placed`: the model's policy would place the product at a leaf by itself; `target` is what that policy promises.
@@ -79,7 +86,29 @@ def judge(products: pl.DataFrame, target: float) -> Verdict:
     if not slices[0].worse and slices[0].paired.gain < -MARGIN:
         refusals.append(f"it is seen worse on {slices[0].line()}")
     refusals += _lost(slices) + _automation(products, placed, target)
+    if history is not None:
+        before = _before(history.known, level)
+        slices += before
+        refusals += renamed(history.taught) + _contradicted(before, history.known)
     return Verdict(tuple(slices), placed, tuple(refusals))
+
+
+def _before(known: pl.DataFrame, level: float) -> list[Slice]:
+    """Every category the serving model had labels of, on those labels."""
+    right = known.with_columns(
+        (pl.col(f"{side}_says") == pl.col("category")).fill_null(False).alias(f"{side}_right")
+        for side in ("first", "second")
+    )
+    return _holm([_slice(LEARNED, str(name), part, level) for name, part in _parts(right, "category")], level)
+
+
+def _contradicted(before: list[Slice], known: pl.DataFrame) -> list[str]:
+    refusals = []
+    for found in before:
+        if found.worse:
+            wrong = known.filter((pl.col("category") == found.name) & pl.col("first_says").ne_missing(found.name))
+            refusals.append(f"it is worse on {found.line()}, and puts {elsewhere(wrong, 'first_says')}")
+    return refusals
 
 
 def _parts(products: pl.DataFrame, kind: str) -> list[tuple[object, pl.DataFrame]]:
@@ -130,7 +159,7 @@ def _automation(products: pl.DataFrame, placed: Paired, target: float) -> list[s
 def text(verdict: Verdict, listed: int = 12) -> str:
     """The verdict as lines: all products, automation, the slices that differ most, and what refuses it."""
     kinds: Mapping[str, list[Slice]] = {
-        kind: [found for found in verdict.slices if found.kind == kind] for kind in SLICES
+        kind: [found for found in verdict.slices if found.kind == kind] for kind in (*SLICES, LEARNED)
     }
     lines = [verdict.slices[0].line(), f"placed by itself: {verdict.placed.first:.1%} against {verdict.placed.second:.1%} "
              f"({verdict.placed.low:+.1%} to {verdict.placed.high:+.1%})"]  # fmt: skip

@@ -12,11 +12,12 @@ from catalog.certification import shortage
 from catalog.certification.certificate import accepted_errors
 from catalog.errors import CatalogError
 from catalog.learning import examples
-from catalog.publishing import charts, example_pictures, figures, questions, verdict
+from catalog.publishing import audited_shares, charts, example_pictures, figures, questions, verdict
 from catalog.publishing.publication import OUTCOMES, SETTLED
 from catalog.publishing.questions import NOTHING, Ask, Question
 from catalog.publishing.served import Serving, serving, targets
 from catalog.publishing.svg import Words
+from catalog.settings import Audit
 from catalog.store import Store
 from catalog.taxonomies.versions import latest_taxonomy
 
@@ -32,11 +33,12 @@ _WORDS = {
 }
 
 
-def page(ask: Ask, store: Store, run_id: str) -> str:
+def page(ask: Ask, store: Store, run_id: str, audit: Audit | None = None) -> str:
     """The run's page as HTML. Raises CatalogError when there is no such run.
 
     ask: answers from the published file, whose views are tables there: on a million items seconds instead of minutes.
-    store: what is not published: the evidence of the certificate, and where pictures are kept.
+    store: what is not published: the evidence of the certificate, and where pictures are kept. audit: the settings that say
+    which fall the audit is to see.
     """
     run = store.query("SELECT * FROM run_log WHERE run_id = ?", [run_id])
     if not run.height:
@@ -45,6 +47,7 @@ def page(ask: Ask, store: Store, run_id: str) -> str:
     asked = {name: questions.put(ask, name, run_id) for name in questions.names() if name != "runs"}
     counts = asked["counts"].records
     alarms = verdict.alarms(ask, run_id)
+    audit = audit or Audit()
     return (
         _environment()
         .get_template("report.html")
@@ -65,6 +68,8 @@ def page(ask: Ask, store: Store, run_id: str) -> str:
             today=asked["totals"].records[0],
             figures=figures.drawn(asked, serves),
             drifts=figures.drifts(asked["drift"]),
+            fall=audit.see_fall,
+            audited=audited_shares.rows(asked["audit_shares"], serves, audit),
             pairs=_pairs(store, asked["confused"]),
             doubtful=_doubtful(store, serves),
         )

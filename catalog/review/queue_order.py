@@ -1,8 +1,8 @@
 """The order in which waiting rows are asked, as frames: what is hidden, what stands together, what comes first.
 
 Doubtful rows come before those that already stand at a parent; then the decision that is worth more (`worth.py`), then the
-reason, the older item. While nothing is certified the proposed categories take turns. Rows nobody may recognise (audits,
-the control stream) hide among as many ordinary ones, all alone in their group, spread evenly by a draw.
+reason, the older item. Rows nobody may recognise (audits, the control stream) hide among as many ordinary ones, all alone in
+their group, spread evenly by a draw.
 
 Frames have the columns of `review_queue.WAITING`; the same rows, draws and time give the same order.
 """
@@ -15,7 +15,6 @@ from catalog.errors import CatalogError
 from catalog.review.worth import worth
 from catalog.taxonomies.taxonomy import Taxonomy
 
-STARTING = "no_certificate"  # the reason of every item while the model has earned no certificate
 _ITEM = pl.concat_str("vendor", "item_id", separator="\x1f")
 
 
@@ -76,19 +75,14 @@ def _hidden_too(rows: pl.DataFrame) -> pl.Series:
 
 def _groups(rows: pl.DataFrame) -> pl.DataFrame:
     """One row per decision, in order: its place, whether all of it stands at a parent, its worth and size."""
-    starting = pl.col("likeliest").filter(pl.col("reason") == STARTING).drop_nulls().min()
     groups = rows.group_by("group").agg(
         pl.col("low").all(),
         pl.col("worth").sum(),
         pl.len().alias("group_size"),
         pl.col("reason").fill_null("").min(),
         pl.col("queued_at").min(),
-        proposed=starting,
     )
-    groups = groups.sort("low", -pl.col("worth"), "reason", "queued_at", "group")
-    # A model that starts learns more from a hundred categories seen once than from the largest seen a hundred times.
-    turn = pl.when(pl.col("proposed").is_null()).then(0).otherwise(pl.int_range(pl.len()).over("proposed"))
-    return groups.sort("low", turn, maintain_order=True).with_row_index("place")
+    return groups.sort("low", -pl.col("worth"), "reason", "queued_at", "group").with_row_index("place")
 
 
 def first_groups(queue: pl.DataFrame, *, groups: int | None = None, items: int | None = None) -> pl.DataFrame:
