@@ -97,7 +97,9 @@ def _history(job: Job, first: str, second: str) -> History | None:
     content = job.store.query(examples.EXAMPLES).drop("category_id")
     learned = before.filter(pl.col("split").is_in(["train", "early_stopping"]))
     taught = learned.join(now.select(*keys, now="category_id"), on=keys).join(content, on=keys)
-    known = history.few_of_each(before.drop("split").join(content, on=keys))
+    # Products that certify either model choose none: a certificate earned by what chose the model would say too much.
+    certify = pl.concat(model.filter(split="calibration").select(keys) for model in (before, now))
+    known = history.few_of_each(before.join(certify, on=keys, how="anti").drop("split").join(content, on=keys))
     for side, model in (("first", first), ("second", second)):
         answers = _answers(job, model, known).select("input_hash", pl.col("leaf_id").alias(f"{side}_says"))
         known = known.join(answers, on="input_hash", how="left", maintain_order="left")

@@ -189,7 +189,7 @@ def test_what_would_move_is_counted_by_category_with_examples_and_needs_approval
 def test_what_the_serving_model_was_taught_is_kept_and_read_in_todays_ids(place):
     split = {"vendor": "archive", "item_id": "x1", "input_hash": "in-x1", "cluster": "c"}
     rows(place.store, "example_splits", {**split, "model_id": "m1", "split": "train", "category_id": "k0"},
-         {**split, "model_id": "m3", "split": "calibration", "category_id": PANS})  # fmt: skip
+         {**split, "model_id": "m3", "split": "train", "category_id": PANS})  # fmt: skip
     says(place, "x1", PANS)
     place.store.execute(
         "INSERT INTO predictions BY NAME SELECT * REPLACE ('m1' AS model_id, 'k0' AS leaf_id) FROM predictions WHERE model_id = 'm3'"
@@ -200,6 +200,8 @@ def test_what_the_serving_model_was_taught_is_kept_and_read_in_todays_ids(place)
     assert found.taught.select("item_id", "category", "now").rows() == [("x1", *paths)]
     assert found.known.select("category", "first_says", "second_says").rows() == [(paths[0], paths[1], paths[0])]
     assert evaluate._history(place, "m3", "m2") is None  # m2 is older than the column
+    place.store.execute("UPDATE example_splits SET split = 'calibration' WHERE model_id = 'm3'")
+    assert not evaluate._history(place, "m3", "m1").known.height  # it certifies the one, so it chooses neither
 
 
 def test_going_further_down_is_no_jump(place):
