@@ -55,7 +55,8 @@ def read(path: Path, form: dict) -> RawBatch:
     mapping = Mapping.model_validate({"format": "csv", "columns": COLUMNS, **form})
     found = list(read_rows(path, mapping, Feeds(batch_rows=100)))
     assert found, "no row at all"
-    return RawBatch(pl.concat(b.rows for b in found), pl.concat(b.rejects for b in found))
+    rows, rejects = pl.concat(b.rows for b in found), pl.concat(b.rejects for b in found)
+    return RawBatch(rows.sort("line"), rejects.sort("line"))
 
 
 def damaged(kind: str, how: str) -> bytes:

@@ -34,7 +34,8 @@ def form(**given) -> Mapping:
 def read(path: Path, mapping: Mapping | None = None, limits: Feeds = LIMITS) -> RawBatch:
     found = list(read_rows(path, mapping or form(), limits))
     assert all(batch.rows.height + batch.rejects.height <= limits.batch_rows for batch in found)
-    return RawBatch(pl.concat([batch.rows for batch in found]), pl.concat([batch.rejects for batch in found]))
+    rows, rejects = (pl.concat(parts) for parts in zip(*((batch.rows, batch.rejects) for batch in found), strict=True))
+    return RawBatch(rows.sort("line"), rejects.sort("line"))
 
 
 def wrote(tmp_path: Path, content: str | bytes, name: str = "f.csv") -> Path:

@@ -111,7 +111,8 @@ def placed(tmp_path: Path, before: list[str], offers: list[str], behind: list[st
         f"<shop>{tree.format(''.join(before))}<offers>{''.join(offers)}</offers>{tree.format(''.join(behind))}</shop>"
     )
     found = read_rows(path, Mapping.model_validate({"format": "xml", "preset": "yml"}), Feeds())
-    return [category for batch in found for category in batch.rows["vendor_category"]]
+    rows = pl.concat([batch.rows.select("line", "vendor_category") for batch in found])
+    return rows.sort("line")["vendor_category"].to_list()
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -145,7 +146,7 @@ def test_a_tree_says_the_same_wherever_it_stands(tmp_path: Path, nodes, at: int,
 def frames(path: Path, mapping: Mapping, batch_rows: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     found = list(read_rows(path, mapping, Feeds(batch_rows=batch_rows)))
     assert all(batch.rows.height + batch.rejects.height <= batch_rows for batch in found)
-    rows = pl.concat([batch.rows for batch in found], how="diagonal")
+    rows = pl.concat([batch.rows for batch in found], how="diagonal").sort("line")
     return rows.select(sorted(rows.columns)), pl.concat([batch.rejects for batch in found])
 
 

@@ -9,7 +9,7 @@ from typing import cast
 import polars as pl
 
 from catalog.errors import FeedRefused
-from catalog.reading.batches import RAW_REJECTS, Batch
+from catalog.reading.batches import MAX_SPREAD, RAW_REJECTS, Batch
 from catalog.reading.cells import Block, Cell
 from catalog.reading.folding import Folder
 from catalog.reading.header import Columns, find_columns, missing, require_ours
@@ -23,6 +23,7 @@ from catalog.settings import Feeds
 __all__ = ["RAW_REJECTS", "RawBatch", "read_rows"]
 
 FEW = 5  # ragged rows fewer than this never refuse a feed, however short it is
+SMALL = 10_000  # rows of a stretch that are fewer than make a batch of their own
 Piece = Record | Stretch | Block
 _IDENTIFYING = ("item_id", "product_id")
 
@@ -125,12 +126,12 @@ def _related(
 
 def _batches(pieces: Iterator[Piece], columns: Columns, damage: "_Damage", size: int) -> Iterator[RawBatch]:
     """Rows taken one by one are collected over stretches: their lines may lie before those of the batch before."""
-    batch = Batch(columns, size)
+    batch, small = Batch(columns, size), _Small(size)
     for piece in pieces:
         if isinstance(piece, Stretch):
-            damage.ids += piece.rows
             rows = as_rows(piece, columns)
-            yield from (RawBatch(part, pl.DataFrame(schema=RAW_REJECTS)) for part in rows.iter_slices(size))
+            damage.ids += rows["item_id"].count()
+            yield from (RawBatch(part, pl.DataFrame(schema=RAW_REJECTS)) for part in small.together(rows))
             continue
         for record in _one_by_one(piece, batch):
             batch.add(record)
@@ -140,8 +141,33 @@ def _batches(pieces: Iterator[Piece], columns: Columns, damage: "_Damage", size:
         if batch.full:
             yield _finished(batch, damage)
             batch = Batch(columns, size)
+    yield from (RawBatch(part, pl.DataFrame(schema=RAW_REJECTS)) for part in small.rest())
     if not batch.empty:
         yield _finished(batch, damage)
+
+
+class _Small:
+    """Rows of stretches: those of small ones wait for each other, for a batch costs much the same whatever its size."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._waiting: list[pl.DataFrame] = []
+
+    def together(self, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Rows of at most the size of a batch, and no more names of attributes than it may have."""
+        names = {name for part in (*self._waiting, rows) for name in part.columns}
+        height = sum(part.height for part in self._waiting) + rows.height
+        if height > self._size or height * len(names) > MAX_SPREAD:
+            yield from self.rest()
+        self._waiting.append(rows)
+        if rows.height >= min(SMALL, self._size):
+            yield from self.rest()
+
+    def rest(self) -> Iterator[pl.DataFrame]:
+        """Those that still wait."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            yield from pl.concat(waiting, how="diagonal", rechunk=True).iter_slices(self._size)
 
 
 def _one_by_one(piece: Record | Block, batch: Batch) -> Iterable[Record]:

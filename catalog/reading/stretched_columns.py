@@ -3,53 +3,72 @@
 
 import polars as pl
 
-from catalog.reading.header import Columns
+from catalog.reading.header import BETWEEN_CATEGORIES, SINGLE, Columns
 from catalog.reading.stretches import Stretch
 
 ATTRIBUTE = "attributes."
+Lists = frozenset[str]  # names of columns whose cells are lists
 
 
 def as_rows(stretch: Stretch, columns: Columns) -> pl.DataFrame:
     """The rows as `feeds.RawBatch` has them."""
-    said = [_text(parts).alias(ours) for ours, parts in columns.parts.items() if ours != "image"]
-    said += [_first(places).alias(ATTRIBUTE + name) for name, places in columns.attributes.items()]
+    lists = frozenset(name for name, kind in stretch.cells.schema.items() if kind == pl.List)
+    said = [_text(ours, parts, lists).alias(ours) for ours, parts in columns.parts.items() if ours != "image"]
+    own = {name: _first("", places, lists) for name, places in columns.attributes.items()}
+    brought = {} if stretch.named is None else {column.name: pl.lit(column) for column in stretch.named}
+    for name in dict.fromkeys([*own, *brought]):
+        both = [found[name] for found in (own, brought) if name in found]
+        said.append((pl.coalesce(both) if len(both) > 1 else both[0]).alias(ATTRIBUTE + name))
     if "image" in columns.parts:
-        said.append(_images(columns.parts["image"], columns.image_separator).alias("images"))
+        said.append(_images(columns.parts["image"], columns.image_separator, lists).alias("images"))
     rows = stretch.cells.select(
         pl.Series("line", stretch.lines), pl.Series("raw", stretch.raw), pl.lit(False).alias("nul"), *said
     )
     return rows.with_columns(image=pl.col("images").list.first()) if "images" in rows.columns else rows
 
 
-def _cell(place: int) -> pl.Expr:
-    return pl.col(str(place))
+def _cell(place: int, ours: str, lists: Lists) -> pl.Expr:
+    """A cell as one text; see `header.joined`."""
+    cell = pl.col(str(place))
+    if str(place) not in lists:
+        return cell
+    if ours in SINGLE:
+        return cell.list.first()
+    return cell.list.join(BETWEEN_CATEGORIES if ours == "vendor_category" else ", ").replace("", None)
 
 
-def _text(parts: list[list[int]]) -> pl.Expr:
+def _text(ours: str, parts: list[list[int]], lists: Lists) -> pl.Expr:
     """The parts that are filled, joined; a column of its own as it is delivered, be it empty."""
     if len(parts) == 1 and len(parts[0]) == 1:
-        return _cell(parts[0][0])
-    return pl.concat_str([_first(part) for part in parts], separator=" ", ignore_nulls=True).replace("", None)
+        return _cell(parts[0][0], ours, lists)
+    return pl.concat_str([_first(ours, part, lists) for part in parts], separator=" ", ignore_nulls=True).replace(
+        "", None
+    )
 
 
-def _first(places: list[int]) -> pl.Expr:
+def _first(ours: str, places: list[int], lists: Lists) -> pl.Expr:
     """The first that is filled, else null."""
-    return pl.coalesce([_cell(place).replace("", None) for place in places])
+    return pl.coalesce([_cell(place, ours, lists).replace("", None) for place in places])
 
 
-def _images(parts: list[list[int]], separator: str) -> pl.Expr:
+def _images(parts: list[list[int]], separator: str, lists: Lists) -> pl.Expr:
     """All pictures in order, each once: of each part those of its first place that names any."""
-    named = [pl.coalesce([_several(place, separator) for place in part]).fill_null([]) for part in parts]
-    if len(named) == 1 and not separator:
+    named = [pl.coalesce([_several(place, separator, lists) for place in part]).fill_null([]) for part in parts]
+    if len(named) == 1 and not separator and not any(str(place) in lists for place in parts[0]):
         return named[0]
     return pl.concat_list(named).list.unique(maintain_order=True)
 
 
-def _several(place: int, separator: str) -> pl.Expr:
+def _several(place: int, separator: str, lists: Lists) -> pl.Expr:
     """The pictures one cell names; null when it names none."""
-    if not separator:
-        texts = pl.concat_list(_cell(place).str.strip_chars().replace("", None))
+    cell = pl.col(str(place))
+    if str(place) in lists and separator:
+        cell = cell.list.join(separator)
+    if separator:
+        texts = cell.str.split(separator).list.eval(pl.element().str.strip_chars().replace("", None))
+    elif str(place) in lists:
+        texts = cell.list.eval(pl.element().str.strip_chars().replace("", None))
     else:
-        texts = _cell(place).str.split(separator).list.eval(pl.element().str.strip_chars().replace("", None))
+        texts = pl.concat_list(cell.str.strip_chars().replace("", None))
     texts = texts.list.drop_nulls()
     return pl.when(texts.list.len() > 0).then(texts)

@@ -19,11 +19,13 @@ _NEWLINE = ord("\n")
 
 class Stretch(NamedTuple):
     """Rows as wide as the header. lines: int64 (n,), where each begins; raw: what stands in the file, cut; cells: one
-    column of text per column of the file."""
+    column of text, or of lists of several, per column of the file; named: attributes that bring their own names, a column
+    each."""
 
     lines: np.ndarray
     raw: pl.Series
     cells: pl.DataFrame
+    named: pl.DataFrame | None = None
 
     @property
     def rows(self) -> int:

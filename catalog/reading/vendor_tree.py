@@ -39,7 +39,7 @@ class VendorTree:
             [parse_path(path) for path in paths] for paths in (given.id, given.name, given.parent)
         )
         self._everything = everything
-        self._items, self._categories = items, categories
+        self._items, self.categories = items, categories
         self._whole = False
         self._nodes: dict[str, tuple[str, str]] = {}
         self._links: dict[str, list[str]] = {}
@@ -52,15 +52,17 @@ class VendorTree:
 
     def fill(self, cells: list[Any]) -> None:
         """Replaces ids of categories in a row by paths; with links, by the item's id."""
-        for place in self._categories:
+        for place in self.categories:
             cell = cells[place]
             if cell is not None:
-                cells[place] = (
-                    (self._paths.get(cell) or self._path(cell)) if isinstance(cell, str) else self._several(cell)
-                )
-        if self._links_given and self._categories and not any(cells[place] for place in self._categories):
+                cells[place] = self.placed(cell)
+        if self._links_given and self.categories and not any(cells[place] for place in self.categories):
             for place in self._items:
-                cells[self._categories[0]] = cells[self._categories[0]] or self._linked(cells[place])
+                cells[self.categories[0]] = cells[self.categories[0]] or self._linked(cells[place])
+
+    def placed(self, cell: Cell) -> Cell:
+        """A cell of ids as paths."""
+        return (self._paths.get(cell) or self._path(cell)) if isinstance(cell, str) else self._several(cell)
 
     def _take(self, element: etree._Element) -> None:
         if local(element) not in self._link_names:

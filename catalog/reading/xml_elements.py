@@ -23,12 +23,13 @@ BUNCH = (
     64 * 1024
 )  # bytes after which the tree is cut: what a processor keeps near, for a larger one takes half again as long
 MAX_TAGS = 1_000  # of siblings remembered; a hostile file has as many as it likes
-_DECLARED = re.compile(rb"^\s*<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)[\"']")
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+DECLARED = re.compile(rb"^\s*<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)[\"']")
+BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+SAFE: dict[str, Any] = {"events": ("end",), "resolve_entities": False, "load_dtd": False, "no_network": True}
 _GIANT = 114  # libxml2's code for limits of depth, of text and of entities
 
 
-class _Bounded:
+class Bounded:
     """A file that refuses to be read too far without a record in it. In a said encoding, it is read as UTF-8.
 
     gap: bytes since the last record. held: bytes since the tree was cut.
@@ -89,20 +90,12 @@ def bunches(
 ) -> Iterator[list[etree._Element]]:
     """The same elements, those of some BUNCH bytes of the file together: their content is gone when the next bunch is
     asked for, and the tree is cut once for all of them."""
-    walk = _Walk([parse_path(record).steps for record in records], [parse_path(record).steps for record in dropped])
+    walk = Walk(records, dropped)
     bunch: list[etree._Element] = []
     wrong: Exception | None = None
     with closing(open_plain(path)) as file:
-        source = _Bounded(file, encoding)
-        parser = etree.iterparse(
-            source,
-            events=("end",),
-            tag=walk.tags,
-            encoding="utf-8" if encoding else None,
-            resolve_entities=False,
-            load_dtd=False,
-            no_network=True,
-        )
+        source = Bounded(file, encoding)
+        parser = etree.iterparse(source, tag=walk.tags, encoding="utf-8" if encoding else None, **SAFE)
         try:
             for _, element in parser:
                 found, beside = walk.named(element)
@@ -123,11 +116,11 @@ def bunches(
         raise (_malformed(wrong) if isinstance(wrong, etree.XMLSyntaxError) else wrong) from wrong
 
 
-class _Walk:
+class Walk:
     """The way through the elements that end. What stands around an element is looked at once for all its siblings."""
 
-    def __init__(self, wanted: list[tuple[Step, ...]], unwanted: list[tuple[Step, ...]]) -> None:
-        self._paths = [steps for steps in wanted if steps], [steps for steps in unwanted if steps]
+    def __init__(self, wanted: Sequence[str], unwanted: Sequence[str]) -> None:
+        self._paths = [[steps for path in paths if (steps := parse_path(path).steps)] for paths in (wanted, unwanted)]
         self._last = [steps[-1] for steps in chain(*self._paths)]
         # A prefix and a test may hold for one sibling and not for the next.
         self._alike = all(step.plain and not step.prefix for step in self._last)
@@ -144,6 +137,18 @@ class _Walk:
         self._parent = parent
         self._known: dict[Any, tuple[bool, bool]] = {}
         self._open = [[steps[-1] for steps in paths if _around(parent, steps)] for paths in self._paths]
+
+    def may_be(self, parent: str, name: str) -> bool:
+        """Whether a path may lead to an element of this name inside one of that name."""
+        ending = [steps for steps in chain(*self._paths) if steps[-1].name in ("*", name)]
+        return any(len(steps) == 1 or steps[-2].name in ("*", parent) for steps in ending)
+
+    def repeats(self, element: etree._Element) -> bool:
+        """True when every element that comes beside this one and bears its name is a record as it is, and what is around
+        them is none."""
+        around = [local(above) for above in element.iterancestors()]
+        inner = around and not any(step.name in ("*", name) for step in self._last for name in around)
+        return bool(inner and self._alike and self.named(element) == (True, False))
 
     def named(self, element: etree._Element) -> tuple[bool, bool]:
         """Whether one of the wanted paths leads to the element, and whether one of the unwanted does."""
@@ -245,8 +250,8 @@ class _Begun(Exception):
 
 
 def _decoded(head: bytes, encoding: str | None) -> str:
-    declared = _DECLARED.match(head)
-    bom = next((name for mark, name in _BOMS if head.startswith(mark)), None)
+    declared = DECLARED.match(head)
+    bom = next((name for mark, name in BOMS if head.startswith(mark)), None)
     name = encoding or bom or (declared[1].decode("ascii") if declared else "utf-8")
     try:
         return head.decode(name, errors="replace").lstrip("\ufeff")

@@ -1,0 +1,236 @@
+"""What plain records of an XML file say in the columns of a mapping, by expressions over all of them at once: the same
+that `xml_columns.XmlColumns` and `vendor_tree.VendorTree` read from one element after the other."""
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from catalog.reading.cells import MAX_CELL, Cell
+from catalog.reading.columns import EVERY, Pairs
+from catalog.reading.mapping import Mapping
+from catalog.reading.stretches import Stretch
+from catalog.reading.vendor_tree import VendorTree
+from catalog.reading.xml_paths import XmlPath, parse_path
+from catalog.reading.xml_tokens import ENTITIES, Name, Plain, decoded
+
+MAX_ATTRIBUTES, MAX_SPREAD, LONGEST_NAME = 1_000, 3_000_000, 200  # as in `batches` and `header`
+
+
+class NotPlain(Exception):
+    """Records that look plain, but have more than a row of a table may have, so that each needs a look."""
+
+
+class _Named(NamedTuple):
+    """Attributes of items whose names stand in an attribute of a child, and their values in its text."""
+
+    child: str
+    name: str
+    unit: str
+    without: list[str]
+
+
+class PlainColumns:
+    """The cells of plain records, in the order of a mapping's names.
+
+    `usable` is False where a column asks for more than an attribute of the record, the text of a child, or pairs of an
+    attribute and a text. Columns that look deeper are empty in a plain record, if no child bears the name they begin with.
+    """
+
+    def __init__(self, mapping: Mapping, tree: VendorTree | None) -> None:
+        each = {part.each: part for part in mapping.pairs if part.each}
+        self._tree = tree
+        self._attributes: list[tuple[int, str]] = []
+        self._texts: list[tuple[int, Name]] = []
+        self._pairs: list[_Named] = []
+        self._deeper: set[str] = set()
+        self._width = len(mapping.names)
+        self.usable = not (mapping.categories and mapping.categories.links)
+        for place, name in enumerate(mapping.names):
+            self._plan(place, name, each.get(name))
+        self.usable &= len(self._pairs) < 2 and not mapping.packed and all(part.each for part in mapping.pairs)
+
+    def _plan(self, place: int, name: str, part: Pairs | None) -> None:
+        path = parse_path(name)
+        first = path.steps[0] if path.steps else None
+        named = _named(path, part) if part else None
+        if name == EVERY or (first and first.name == "*") or (first is None and (part or not path.attribute)):
+            self.usable = False
+        elif first is None:
+            self._attributes.append((place, path.attribute))
+        elif named:
+            self._pairs.append(named)
+        elif part is None and len(path.steps) == 1 and first.plain and not path.attribute:
+            self._texts.append((place, Name(first.prefix, first.name)))
+        else:
+            self._deeper.add(first.name)
+
+    def fits(self, name: Name, attributes: dict[str, str]) -> bool:
+        """True when a plain record may have such a child: no column looks into it, and where it names an attribute of the
+        item, the name is in its form, so that no two names can become one."""
+        if name.local in self._deeper:
+            return False
+        for pairs in self._pairs:
+            key = attributes.get(pairs.name, "").strip()
+            if name.local == pairs.child and key != " ".join(key.split())[:LONGEST_NAME]:
+                return False
+        return True
+
+    def stretch(self, plain: Plain, names: list[Name], lines: np.ndarray) -> Stretch:
+        """The cells of records, numbered by `lines`. Raises NotPlain."""
+        cells: dict[str, pl.Series] = {}
+        own = [plain.tags[code].attributes for code in plain.codes[plain.opening]]
+        for place, attribute in self._attributes:
+            said = [found.get(attribute) for found in own]
+            cells[str(place)] = pl.Series([text and text.strip() for text in said], dtype=pl.String)
+        asked = [[_fits(name, wanted) for name in names] for _, wanted in self._texts]
+        named = [[name.local == pairs.child for name in names] for pairs in self._pairs]
+        leaf = _Leaves(plain, np.logical_or.reduce(np.array([*asked, *named])))
+        for (place, _), which in zip(self._texts, asked, strict=True):
+            rows, _, texts = leaf.of(which)
+            cells[str(place)] = _cells(rows, texts, plain.rows)
+        nothing = pl.Series([None], dtype=pl.String).new_from_index(0, plain.rows)
+        frame = pl.DataFrame([cells.get(str(place), nothing).alias(str(place)) for place in range(self._width)])
+        columns = [
+            column
+            for pairs, which in zip(self._pairs, named, strict=True)
+            for column in _columns(plain, leaf.of(which), pairs)
+        ]
+        return Stretch(lines, nothing.alias("raw"), self._placed(frame), pl.DataFrame(columns))
+
+    def _placed(self, cells: pl.DataFrame) -> pl.DataFrame:
+        """With the vendor's ids of categories replaced by paths."""
+        if self._tree is None:
+            return cells
+        placed = [self._paths(cells[str(place)], self._tree) for place in self._tree.categories]
+        return cells.with_columns(placed)
+
+    def _paths(self, column: pl.Series, tree: VendorTree) -> pl.Series:
+        keys = column.drop_nulls().unique() if column.dtype == pl.String else column.filter(column.list.len() > 0)
+        cells = [tree.placed(_one_or_several(key)) for key in keys.to_list()]
+        if any(len(text) > MAX_CELL for cell in cells for text in _several(cell)):
+            raise NotPlain
+        if column.dtype == pl.String:
+            return column.replace_strict(keys, pl.Series(cells, dtype=pl.String), return_dtype=pl.String)
+        found = iter(cells)
+        several = [_several(next(found)) if key else None for key in column.list.len()]
+        return pl.Series(column.name, several, dtype=pl.List(pl.String))
+
+
+class _Leaves:
+    """The children of these names that say something: the texts as they are meant, without blanks around them."""
+
+    def __init__(self, plain: Plain, asked: np.ndarray) -> None:
+        of = np.flatnonzero(asked[plain.names])
+        texts = _texts(plain.texts.gather(plain.leaf[of]))
+        filled = (texts != "").to_numpy()
+        if not filled.all():
+            of, texts = of[filled], texts.filter(pl.Series(filled))
+        self._names, self._rows, self._codes, self._texts = (
+            *(plain.names[of], plain.row[of], plain.codes[plain.leaf[of]]),
+            texts,
+        )
+
+    def of(self, which: list[bool]) -> tuple[np.ndarray, np.ndarray, pl.Series]:
+        """The rows of those of some names, their tags and their texts."""
+        found = np.flatnonzero(np.array(which)[self._names])
+        return self._rows[found], self._codes[found], self._texts.gather(found)
+
+
+def _named(path: XmlPath, part: Pairs) -> _Named | None:
+    """The pairs, where they are attributes of one child and its text."""
+    name, value, unit = (parse_path(path) for path in (part.name, part.value, part.unit))
+    if len(path.steps) != 1 or not path.steps[0].plain or path.steps[0].prefix or path.attribute:
+        return None
+    if any(path.steps for path in (name, value, unit)) or value.attribute or name.attribute in ("", unit.attribute):
+        return None
+    if part.unit and not unit.attribute:
+        return None
+    return _Named(path.steps[0].name, name.attribute, unit.attribute, part.without)
+
+
+def _fits(name: Name, wanted: Name) -> bool:
+    return name.local == wanted.local and wanted.prefix in ("", name.prefix)
+
+
+def _one_or_several(cell: str | list[str]) -> Cell:
+    return cell[0] if isinstance(cell, list) and len(cell) == 1 else cell
+
+
+def _several(cell: Cell) -> list[str]:
+    return [cell] if isinstance(cell, str) else list(cell or ())
+
+
+def _texts(written: pl.Series) -> pl.Series:
+    """Texts as they are meant, without blanks around them."""
+    marked = written.str.contains("&", literal=True)
+    if marked.any():
+        places = marked.arg_true()
+        written = written.clone().scatter(places, _decoded(written.gather(places)))
+    return written.str.strip_chars()
+
+
+def _decoded(texts: pl.Series) -> pl.Series:
+    if texts.str.contains("&#", literal=True).any():
+        return pl.Series([decoded(text) for text in texts], dtype=pl.String)
+    for entity, character in ENTITIES.items():  # that of the ampersand last, for it may begin what looks like another
+        texts = texts.str.replace_all(entity, character, literal=True)
+    return texts
+
+
+def _cells(rows: np.ndarray, texts: pl.Series, height: int) -> pl.Series:
+    """A column of so many rows: of the filled texts of a row the one, or where some row has several, lists. rows: of each
+    text, in order."""
+    counts = np.bincount(rows, minlength=height)
+    if not rows.size or counts.max() == 1:
+        return _spread(rows, texts, height)
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    flat = texts.to_arrow(compat_level=pl.CompatLevel.oldest())
+    kind = pa.large_list(flat.type)
+    return pl.Series(pa.Array.from_buffers(kind, height, [None, pa.py_buffer(ends)], children=[flat]))
+
+
+def _spread(rows: np.ndarray, texts: pl.Series, height: int) -> pl.Series:
+    """A column with these texts in these rows."""
+    if rows.size == height:
+        return texts
+    places = np.full(height, rows.size, np.uint32)
+    places[rows] = np.arange(rows.size)
+    return pl.concat([texts, pl.Series([None], dtype=pl.String)]).gather(pl.Series(places))
+
+
+def _columns(plain: Plain, leaves: tuple[np.ndarray, np.ndarray, pl.Series], pairs: _Named) -> list[pl.Series]:
+    """A column for each name of an attribute, in the order in which they come."""
+    rows, codes, texts = leaves
+    keys = [tag.attributes.get(pairs.name, "").strip() for tag in plain.tags]
+    ids = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    key = np.array([ids[key] for key in keys] or [0], np.int64)[codes]
+    said = key != ids.get("", -1)
+    if pairs.without:
+        said &= ~texts.is_in(pairs.without).to_numpy()
+    texts, key, rows, codes = texts.filter(pl.Series(said)), key[said], rows[said], codes[said]
+    texts = _measured(texts, [tag.attributes.get(pairs.unit, "").strip() for tag in plain.tags], codes)
+    if rows.size and (np.bincount(rows).max() > MAX_ATTRIBUTES or len(np.unique(key)) * plain.rows > MAX_SPREAD):
+        raise NotPlain
+    order = np.argsort(key, kind="stable")
+    ends = np.flatnonzero(np.diff(key[order])) + 1
+    names_of = list(ids)
+    groups = sorted((int(some[0]), some) for some in np.split(order, ends) if some.size)
+    return [
+        _joined(_cells(rows[some], texts.gather(pl.Series(some)), plain.rows)).alias(names_of[key[first]])
+        for first, some in groups
+    ]
+
+
+def _measured(texts: pl.Series, units: list[str], codes: np.ndarray) -> pl.Series:
+    """With the unit of each behind it."""
+    if not any(units):
+        return texts
+    unit = pl.Series(units, dtype=pl.String).replace("", None).gather(pl.Series(codes))
+    return pl.select(pl.concat_str([texts, unit], separator=" ", ignore_nulls=True)).to_series()
+
+
+def _joined(column: pl.Series) -> pl.Series:
+    """Several values of one name as one."""
+    return column if column.dtype == pl.String else column.list.join(", ").replace("", None)
