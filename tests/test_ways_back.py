@@ -14,8 +14,10 @@ from typer.testing import CliRunner
 
 from catalog.certification.policy import Policy
 from catalog.certification.regaining import attempt_at
+from catalog.labels.clusters import drawn_at
+from catalog.learning import examples
 from catalog.placement import grounds
-from catalog.placement.routing import drawn_at, route
+from catalog.placement.routing import route
 from catalog.publishing import views
 from catalog.publishing.reader import query_published
 from catalog.settings import Workspace
@@ -116,6 +118,16 @@ def test_look_alikes_are_one_answer(stopped):
     answer(work, range(FIRST), titles="the very same pan")
     assert certify.run(work).suspended_departments == {"1"}
     assert work.store.one("SELECT answers FROM suspended") == 1
+
+
+def test_such_draws_certify_that_group_alone_and_teach_the_next_model(stopped):
+    work, policy = stopped
+    answer(work, range(FIRST))
+    known = examples.labelled(work.store, latest_taxonomy(work.store), seed=7)
+    draws = known.filter(pl.col("item_id").str.starts_with("r"))
+    assert draws.height == FIRST and draws.filter(split="train").height > FIRST / 2
+    own = drawn_at(draws) < policy.control_share  # those the control stream would have drawn anyway
+    assert draws.filter(split="comparison").height <= int(own.sum())
 
 
 def test_a_vendor_whose_file_is_read_otherwise_comes_back_too(stopped):

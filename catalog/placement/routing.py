@@ -15,7 +15,7 @@ from catalog.certification.policy import (
     reaches,
     sure_nodes,
 )
-from catalog.labels.clusters import item_key, stable_hash, title_key
+from catalog.labels.clusters import drawn_at, item_key, stable_hash, title_key
 from catalog.placement.reason_codes import OPEN_VERDICTS, RULED, with_reasons
 from catalog.placement.reasons import sentences
 from catalog.placement.rules import Guard, guarded
@@ -260,12 +260,6 @@ def most_mass(node: str, shown: list, taxonomy: Taxonomy) -> float:
     if taxonomy.is_leaf(node):
         return float(inside) if node in top_ids else min(hidden, float(top.min(initial=1.0)))
     return float(inside) + hidden
-
-
-def drawn_at(frame: pl.DataFrame, salt: str) -> pl.Series:
-    """float64 in [0, 1) per item (vendor, item_id): it is drawn as control at every share above it."""
-    drawn = stable_hash(frame.select(item_key()).to_series().to_list(), f"draw {salt}")
-    return pl.Series((drawn & np.uint64(0xFFFFFFFF)) * 2.0**-32, dtype=pl.Float64)
 
 
 def _with_draws(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from catalog.certification.policy import Policy, department_of, group_key
 from catalog.certification.regaining import Progress, attempt_at, curve, followed
 from catalog.certification.sequence import Curve
 from catalog.jobs import Job, now
-from catalog.labels.clusters import look_alike_clusters
+from catalog.labels.clusters import drawn_at, look_alike_clusters
 from catalog.learning import examples
 from catalog.placement import audit_watch, ledger, routing, vendor_categories, way_back_words
 from catalog.placement.audit_watch import Watched
@@ -207,7 +207,7 @@ def answered(job: Job, certified: Watched, group: _Group) -> pl.DataFrame:
         return drawn
     drawn = drawn.with_columns(cluster=look_alike_clusters(drawn))
     share = max(group.draw_share, policy.control_share)
-    drawn = drawn.filter(routing.drawn_at(drawn, policy.salt) < share)
+    drawn = drawn.filter(drawn_at(drawn, policy.salt) < share)
     placed = _placed(job, certified, drawn, group)
     return placed.unique("cluster", keep="first", maintain_order=True)
 
