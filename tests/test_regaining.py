@@ -19,8 +19,8 @@ def drawn(rng: np.random.Generator, many: int, error: float) -> tuple[np.ndarray
     return rng.normal(4.0, 1.0, many), rng.random(many) < error
 
 
-def test_attempts_wait_for_twice_as_many_answers_each_time() -> None:
-    assert [attempt_at(0.98, 0.05, k) for k in (1, 2, 3)] == [275, 550, 1100]
+def test_attempts_wait_for_half_as_many_answers_more_each_time() -> None:
+    assert [attempt_at(0.98, 0.05, k) for k in (1, 2, 3)] == [275, 412, 618]
     score, wrong = drawn(np.random.default_rng(1), attempt_at(TARGET, DELTA, 1) - 1, 0.0)
     found = followed(Progress(), score, wrong, nothing_earlier, TERMS)
     assert found == Progress(0, len(score), 0, None)  # one answer short: not tried, nothing spent
@@ -32,9 +32,9 @@ def test_right_answers_pass_at_the_first_attempt_and_wrong_ones_at_none() -> Non
     score, wrong = drawn(rng, 60, 0.0)
     found = followed(Progress(), score, wrong, lambda: curve(*before), TERMS)
     assert found.attempts == 1 and found.threshold is not None and found.threshold <= score.min() + 1.0
-    score, wrong = drawn(rng, 120, 0.3)
+    score, wrong = drawn(rng, 100, 0.3)
     found = followed(Progress(), score, wrong, lambda: curve(*before), TERMS)
-    assert (found.attempts, found.answers, found.threshold) == (2, 120, None) and found.wrong == wrong.sum()
+    assert (found.attempts, found.answers, found.threshold) == (2, 100, None) and found.wrong == wrong.sum()
     # an attempt that was made is not made again
     assert followed(found, score, wrong, nothing_earlier, TERMS) == found
 
@@ -53,7 +53,7 @@ def test_where_the_score_tells_right_from_wrong_the_surer_part_comes_back() -> N
 
 @pytest.mark.parametrize("earlier", [True, False])
 def test_a_group_below_the_target_comes_back_in_at_most_a_share_delta_of_cases(earlier: bool) -> None:
-    rng, runs, many = np.random.default_rng(4), 150, attempt_at(TARGET, DELTA, 3)
+    rng, runs, many = np.random.default_rng(4), 150, attempt_at(TARGET, DELTA, 4)
 
     before = curve(*drawn(rng, 60, 0.05))
 

@@ -27,7 +27,7 @@ from catalog.taxonomies.versions import latest_taxonomy, save_taxonomy
 from pipelines import certify
 from pipelines.cli import app
 
-FIRST = attempt_at(0.95, 0.05, 1)
+FIRST, SECOND = (attempt_at(0.95, 0.05, attempt) for attempt in (1, 2))
 MAPPING = 'format = "csv"\n[columns]\nitem_id = "sku"\ntitle = "name"\n'
 
 
@@ -90,13 +90,13 @@ def test_too_few_answers_leave_it_stopped_and_the_words_say_how_many(stopped):
 
 def test_right_answers_bring_it_back_at_a_leaf_and_another_change_takes_it_again(stopped):
     work, policy = stopped
-    answer(work, range(2 * FIRST), wrong=range(1))
+    answer(work, range(SECOND), wrong=range(1))
     found = certify.run(work)
     assert found.suspended_departments == frozenset() and found.draw_shares == {}
     assert set(found.regained) == {"department 1"} and work.store.query("SELECT * FROM suspended").is_empty()
     assert certify.run(work) == found
     word = work.store.query("SELECT attempts, answers, wrong, sentence FROM ways_back ORDER BY seq DESC").row(0)
-    assert word[:3] == (2, 2 * FIRST, 1) and "placed again where the model is at least" in word[3]
+    assert word[:3] == (2, SECOND, 1) and "placed again where the model is at least" in word[3]
     paths = {**IDS, "Home > Garden > Spades": "123"}
     save_taxonomy(work.store, from_paths(paths, paths.values()), "test")
     again = certify.run(work)
@@ -109,7 +109,7 @@ def test_wrong_answers_leave_it_stopped_and_say_that_more_of_them_will_not_help(
     answer(work, range(FIRST + 5), wrong=range(30))
     assert certify.run(work).suspended_departments == {"1"}
     said = missing(work)
-    assert f"{FIRST + 5} of the {2 * FIRST} random answers that the next test takes, 30 of them wrong" in said
+    assert f"{FIRST + 5} of the {SECOND} random answers that the next test takes, 30 of them wrong" in said
     assert "Too many were wrong for 95%" in said and "catalog train" in said
 
 

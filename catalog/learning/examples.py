@@ -50,7 +50,7 @@ def labelled(store: Store, taxonomy: Taxonomy, *, seed: int) -> pl.DataFrame:
     control = known["random"] & (known["source"] == "review") & ~_drawn_more(store, known)
     split = hold_control(assign_splits(clusters, known["random"] & ~control, seed=seed), clusters, control, seed=seed)
     assert_no_leak(clusters, split)
-    return known.with_columns(cluster=clusters, split=split)
+    return known.drop("decided_at").with_columns(cluster=clusters, split=split)
 
 
 def _drawn_more(store: Store, known: pl.DataFrame) -> pl.Series:
