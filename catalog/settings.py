@@ -52,6 +52,12 @@ class Audit(_Section):
     most_share: float = Field(
         0.2, gt=0, le=1, description="Of a department's new placements, audited at most for that."
     )
+    draws_a_night: int = Field(
+        40,
+        ge=0,
+        le=10_000,
+        description="Of what would be placed in a stopped department or vendor, drawn at random a night to earn it back.",
+    )
     bias: Literal["report", "block"] = Field(
         "report", description="block: a model that serves a group worse, beyond chance, is not promoted."
     )

@@ -9,7 +9,7 @@ from catalog.certification.certificate import Terms, certify
 from catalog.certification.policy import Policy
 from catalog.jobs import Job, digest, now
 from catalog.learning import examples
-from catalog.placement import audit_watch, grounds, ledger, vendor_categories
+from catalog.placement import audit_watch, grounds, ledger, vendor_categories, ways_back
 from catalog.taxonomies.category_moves import Translation
 from catalog.taxonomies.versions import latest_taxonomy
 
@@ -35,7 +35,7 @@ def run(job: Job, *, model_id: str | None = None) -> Policy | None:
 
 def _adapt(job: Job, standing: Policy, certificate_id: str) -> Policy:
     """The standing policy where it is still what its certificate gives; else that, in today's departments and without
-    what lost its grounds or what the audit stopped, written down."""
+    what lost its grounds or what the audit stopped, unless random draws earned it back; written down."""
     store = job.store
     earned = store.one(
         "SELECT body FROM policies WHERE certificate_id = ? AND body IS NOT NULL ORDER BY seq LIMIT 1", [certificate_id]
@@ -44,15 +44,17 @@ def _adapt(job: Job, standing: Policy, certificate_id: str) -> Policy:
     policy = grounds.translated(Policy.from_dict(json.loads(earned)), translation)
     taxonomy = latest_taxonomy(store)
     left, found = grounds.standing(store, job.workspace.vendors, taxonomy, policy, certificate_id)
-    audit_watch.watch(job, audit_watch.Watched(certificate_id, left, taxonomy))
+    watched = audit_watch.Watched(certificate_id, policy, taxonomy)
+    audit_watch.watch(job, watched)
     left, stopped = audit_watch.without_stopped(store, left, certificate_id)
     found = pl.concat([found.join(stopped, on=["kind", "key"], how="anti"), stopped])
+    left, found = ways_back.follow(job, watched, left, found)
     if left.policy_id == standing.policy_id:
         return standing
     facts = {"policy_id": left.policy_id, "certificate_id": certificate_id, "run_id": job.run_id}
     with store.transaction():
         _append_policy(job, left, certificate_id)
-        rows = found.with_columns(pl.lit(value).alias(name) for name, value in facts.items())
+        rows = found.drop("ground", "since").with_columns(pl.lit(value).alias(name) for name, value in facts.items())
         store.append("suspensions", rows.with_columns(suspended_at=pl.lit(now())))
     return left
 

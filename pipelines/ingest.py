@@ -12,7 +12,7 @@ from catalog.deliveries.actions import with_actions
 from catalog.deliveries.ahead import ahead
 from catalog.deliveries.arrivals import Delivery
 from catalog.deliveries.inbox import Pending
-from catalog.deliveries.staging import put_away, stage
+from catalog.deliveries.staging import let_go, put_away, stage
 from catalog.errors import CatalogError, FeedRefused
 from catalog.jobs import Counts, Job, note_left
 from catalog.pictures.finding import found_for
@@ -35,6 +35,8 @@ def run(job: Job, pending: list[Pending]) -> Counts:
         status = _taken_before(job, waiting) or _take(job, waiting)
         if status != "unfinished" and waiting.origin is None:
             put_away(waiting)
+        if status in ("accepted", "repeated"):
+            let_go(job.workspace, waiting)
         counts[status] += 1
         job.event("delivery", vendor=waiting.vendor, file=waiting.path.name, status=status)
     job.progress("ingest", len(pending), len(pending))

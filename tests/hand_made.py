@@ -340,6 +340,9 @@ def busy(store: Store) -> None:
            for n in range(3)))  # fmt: skip
     rows(store, "audit_words", {"seq": 1, "word": "released", "certificate_id": "c2", "model_id": "m2", "key": "1",
                                 "answers": 300, "wrong": 0, "evidence": 41.0, "said_at": hour(70)})  # fmt: skip
+    way = {"certificate_id": "c2", "model_id": "m2", "kind": "vendor", "key": "bolt", "ground": "h1", "draw_share": 0.5}
+    rows(store, "ways_back", way | {"seq": 1, "since": hour(2), "attempts": 0, "answers": 12, "wrong": 1, "next_at": 108,
+                                    "waiting": 3, "sentence": "12 of 108.", "run_id": run, "said_at": hour(54)})  # fmt: skip
     rows(store, "audit_shares", {"seq": 1, "department": "1", "share": 0.05, "placed": 100.0, "needed": 4.9, "run_id": run,
                                  "set_at": hour(54)})  # fmt: skip
     rows(store, "retrainings", {"seq": 1, "retraining_id": "t1", "step": "ended", "model_id": "m2", "outcome": "promoted",

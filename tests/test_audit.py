@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import polars as pl
 import pytest
-from hand_made import HOSES, KETTLES, PANS, PUZZLES, hand_made, hour, job, rows
+from hand_made import KETTLES, PUZZLES, hand_made, hour, job, rows
 from review_desk import KITCHEN, MUGS, of, standing
 from review_desk import PANS as DESK_PANS
 
 from catalog.certification.policy import Policy
 from catalog.integrity.invariants import INVARIANTS
-from catalog.placement import audit_watch, grounds
+from catalog.placement import grounds
 from catalog.placement.routing import route
 from catalog.publishing import views
 from catalog.review import leases, review_status, undo
@@ -144,7 +144,7 @@ def test_too_many_errors_stop_their_department_and_no_other(watched):
     assert certify.run(work) == policy
     audited(work, policy, [n % 2 == 0 for n in range(40)], start=100)
     found = certify.run(work)
-    assert found == replace(policy, stopped_departments=frozenset({"1"}))
+    assert found == replace(policy, stopped_departments=frozenset({"1"}), draw_shares={"department 1": 1.0})
     assert certify.run(work) == found  # a second look stops nothing twice
     assert work.store.one("SELECT count(*) FROM audit_words") == 1
     seen = work.store.query("SELECT kind, key, cause, items, ends FROM suspended").to_dicts()
@@ -171,47 +171,6 @@ def test_an_answer_alone_stops_nothing(watched):
     rows(work.store, "audit_answers",
          *(one | {"seq": n, "item_id": f"q{n}", "input_hash": f"in-q{n}", "decided_at": hour(60)} for n in range(80)))  # fmt: skip
     assert certify.run(work) == policy
-
-
-def draws(work, numbers: range) -> None:
-    """Answered random draws that the policy would place at PANS; number 7 belongs elsewhere."""
-    sure = {"leaf_id": PANS, "log_odds": 5.0, "probability": 0.99, "top_ids": [PANS], "top_log_odds": [5.0],
-            "chain_ids": ["1", "11", PANS], "chain_mass": [1.0, 1.0, 0.99], "chain_log_odds": [9.0, 9.0, 5.0]}  # fmt: skip
-    said = {
-        "vendor": "acme",
-        "verdict": "category",
-        "source": "review",
-        "who": "anna",
-        "random": True,
-        "decided_at": hour(201),
-    }
-    rows(work.store, "predictions", *(sure | {"input_hash": f"in-r{n}", "model_id": "m2"} for n in numbers))
-    rows(work.store, "decisions", *(said | {
-        "item_id": f"r{n}", "input_hash": f"in-r{n}", "decision_id": f"r{n}", "seq": 100 + n,
-        "category_id": PANS if n != 7 else HOSES,
-    } for n in numbers))  # fmt: skip
-
-
-def test_random_draws_give_a_stopped_department_back(watched):
-    work, policy = watched
-    audited(work, policy, [True] * 40)
-    assert certify.run(work).stopped_departments == {"1"}
-    work.store.execute("UPDATE audit_words SET said_at = ?", [hour(200)])
-    draws(work, range(20))
-    assert certify.run(work).stopped_departments == {"1"}
-    draws(work, range(20, 200))
-    assert certify.run(work) == policy
-    assert work.store.query("SELECT word, answers, wrong FROM audit_words ORDER BY seq").rows()[1] == (
-        "released",
-        200,
-        1,
-    )
-    assert work.store.query("SELECT * FROM suspended").height == 0
-    audited(work, policy, [False] * 10, start=400)  # what stopped it before is not held against it again
-    assert certify.run(work) == policy
-    assert audit_watch.drawn_errors(
-        work.store, audit_watch.Watched("c2", policy, latest_taxonomy(work.store)), "2", hour(200)
-    ).is_empty()
 
 
 def test_what_stands_in_a_stopped_department_keeps_its_place_and_is_looked_at():

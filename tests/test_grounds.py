@@ -77,7 +77,7 @@ def test_a_changed_mapping_suspends_its_vendor_until_it_is_taken_back(certified)
     assert certify.run(work) == policy
     (work.workspace.vendors / "acme.toml").write_text(MAPPING)
     found = certify.run(work)
-    assert found == replace(policy, suspended_vendors=frozenset({"acme"}))
+    assert found == replace(policy, suspended_vendors=frozenset({"acme"}), draw_shares={"vendor acme": 1.0})
     assert certify.run(work) == found
     seen = work.store.query("SELECT * FROM suspended").to_dicts()
     assert [(row["kind"], row["key"]) for row in seen] == [("vendor", "acme")]
@@ -105,8 +105,9 @@ def test_a_changed_tree_suspends_its_department(certified):
     work, policy = certified
     paths = {**IDS, "Toys > Balls": "22"}
     save_taxonomy(work.store, from_paths(paths, paths.values()), "test")
-    assert certify.run(work) == replace(policy, suspended_departments=frozenset({"2"}))
-    assert work.store.query("SELECT kind, key FROM suspended").rows() == [("department", "2")]
+    suspended = replace(policy, suspended_departments=frozenset({"2"}), draw_shares={"department 2": 1.0})
+    assert certify.run(work) == suspended
+    assert work.store.query("SELECT kind, key, name FROM suspended").rows() == [("department", "2", "Toys")]
 
 
 @pytest.mark.parametrize(

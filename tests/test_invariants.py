@@ -184,7 +184,7 @@ IN_FILES: list[tuple[str, Callable[[Workspace], object]]] = [
     ("changes_whole", flipped("published/changes/*.csv")),
     ("changes_whole", flipped("published/changes/*.manifest.json")),
     ("changes_whole", gone("published/changes/*.csv")),
-    ("copies_whole", flipped("state/staged/*")),
+    ("copies_whole", flipped("feeds/*/done/*")),
     ("copies_whole", left("state/staged/0123.csv")),
     ("copies_whole", left("state/pictures/ab/abcd")),
     ("copies_whole", left("state/embeddings/tower/.half.arrow.tmp")),

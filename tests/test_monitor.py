@@ -52,12 +52,3 @@ def test_many_runs_at_once_are_each_run_alone(answers: list[bool]) -> None:
     alone = monitor.detector(wrong, TARGET)
     assert np.array_equal(monitor.detector(np.stack([wrong, ~wrong]), TARGET)[0], alone)
     assert np.isfinite(monitor.detector(np.ones(500, bool), TARGET)).all()
-
-
-def test_draws_give_back_what_they_earn_and_seldom_more() -> None:
-    level = 0.05
-    bad = [monitor.regained(row, TARGET) >= 1 / level for row in drawn(TARGET - 1e-9, 400, 1500, seed=3)]
-    assert np.mean(bad) <= level + 2 * np.sqrt(level * (1 - level) / 400)
-    assert monitor.regained(np.zeros(400, bool), TARGET) >= 1 / level
-    assert monitor.regained(np.zeros(100, bool), TARGET) < 1 / level
-    assert monitor.regained(np.zeros(0, bool), TARGET) == 1.0

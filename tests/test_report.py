@@ -446,7 +446,20 @@ def test_what_moved_and_what_was_left_out_is_listed(place):
 def test_suspensions_name_cause_items_and_end(place):
     _, store = place
     page = seen(store)
-    assert table(page, "Automation suspended")[1] == ["vendor bolt", "2", "its mapping changed", "a new certificate"]
+    of, items, cause, missing, ends = table(page, "Automation suspended")[1]
+    assert (of, items, cause, ends) == ("vendor bolt", "2", "its mapping changed", "a new certificate")
+    assert missing.startswith("Stopped on ") and "a model that is trained and certified now does" in missing
+
+
+def test_a_vendor_has_few_pictures_by_what_this_shop_s_vendors_send(place):
+    _, store = place
+
+    def called() -> list[str]:
+        return [tr.css_first("th").text() for tr in seen(store).css("tr") if "few pictures" in tr.text()]
+
+    assert "Which vendor to call" in seen(store).text() and called() == []  # nobody sends any
+    store.execute("UPDATE items SET image_status = 'ok' WHERE vendor = 'acme'")
+    assert called() == ["bolt"]
 
 
 def test_labels_against_a_sure_prediction_are_listed_for_a_person(place):

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 from benchmarks.half_year.days import Morning, Shop, catalog
+from benchmarks.half_year.disk import BUDGETS, held
+from catalog.keeping.retention import size_of
 from catalog.settings import Settings
 
 WEEK = 7
-# Parts of a workspace that `catalog prune` keeps within an age; `[retention]` names it.
-AGED = {"copies of feeds": "copies_days", "review sheets": "sheets_days", "reports": "reports_days"}
+LABELS = 800  # products filed by hand, which are items too
 
 
 def weeks(mornings: list[Morning]) -> Iterator[str]:
@@ -81,7 +82,7 @@ def ending(shop: Shop) -> Iterator[str]:
 
 
 def disk(shop: Shop, settings: Settings) -> Iterator[str]:
-    """Bytes of each part of the workspace by night, and the budget that `[retention]` gives those that age."""
+    """Bytes of each part of the workspace by night, and the budget of each, with whether it is kept."""
     mornings = shop.mornings
     days = sorted({1, *(n for n in (7, 30, 60, 90, 120, 150) if n < len(mornings)), len(mornings)})
     parts = list(mornings[-1].bytes)
@@ -91,14 +92,15 @@ def disk(shop: Shop, settings: Settings) -> Iterator[str]:
     for part in parts:
         sizes = " | ".join(f"{mornings[day - 1].bytes[part] / 1000:,.0f}" for day in days)
         grown = (late[-1].bytes[part] - late[0].bytes[part]) / max(1, len(late) - 1) / 1000
-        yield f"| {part} | {sizes} | {grown:+,.1f} | {_budget(part, mornings, settings)} |"
+        yield f"| {part} | {sizes} | {grown:+,.1f} | {_budget(part, shop, settings)} |"
 
 
-def _budget(part: str, mornings: list[Morning], settings: Settings) -> str:
-    """What may at most stand there: a week goes by between two prunes."""
-    keep = getattr(settings.retention, AGED[part]) if part in AGED else 0
-    if part == "copies of feeds":
-        most = sum(sorted((one.delivered for one in mornings), reverse=True)[: keep + WEEK])
-        held = mornings[-1].bytes[part] <= most
-        return f"{most / 1000:,.0f}, {'held' if held else '**not held**'}"
-    return f"files of {keep + WEEK} days at most" if keep else "kept: facts" if "database" in part else ""
+def _budget(part: str, shop: Shop, settings: Settings) -> str:
+    """What may at most stand there, and whether it does; a week goes by between two prunes."""
+    keep, found = settings.retention, shop.mornings[-1].bytes[part]
+    if part == "models":  # the newest and those that served last
+        bundles = [size_of(path) for path in shop.workspace.models.iterdir() if path.is_dir()]
+        most = 2.0 * keep.models * max(bundles) + 1000
+    else:
+        most = BUDGETS[part].most([one.live + LABELS for one in shop.mornings], keep, WEEK)
+    return f"{most / 1000:,.0f}, {held(found, most)}"

@@ -8,9 +8,6 @@ no more than q are wrong, whatever was seen before. The Shiryaev-Roberts sum
 
 begins a bet anew at each answer, so that a long good history does not blind it. M_t - t is a supermartingale, and so is its
 mean over the bets; therefore at least `between_alarms` answers pass on average before M first reaches that number.
-
-Giving back. The same bets turned round, against "fewer than `target` are right", begun once: by Ville's inequality their mean
-ever reaches 1 / level with chance `level` at most while that is true. So draws may be looked at as they come in.
 """
 
 import math
@@ -56,18 +53,6 @@ def first_alarm(wrong: np.ndarray, target: float, between_alarms: float) -> int 
     """How many answers it took to raise the alarm; None while there is none."""
     reached = np.flatnonzero(detector(wrong, target) >= between_alarms)
     return int(reached[0]) + 1 if len(reached) else None
-
-
-def regained(wrong: np.ndarray, target: float) -> float:
-    """The evidence, at its best moment, that at least `target` is right; the level it passes at is one over it.
-
-    Bets on error rates of 0 to 0.9 of what is allowed; `wrong` is bool (n,) in the order of the answers.
-    """
-    least = 1.0 - target
-    rates = least * np.linspace(0.0, 0.9, STEPS)
-    by_answer = np.stack([(1.0 - rates) / (1.0 - least), rates / least])
-    wealth = np.cumprod(by_answer[np.asarray(wrong, bool).astype(np.int64)], axis=0)
-    return float(wealth.mean(axis=1).max(initial=1.0))
 
 
 def answers_to_alarm(target: float, precision: float, between_alarms: float) -> int | None:

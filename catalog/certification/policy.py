@@ -23,7 +23,8 @@ _SETS = (
     "suspended_departments",
     "stopped_departments",
 )
-_LATER = ("stopped_departments",)  # left out where empty: policies from before they existed keep their ids
+# Left out where empty: policies from before they existed keep their ids.
+_LATER = ("stopped_departments", "draw_shares", "regained")
 Bar = float | Mapping[str, float] | None  # one threshold for all, one for each department that has any, or none at all
 
 
@@ -36,6 +37,8 @@ class Policy:
     all and some have a stricter threshold, they hold that of every department. `known_vendors`: those
     the labels name; empty where they name none, and then no vendor counts as unseen. `suspended_*`: whose certificate
     lost its grounds, see `catalog.placement.grounds`; `stopped_departments`: where the audit found too many errors.
+    By `group_key`: `draw_shares`, of what would be placed in a group that is stopped, the share that is drawn at random;
+    `regained`, of groups that came back, the log-odds their leaves must reach as well (nothing is placed at a parent there).
     `review_departments` and `parent_review_departments` hold ids of departments that were seen below the target at a
     leaf or at a parent. `min_level` is the highest level for back-off (None: the parent of the predicted leaf).
     """
@@ -62,6 +65,8 @@ class Policy:
     suspended_vendors: frozenset[str] = frozenset()
     suspended_departments: frozenset[str] = frozenset()
     stopped_departments: frozenset[str] = frozenset()
+    draw_shares: Mapping[str, float] = field(default_factory=dict)
+    regained: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def leaf_bar(self) -> Bar:
@@ -129,6 +134,21 @@ class Policy:
         for name in _SETS:
             values[name] = frozenset(values.get(name, ()))
         return cls(**values)
+
+
+def group_key(kind: str, key: str) -> str:
+    """Names a vendor or department among both."""
+    return f"{kind} {key}"
+
+
+def by_group(values: Mapping[str, float], department: pl.Expr) -> pl.Expr:
+    """float64 per row: the largest of what its vendor and its department have in `values`; null where neither has any."""
+    vendor = pl.concat_str(pl.lit(group_key("vendor", "")), "vendor")
+    department = pl.concat_str(pl.lit(group_key("department", "")), department)
+    return pl.max_horizontal(
+        name.replace_strict(list(values), list(values.values()), default=None, return_dtype=pl.Float64)
+        for name in (vendor, department)
+    )
 
 
 def admitted(columns: list[str], novelty_threshold: float | None) -> pl.Expr:

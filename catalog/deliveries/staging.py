@@ -1,4 +1,4 @@
-"""A copy of every file that is read, under a name of our own, and where the originals go afterwards."""
+"""A copy of every file that is read, under a name of our own, until it was taken; and where the originals go afterwards."""
 
 import hashlib
 from pathlib import Path
@@ -67,6 +67,27 @@ def put_away(waiting: Pending) -> None:
     """Moves the originals to feeds/<vendor>/done, a manifest last; what is gone or has changed stays where it is."""
     for part in (*waiting.parts, *([waiting.manifest_file] if waiting.manifest_file else [])):
         _put_away(part)
+
+
+def let_go(workspace: Workspace, waiting: Pending) -> None:
+    """Removes our copies of what was taken and stands in done/ unaltered, safely on disk: one copy is enough to read it again.
+
+    What was refused or held keeps both. A file whose original is not there as it was read keeps ours.
+    """
+    for part in waiting.parts:
+        original, copy = (
+            done_path(workspace.feeds / waiting.vendor, part.sha256, part.name),
+            staged_path(workspace, part),
+        )
+        try:
+            whole = stamp_of(original.lstat()) == part.stamp
+        except FileNotFoundError:
+            continue
+        if whole and copy.exists():
+            durable.sync(original)  # whoever sent it may not have waited for the disk
+            durable.sync(original.parent)
+            reached("ingest.let_go")
+            copy.unlink()
 
 
 def done_path(folder: Path, sha256: str, name: str) -> Path:

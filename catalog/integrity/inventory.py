@@ -85,18 +85,27 @@ _MANIFEST = ".manifest.json"
 
 
 def stored(files: Files) -> Iterator[str]:
-    """Copies of deliveries, pictures and embeddings: each under its own name and unaltered."""
+    """Copies of deliveries, files in done/, pictures and embeddings: each under its own name and unaltered."""
     known = files.known(_STAGED)
     for path in _listed(files.workspace.staged):
         sha256 = path.name.partition(".")[0]
         if sha256 not in known or bundle.file_sha256(path) != sha256:
             yield files.said(path)
+    yield from _altered(files, {sha256[:12] for sha256 in known})
     for folder in _listed(files.workspace.pictures):
         for path in _listed(folder):
             if folder.name == ".unfinished" or bundle.file_sha256(path) != path.name:
                 yield files.said(path)
     for tower in _listed(files.workspace.embeddings):
         yield from (files.said(path) for path in _listed(tower) if path.suffix != ".arrow" or path.name.startswith("."))
+
+
+def _altered(files: Files, begins: set[str]) -> Iterator[str]:
+    """Files in done/ that a delivery's name promises other bytes for; people may keep files of their own there."""
+    for path in sorted(files.workspace.feeds.glob("*/done/*")):
+        named = path.name.partition("_")[0]
+        if named in begins and bundle.file_sha256(path)[:12] != named:
+            yield files.said(path)
 
 
 def bundles(files: Files) -> Iterator[str]:
@@ -197,7 +206,8 @@ INVENTORIES = (
         "copies_whole",
         "copies of deliveries, pictures and embeddings are known and unaltered",
         stored,
-        "Delete it: a picture or embedding comes again by itself, a delivery from feeds/VENDOR/done/.",
+        "Delete it: a picture or embedding comes again by itself, a copy in state/staged from feeds/VENDOR/done/; what stands "
+        "there altered cannot be read again (the facts taken from it stay), unless the vendor sends it once more.",
         nightly=False,
     ),
     Inventory(

@@ -30,6 +30,12 @@ def unit_hash(texts: Iterable[str], salt: str = "") -> np.ndarray:
     return (stable_hash(texts, salt) >> np.uint64(11)) * 2.0**-53
 
 
+def drawn_at(items: pl.DataFrame, salt: str = "") -> pl.Series:
+    """float64 in [0, 1) per item (vendor, item_id): the control stream draws it at every share above it."""
+    drawn = stable_hash(items.select(item_key()).to_series().to_list(), f"draw {salt}")
+    return pl.Series((drawn & np.uint64(0xFFFFFFFF)) * 2.0**-32, dtype=pl.Float64)
+
+
 def item_key() -> pl.Expr:
     """The text that names an item in every hash: vendor and item id, separated by a character neither may contain."""
     return pl.concat_str("vendor", "item_id", separator="\x1f")

@@ -9,7 +9,7 @@ import polars as pl
 from catalog.certification import metrics, shortage
 from catalog.errors import CatalogError
 from catalog.jobs import digest
-from catalog.labels.clusters import assert_no_leak, assign_splits, hold_control, look_alike_clusters
+from catalog.labels.clusters import assert_no_leak, assign_splits, drawn_at, hold_control, look_alike_clusters
 from catalog.store import Store
 from catalog.taxonomies.category_moves import RETIRED, model_translation
 from catalog.taxonomies.taxonomy import Taxonomy
@@ -18,7 +18,7 @@ from catalog.taxonomies.taxonomy import Taxonomy
 # A label outlives a small edit of the item, so the content is that of the decision, else the item's latest. A picture
 # that was fetched later belongs to that content.
 EXAMPLES = """
-    SELECT d.vendor, d.item_id, i.input_hash, d.category_id, d.source, coalesce(d.random, false) AS random, i.title,
+    SELECT d.vendor, d.item_id, i.input_hash, d.category_id, d.source, coalesce(d.random, false) AS random, d.decided_at, i.title,
            i.description, i.brand, i.vendor_category, i.attributes, i.gtin, i.product_id, i.image_hash,
            CASE WHEN i.image_status = 'ok' THEN i.image END AS image
     FROM standing_decisions d
@@ -28,6 +28,13 @@ EXAMPLES = """
     JOIN items i ON i.vendor = c.vendor AND i.item_id = c.item_id AND i.row_hash = coalesce(r.row_hash, c.row_hash)
     WHERE d.verdict = 'category'
     ORDER BY d.vendor, d.item_id
+"""
+
+# Since when more than the control stream's own share was drawn, for what was stopped, and that share; none where nothing was.
+DRAWN_MORE = """
+    SELECT min(since) AS since, any_value(p.share) AS share
+    FROM ways_back, (SELECT arg_max((body::JSON->>'$.control_share')::DOUBLE, seq) AS share FROM policies WHERE body IS NOT NULL) p
+    HAVING count(*) > 0
 """
 
 LEAST_EXAMPLES = 20
@@ -40,10 +47,23 @@ def labelled(store: Store, taxonomy: Taxonomy, *, seed: int) -> pl.DataFrame:
     found = store.query(EXAMPLES)
     known = found.filter(pl.col("category_id").is_in(taxonomy.nodes["category_id"].implode()))
     clusters = look_alike_clusters(known)
-    control = known["random"] & (known["source"] == "review")
+    control = known["random"] & (known["source"] == "review") & ~_drawn_more(store, known)
     split = hold_control(assign_splits(clusters, known["random"] & ~control, seed=seed), clusters, control, seed=seed)
     assert_no_leak(clusters, split)
-    return known.with_columns(cluster=clusters, split=split)
+    return known.drop("decided_at").with_columns(cluster=clusters, split=split)
+
+
+def _drawn_more(store: Store, known: pl.DataFrame) -> pl.Series:
+    """Bool per row: drawn because its vendor or department was stopped, and not by the control stream's own share as well.
+
+    Such draws speak for that group alone: among the others they would make it weigh more than it does in what comes. They
+    teach like any other answer.
+    """
+    found = store.query(DRAWN_MORE)
+    if not found.height:
+        return pl.repeat(False, known.height, eager=True)
+    since, share = found.row(0)
+    return ((known["decided_at"] >= since) & (drawn_at(known) >= (share or 0.0))).fill_null(False)
 
 
 def require_enough(known: pl.DataFrame) -> None:

@@ -6,6 +6,7 @@ belongs to one model.
 """
 
 import codecs
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +19,10 @@ from catalog.inference.inputs import TEXT_FIELDS
 from catalog.jobs import digest
 from catalog.labels.labels import NOBODY
 from catalog.placement import ledger
+from catalog.placement.audit_watch import STOPS
 from catalog.reading.mapping import Mapping, load_mapping
 from catalog.store import Store
-from catalog.taxonomies.category_moves import Translation, image_of
+from catalog.taxonomies.category_moves import Translation, image_of, model_translation
 from catalog.taxonomies.taxonomy import Taxonomy
 
 UNREADABLE = "unreadable"
@@ -29,6 +31,20 @@ AFFECTED = {
     "vendor": "SELECT count(*) FROM live_items WHERE vendor = $key AND $model IS NOT NULL",
     "department": """SELECT count(*) FROM live_items l JOIN predictions p USING (input_hash)
                      WHERE p.chain_ids[1] = $key AND p.model_id = $model""",
+}
+# One row per leaf that the model sends live items to.
+PREDICTED = """SELECT p.leaf_id, count(*) AS items FROM live_items l JOIN predictions p USING (input_hash)
+               WHERE p.model_id = ? GROUP BY ALL ORDER BY ALL"""
+_DRAWS = "random draws from it that are answered in full and pass"
+_WORDS = {
+    "vendor": (
+        "vendors/{}.toml reads the fields the model sees otherwise than when it was certified",
+        f"{_DRAWS}, a certificate earned with the new mapping (catalog train), or the old mapping",
+    ),
+    "department": (
+        "categories below {} were added, removed, moved or opened since",
+        f"{_DRAWS}, a model trained and certified on the new tree (catalog train), or the old tree",
+    ),
 }
 GROUNDS = {"kind": pl.String, "key": pl.String, "hash": pl.String}
 
@@ -60,17 +76,13 @@ def _mapping_hash(file: Path) -> str:
 def lost(before: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
     """Kind and key of the grounds that are not what they were, with `cause` and `ends` in words."""
     changed = before.join(now, on=["kind", "key", "hash"], how="anti").sort("kind", "key")
-    vendor = pl.col("kind") == "vendor"
-    return changed.select(
-        "kind",
-        "key",
-        cause=pl.when(vendor)
-        .then(pl.format("vendors/{}.toml reads the fields the model sees otherwise than when it was certified", "key"))
-        .otherwise(pl.format("categories below {} were added, removed, moved or opened since", "key")),
-        ends=pl.when(vendor)
-        .then(pl.lit("a certificate earned with the new mapping (catalog train), or the old mapping"))
-        .otherwise(pl.lit("a model trained and certified on the new tree (catalog train), or the old tree")),
-    )
+    return pl.concat([_in_words(kind, changed.filter(kind=kind)["key"]) for kind in ("department", "vendor")])
+
+
+def _in_words(kind: str, keys: Iterable[str]) -> pl.DataFrame:
+    cause, ends = _WORDS[kind]
+    rows = [(kind, key, cause.format(key), ends) for key in keys]
+    return pl.DataFrame(rows, schema=dict.fromkeys(("kind", "key", "cause", "ends"), pl.String), orient="row")
 
 
 def with_vendors(store: Store, policy: Policy, unseen_vendor: str) -> Policy:
@@ -95,25 +107,59 @@ def read_vendors(store: Store, folder: Path, policy: Policy) -> frozenset[str]:
 def standing(
     store: Store, folder: Path, taxonomy: Taxonomy, policy: Policy, certificate_id: str
 ) -> tuple[Policy, pl.DataFrame]:
-    """The policy with what lost its grounds left out, and one row per suspension: kind, key, cause, ends, items."""
+    """The policy with what lost its grounds left out, and one row per suspension: the columns of `STOPS`, keys of today
+    where there is one; `ground` is what it rests on now, null where it is gone."""
     before = store.query("SELECT kind, key, hash FROM grounds WHERE certificate_id = ?", [certificate_id])
     version = ledger.certified_under(store, certificate_id)
     translation = Translation.from_version(store, version)
-    now = grounds(folder, before.filter(kind="vendor")["key"], taxonomy)
-    if version is not None and version != taxonomy.version:
+    today = grounds(folder, before.filter(kind="vendor")["key"], taxonomy)
+    now, carried = today, dict[str, str]()
+    moved = version is not None and version != taxonomy.version
+    if version is not None and moved:
         carried = image_of(store, version, translation, taxonomy)
         trees = before.filter(pl.col("kind") == "department", pl.col("key").is_in(list(carried)))
         now = pl.concat([now.filter(pl.col("kind") != "department"), trees])
-    found = lost(before, now)
-    items = [
-        store.one(AFFECTED[kind], {"key": key, "model": policy.model_id})
+    found = lost(before, now).with_columns(unknown=False)
+    vendors, departments = (frozenset(found.filter(kind=kind)["key"]) for kind in ("vendor", "department"))
+    if moved:
+        departments = _uncarried(taxonomy, carried, departments)
+        found = _in_todays_ids(found, departments, translation, taxonomy)
+    found = found.join(today.rename({"hash": "ground"}), on=["kind", "key"], how="left", maintain_order="left")
+    found = found.with_columns(items=_affected(store, found, policy.model_id, taxonomy))
+    # Nothing was ever placed in a department that is new and that the model sends nothing to.
+    found = found.filter((pl.col("items") > 0) | ~pl.col("unknown"))
+    left = replace(policy, suspended_vendors=vendors, suspended_departments=departments)
+    return left, found.with_columns(since=pl.lit(None)).select(
+        pl.col(name).cast(dtype) for name, dtype in STOPS.items()
+    )
+
+
+def _in_todays_ids(
+    found: pl.DataFrame, suspended: frozenset[str], translation: Translation, taxonomy: Taxonomy
+) -> pl.DataFrame:
+    """The lost departments under their ids of today, where those are suspended, and the others that are."""
+    ids = {key: now for key in found.filter(kind="department")["key"] if (now := translation.now(key)) in suspended}
+    others = sorted((suspended & set(taxonomy.nodes["category_id"])) - set(ids.values()) - set(found["key"]))
+    key = pl.when(pl.col("kind") == "department").then(pl.col("key").replace(ids)).otherwise("key")
+    known = found.with_columns(key.alias("key")).unique(["kind", "key"], keep="first", maintain_order=True)
+    return pl.concat([known, _in_words("department", others).with_columns(unknown=True)])
+
+
+def _affected(store: Store, found: pl.DataFrame, model: str, taxonomy: Taxonomy) -> pl.Series:
+    """Live items of each vendor, or predicted in each department, in today's ids where those are known."""
+    counted = Counter[str]()
+    if "department" in found["kind"]:
+        leaves = model_translation(store, model).predictions(store.query(PREDICTED, [model]))
+        for leaf, items in leaves.select("leaf_id", "items").rows():
+            if leaf in taxonomy:
+                counted[taxonomy.ancestors(leaf)[0]] += items
+    many = [
+        counted[key]
+        if kind == "department" and key in taxonomy
+        else store.one(AFFECTED[kind], {"key": key, "model": model})
         for kind, key in found.select("kind", "key").rows()
     ]
-    vendors, departments = (frozenset(found.filter(kind=kind)["key"]) for kind in ("vendor", "department"))
-    if version is not None and version != taxonomy.version:
-        departments = _uncarried(taxonomy, carried, departments)
-    left = replace(policy, suspended_vendors=vendors, suspended_departments=departments)
-    return left, found.with_columns(pl.Series("items", items, pl.Int64))
+    return pl.Series("items", many, pl.Int64)
 
 
 def _uncarried(taxonomy: Taxonomy, carried: dict[str, str], lost_ids: frozenset[str]) -> frozenset[str]:

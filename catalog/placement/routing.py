@@ -5,8 +5,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from catalog.certification.policy import Policy, admitted, deep_enough, department_of, may_stand, reaches, sure_nodes
-from catalog.labels.clusters import item_key, stable_hash, title_key
+from catalog.certification.policy import (
+    Policy,
+    admitted,
+    by_group,
+    deep_enough,
+    department_of,
+    may_stand,
+    reaches,
+    sure_nodes,
+)
+from catalog.labels.clusters import drawn_at, item_key, stable_hash, title_key
 from catalog.placement.reason_codes import OPEN_VERDICTS, RULED, with_reasons
 from catalog.placement.reasons import sentences
 from catalog.placement.rules import Guard, guarded
@@ -17,7 +26,8 @@ __all__ = ["Policy", "route"]
 IMPROBABLE = 0.05  # a standing category below this mass may be left for a certified one
 LARGE_CLUSTER = 20  # placed look-alikes above which one of them is always audited
 SETTLED = ("bad_data", "not_sellable")
-STOPPED_DRAW = 0.2  # of what would be placed where the audit stopped automation: answered in full, they earn it back
+STOPPED_DRAW = 0.2  # of what would be placed where automation stopped and nothing says how much of it comes a night
+STOPPED = ("department_stopped", "vendor_suspended", "department_suspended")
 OPTIONAL: dict[str, Any] = {
     "decided_input_hash": pl.String,
     "decided_source": pl.String,
@@ -108,7 +118,7 @@ def route(
     work = _with_standing(work, policy, taxonomy)
     leaves = taxonomy.nodes.filter("is_leaf")["category_id"].to_list()
     work = work.with_columns(pin_is_leaf=pl.col("pinned").is_in(leaves).fill_null(False))
-    work = _settle(_with_draws(work, policy))
+    work = _settle(_with_draws(work, policy, taxonomy))
     work = with_reasons(work, policy)
     work = work.with_columns(_group_id(work), sentences(work, taxonomy))
     work = work.with_columns(_audit(work, policy, department_of(taxonomy, "category_id"), audit_shares or {}))
@@ -122,7 +132,11 @@ def propose(
     if "held_back" not in work.columns:
         work = work.with_columns(held_back=pl.lit(None, pl.String))
     fit = admitted(work.columns, policy.novelty_threshold)
-    passed = reaches("log_odds", policy.leaf_bar, department_of(taxonomy, "leaf_id"))
+    leaf_department = department_of(taxonomy, "leaf_id")
+    regained = by_group(policy.regained, leaf_department)
+    passed = reaches("log_odds", policy.leaf_bar, leaf_department) & (
+        regained.is_null() | (pl.col("log_odds") >= regained)
+    )
     work = work.with_columns(fit=fit.fill_null(False), at_leaf=(fit & passed & may_stand(taxonomy)).fill_null(False))
     nodes = sure_nodes(work, taxonomy)
     sure = nodes.unique("row", keep="last", maintain_order=True).select("row", deepest="node")
@@ -132,6 +146,7 @@ def propose(
     work = work.join(sure, on="row", how="left", maintain_order="left")
     work = work.join(certified, on="row", how="left", maintain_order="left")
     at_parent = ~pl.col("at_leaf") & pl.col("fit") & pl.col("node").is_not_null()
+    at_parent &= by_group(policy.regained, department_of(taxonomy, "node")).is_null()
     work = work.with_columns(
         proposed_outcome=pl.when("at_leaf").then(pl.lit("placed")).when(at_parent).then(pl.lit("placed_at_parent")),
         proposed=pl.when("at_leaf").then("leaf_id").when(at_parent).then("node"),
@@ -247,16 +262,18 @@ def most_mass(node: str, shown: list, taxonomy: Taxonomy) -> float:
     return float(inside) + hidden
 
 
-def _with_draws(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """Adds drawn_control, a share chosen by the hash of the item and more where the audit stopped, and audit_draw, in [0, 1)."""
-    stopped = (pl.col("withheld") == "department_stopped").fill_null(False)
-    share = pl.when(stopped).then(max(policy.control_share, STOPPED_DRAW)).otherwise(policy.control_share)
+def _with_draws(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFrame:
+    """Adds drawn_control, a share chosen by the hash of the item and more of what would be placed at a leaf where automation
+    stopped, and audit_draw, in [0, 1)."""
+    stopped = pl.col("at_leaf") & pl.col("withheld").is_in(STOPPED).fill_null(False)
+    own = by_group(policy.draw_shares, department_of(taxonomy, "proposed"))
+    own = own.fill_null(pl.when(pl.col("withheld") == "department_stopped").then(STOPPED_DRAW).otherwise(0.0))
+    share = pl.max_horizontal(pl.lit(policy.control_share), pl.when(stopped).then(own))
     drawn = stable_hash(work.select(item_key()).to_series().to_list(), f"draw {policy.salt}")
-    low = (drawn & np.uint64(0xFFFFFFFF)) * 2.0**-32
     high = (drawn >> np.uint64(32)) * 2.0**-32
     return work.with_columns(
         drawn=pl.Series(drawn),
-        drawn_control=pl.Series(low) < pl.col("control_share").fill_null(share),
+        drawn_control=drawn_at(work, policy.salt) < pl.col("control_share").fill_null(share),
         audit_draw=pl.Series(high),
     )
 

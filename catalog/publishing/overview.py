@@ -156,8 +156,10 @@ def _passed(stratum: dict[str, Any]) -> bool:
 
 
 def _suspended(query: Query) -> str:
-    rows = query("SELECT kind, key, items FROM suspended ORDER BY items DESC, kind, key").rows()
-    return "; ".join(f"{kind} {key} ({items or 0:,} items)" for kind, key, items in rows[:5]) or "none"
+    rows = query("SELECT kind, name, items, missing FROM suspended ORDER BY items DESC, kind, key").rows()
+    named = [f"{kind} {name} ({items or 0:,} items): {lacks.rstrip('.')}" for kind, name, items, lacks in rows]
+    more = [f'and {len(rows) - 3} more (catalog sql "SELECT name, missing FROM suspended")'] if len(rows) > 3 else []
+    return "; ".join([*named[:3], *more]) or "none"
 
 
 def _next(last: dict | None, serving: dict[str, Any], backlog: dict[str, Any], around: Around) -> Iterator[str]:

@@ -148,7 +148,7 @@ def _suspended(night: _Night) -> Iterator[Alarm]:
     for row in night.rows("suspended"):
         yield Alarm(
             "automation_suspended", row["key"],
-            f"Automation of {row['kind']} {row['key']} is suspended ({row['items']:,} items): {row['cause']}.",
+            f"Automation of {row['kind']} {row['name']} is suspended ({row['items']:,} items): {row['cause']}. {row['missing']}",
             f"It ends with: {row['ends']}",
         )  # fmt: skip
 

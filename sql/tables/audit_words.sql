@@ -6,7 +6,7 @@
 -- key: the department
 -- answers: audited answers, or answered draws, it rests on
 -- wrong: of them, those that were wrong
--- evidence: what the monitor had reached: settings audit.between_alarms or more stops, 1 / delta or more releases
+-- evidence: what the monitor had reached: settings audit.between_alarms or more stops; NULL where draws gave it back (ways_back)
 -- run_id: the run that noticed
 -- said_at: when
 CREATE TABLE audit_words AS
