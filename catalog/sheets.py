@@ -30,7 +30,7 @@ COLUMNS = (
 )
 TRUSTED = ("token", "decision", "category", "note", "reviewer")
 MAX_BYTES = 64 * 2**20
-_ACTIVE = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+_ACTIVE = frozenset("=+-@\t\r\n'")
 _CELL_LIMIT = 1_000_000
 
 
@@ -61,7 +61,7 @@ class Returned:
 
 def inert(text: str) -> str:
     """A cell no spreadsheet executes: text that could start a formula, or with ', gets one ' in front."""
-    return f"'{text}" if text.startswith(_ACTIVE) else text
+    return f"'{text}" if text[:1] in _ACTIVE else text
 
 
 def original(cell: str) -> str:

@@ -4,7 +4,6 @@ Consonants and the digits 2-9 only: no 0/O and 1/I to mix up, no E that turns a 
 make a month or a word. The first character is a letter, so that no spreadsheet takes a token for a number or a date.
 """
 
-import hashlib
 import hmac
 
 ALPHABET = "BCDFGHJKLMNPQRSTVWXYZ23456789"
@@ -12,6 +11,7 @@ LETTERS = 21
 LENGTH = 13
 _BASE = len(ALPHABET)
 _WORTH = {character: value for value, character in enumerate(ALPHABET)}
+_SPACE = LETTERS * _BASE ** (LENGTH - 2)  # what the letters before the check character tell apart: fits a machine word
 
 
 def item_token(workspace_id: str, export: str, vendor: str, item_id: str, input_hash: str) -> str:
@@ -41,8 +41,8 @@ def well_formed(token: str) -> bool:
 
 def _token(key: str, *parts: str) -> str:
     # Lengths keep ("a", "bc") and ("ab", "c") apart whatever characters a vendor puts into an item id.
-    message = "".join(f"{len(part)}:{part}" for part in parts).encode()
-    number = int.from_bytes(hmac.new(key.encode(), message, hashlib.sha256).digest(), "big")
+    message = "".join([f"{len(part)}:{part}" for part in parts]).encode()
+    number = int.from_bytes(hmac.digest(key.encode(), message, "sha256"), "big") % _SPACE
     number, first = divmod(number, LETTERS)
     body = ALPHABET[first]
     for _ in range(LENGTH - 2):
@@ -56,4 +56,4 @@ def _check(body: str) -> str:
 
     29 is prime and larger than every weight, so each single wrong character and each swap of two changes the sum.
     """
-    return ALPHABET[sum((place + 1) * _WORTH[character] for place, character in enumerate(body)) % _BASE]
+    return ALPHABET[sum([place * _WORTH[character] for place, character in enumerate(body, 1)]) % _BASE]

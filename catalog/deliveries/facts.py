@@ -11,20 +11,20 @@ from catalog.jobs import now
 from catalog.store import Store
 from catalog.values.languages import languages
 
-# Known text keeps its language: a night that only changes prices detects nothing.
+# Known text keeps its language, none where none was found: a night that only changes prices detects nothing.
 _FRESH = """CREATE OR REPLACE TEMP TABLE fresh AS
-SELECT a.line, a.input_hash, known.language
+SELECT a.line, a.input_hash, known.language, known.input_hash IS NOT NULL AS known
 FROM arrived a JOIN judged j USING (line)
 LEFT JOIN (
     SELECT input_hash, any_value(language) AS language FROM items
-    WHERE language IS NOT NULL AND input_hash IN
+    WHERE input_hash IN
         (SELECT input_hash FROM arrived JOIN judged USING (line) WHERE verdict = 'changed' AND unseen)
     GROUP BY input_hash
 ) known USING (input_hash)
 WHERE a.vendor = $1 AND j.verdict IN ('new', 'changed') AND j.unseen"""
 _UNTOLD = """CREATE OR REPLACE TEMP TABLE untold AS
 SELECT row_number() OVER () AS number, f.line, a.title, a.description
-FROM fresh f JOIN arrived a USING (line) WHERE f.language IS NULL"""
+FROM fresh f JOIN arrived a USING (line) WHERE NOT f.known"""
 _TOLD = "CREATE OR REPLACE TEMP TABLE told (line BIGINT, language VARCHAR)"
 _SOME_UNTOLD = "SELECT line, title, description FROM untold WHERE number > ? AND number <= ?"
 

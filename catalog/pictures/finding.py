@@ -97,6 +97,7 @@ class Pictures:
         self._beyond = beyond
         self._seen: dict[Facts, Picture] = {}
         self._members: dict[str, Picture] = {}
+        self._folders: dict[str, tuple[str, bool]] = {}  # as named: where it leads to, and whether that is inside
         self._turn = Lock()  # an archive is read at one place at a time
 
     def find(self, named: str) -> Picture:
@@ -189,22 +190,38 @@ class Pictures:
         return self._local(named)
 
     def _local(self, named: str) -> "Picture | _File":
-        refusal = _leads_elsewhere(named)
+        relative = Path(named.replace("\\", "/"))
+        refusal = _leads_elsewhere(named, relative)
         if refusal:
             return Picture(named, None, "refused", refusal)
-        relative = Path(named.replace("\\", "/"))
         try:
-            path = (self.folder / relative).resolve(strict=True)
-            if not path.is_relative_to(self.folder):
+            path, facts = self._resolved(relative)
+            if path is None:
                 return Picture(named, None, "refused", "outside_folder")
-            facts = path.stat()
         except (FileNotFoundError, NotADirectoryError):
             return self._archived(named)
         except (OSError, ValueError, RuntimeError):  # a loop of links, a name too long, no permission
             return Picture(named, None, "refused", "bad_path")
         if not stat.S_ISREG(facts.st_mode):
             return Picture(named, None, "refused", "no_file")
-        return _File(named, Facts(str(path), facts.st_size, facts.st_mtime_ns, facts.st_ino))
+        return _File(named, Facts(path, facts.st_size, facts.st_mtime_ns, facts.st_ino))
+
+    def _resolved(self, relative: Path) -> tuple[str | None, os.stat_result]:
+        """The file a path below the folder leads to, links followed, and its facts; None where that lies elsewhere.
+
+        A folder is followed once: link by link for every picture, that would take longer than all the rest of finding it.
+        """
+        parent = str(relative.parent)
+        if parent not in self._folders:
+            resolved = (self.folder / parent).resolve(strict=True)
+            self._folders[parent] = str(resolved), resolved.is_relative_to(self.folder)
+        folder, inside = self._folders[parent]
+        path = f"{folder}/{relative.name}"
+        facts = os.lstat(path)
+        if stat.S_ISLNK(facts.st_mode):
+            path = os.path.realpath(path, strict=True)
+            facts, inside = os.lstat(path), Path(path).is_relative_to(self.folder)
+        return path if inside else None, facts
 
     def _archived(self, named: str) -> Picture:
         if self._beyond is None or self._beyond.archive is None:
@@ -218,8 +235,7 @@ def _fields(found: Picture) -> tuple[str | None, ...]:
     return found.image, found.sha256, found.status, found.reason, found.url
 
 
-def _leads_elsewhere(named: str) -> str | None:
-    relative = Path(named.replace("\\", "/"))
+def _leads_elsewhere(named: str, relative: Path) -> str | None:
     if relative.is_absolute() or (len(named) > 1 and named[1] == ":" and named[0].isalpha()):
         return "absolute_path"
     return "path_traversal" if ".." in relative.parts else None

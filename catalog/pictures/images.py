@@ -112,6 +112,7 @@ def upright_rgb(data: bytes, rules: ImageRules) -> Image.Image | None:
                 return None
             least = _least_size(image, rules)
             image.draft(None, least)
+            image.decodermaxblock = max(image.decodermaxblock, len(data))  # in one piece: it lies in memory already
             rgb = _on_white(_upright(image))
             rgb.load()  # an RGB picture is read lazily, and its bytes are closed here
             return rgb if rules.reduction == "square" else _reduced(rgb, rules)
@@ -142,9 +143,17 @@ def fit(rgb: Image.Image, rules: ImageRules) -> np.ndarray:
     resized = rgb.resize((width, height), resample)
     if (width, height) == (size, size):
         return np.asarray(resized)
-    canvas = Image.new("RGB", (size, size), _WHITE)
-    canvas.paste(resized, (_offset(size, width), _offset(size, height)))
-    return np.asarray(canvas)
+    return _on_canvas(np.asarray(resized), size)
+
+
+def _on_canvas(pixels: np.ndarray, size: int) -> np.ndarray:
+    """uint8 (size, size, 3) of (height, width, 3), centred: what is too long is cut off, what is left over is white."""
+    height, width = pixels.shape[:2]
+    top, left = _offset(size, height), _offset(size, width)
+    canvas = np.full((size, size, 3), 255, np.uint8)
+    inside = pixels[max(0, -top) : size - top, max(0, -left) : size - left]
+    canvas[max(0, top) :, max(0, left) :][: inside.shape[0], : inside.shape[1]] = inside
+    return canvas
 
 
 def _fitted(width: int, height: int, rules: ImageRules) -> tuple[int, int]:

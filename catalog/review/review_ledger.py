@@ -11,7 +11,7 @@ import polars as pl
 
 from catalog.jobs import Job, digest, now
 from catalog.review.decisions import ADJUDICATION, Decision, Offered, Standing
-from catalog.review.review_queue import RECORD_SCHEMA, Waiting, record
+from catalog.review.review_queue import Waiting, record
 from catalog.store import Store
 from catalog.taxonomies.category_moves import Translation, translation_from
 
@@ -116,8 +116,7 @@ def append_export(
     """Appends a sheet and its rows; call it in a transaction. `file_name` is None for rows that a page shows."""
     facts = {"run_id": job.run_id, "file_name": file_name, "rows": len(rows), "reviewer": reviewer}
     job.store.append_row("exports", export_id=export_id, exported_at=now(), **facts)
-    kept = pl.DataFrame(record(rows, export_id), schema=RECORD_SCHEMA)
-    job.store.append("export_rows", kept)
+    job.store.append("export_rows", record(rows, export_id))
 
 
 def append_decisions(job: Job, source: Import, taken: list[tuple[Decision, str]], *, taxonomy_version: str) -> None:

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
 from catalog import sheets, tokens
 from catalog.review import queue_order
@@ -28,6 +29,7 @@ RECORD_SCHEMA = pl.Schema(
     }
 )
 NEUTRAL = "In which category does this product belong?"
+_HIDDEN = {"low": False, "group_id": None, "parent_id": None, "reason": None, "sentence": NEUTRAL}
 
 # One row per live item whose standing route waits for a person, and per audit or control item nobody answered yet.
 # What a reviewer settled since the item was last routed, or found unfit as it is, is not asked again. `unsure` is, so is
@@ -171,17 +173,13 @@ def named(queue: pl.DataFrame, taxonomy: Taxonomy, naming: Naming) -> list[Waiti
 
 
 def _named(values: dict[str, Any], taxonomy: Taxonomy, naming: Naming) -> Waiting:
-    row = Waiting(**{**values, "candidates": tuple(values["candidates"])})
-    if row.blind:
-        row = _hide(row, taxonomy)
+    candidates = tuple(values["candidates"])
+    if values["blind"]:
+        values, candidates = values | _HIDDEN, tuple(sorted(candidates, key=taxonomy.path))
     key = (naming.workspace_id, naming.export)
-    token = tokens.item_token(*key, row.vendor, row.item_id, row.input_hash)
-    return replace(row, token=token, group_token=tokens.group_token(*key, row.group_id or token))
-
-
-def _hide(row: Waiting, taxonomy: Taxonomy) -> Waiting:
-    neutral = tuple(sorted(row.candidates, key=taxonomy.path))
-    return replace(row, low=False, candidates=neutral, group_id=None, parent_id=None, reason=None, sentence=NEUTRAL)
+    token = tokens.item_token(*key, values["vendor"], values["item_id"], values["input_hash"])
+    group = tokens.group_token(*key, values["group_id"] or token)
+    return Waiting(**{**values, "candidates": candidates, "token": token, "group_token": group})
 
 
 def page_lengths(group_sizes: Iterable[int], rows_per_sheet: int) -> list[int]:
@@ -217,7 +215,12 @@ def _cells(row: Waiting, group_size: int, taxonomy: Taxonomy, reviewer: str) -> 
     return [*head, *paths, "", "", "", reviewer]
 
 
-def record(page: list[Waiting], export_id: str) -> list[dict[str, Any]]:
+def record(page: list[Waiting], export_id: str) -> pl.DataFrame:
     """The rows of one sheet as `export_rows` keeps them."""
-    shared = [name for name in RECORD_SCHEMA if name != "export_id"]
-    return [{"export_id": export_id} | {name: getattr(row, name) for name in shared} for row in page]
+    plain = [name for name in RECORD_SCHEMA if name not in ("export_id", "candidates")]
+    columns = {name: [getattr(row, name) for row in page] for name in plain}
+    # by Arrow: polars makes a series of every list of Python's, which takes longer than all the rest of a sheet
+    lists = pl.from_arrow(pa.array([row.candidates for row in page], pa.large_list(pa.large_string())))
+    candidates = pl.Series("candidates", lists, dtype=RECORD_SCHEMA["candidates"])
+    found = pl.DataFrame(columns, schema_overrides={name: RECORD_SCHEMA[name] for name in plain})
+    return found.with_columns(candidates, pl.lit(export_id).alias("export_id")).select(RECORD_SCHEMA.names())
