@@ -8,7 +8,8 @@ each time as another vendor's: same texts, prices, outcomes and shares, other ve
 taxonomy and model stay as they are. No night runs: the workspace is what a night over ten vendors would have left.
 
 Then publishing, twice: built whole, and once more with all items taken over. It is the step alone, in a process of its own, for
-`catalog publish` first does what is left of a run. Then every view and macro of the published file, as an analyst opens it: the count
+`catalog publish` first does what is left of a run, under the workspace's own `database.memory_limit` (at 1 GB ten million spill
+for most of the time). Then every view and macro of the published file, as an analyst opens it: the count
 of its rows, its first 100 rows, and where it has rows of items those of one item.
 """
 
@@ -31,7 +32,7 @@ from pipelines.session import opened
 ASKED = 60.0  # seconds for publishing ten million
 VIEW = 1.0  # seconds an answer may take
 VENDOR = "drawn"
-# What tells a copy from its original, by table; {k} is the copy's number, {own} what makes a hash another one.
+# What tells a copy from its original, by table; {k} is the copy's number, {highest} the last number there was.
 _COPIED = {
     "deliveries": "'{vendor}' AS vendor, delivery_id || '-{k}' AS delivery_id",
     "items": """'{vendor}' AS vendor, delivery_id || '-{k}' AS delivery_id, md5(row_hash || '{k}') AS row_hash,

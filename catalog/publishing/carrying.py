@@ -10,28 +10,31 @@ is taken over: after a restore, an upgrade or a publication that was killed at i
 """
 
 import hashlib
+from importlib.metadata import version
 from pathlib import Path
-
-import duckdb
 
 from catalog.jobs import digest, program_version
 from catalog.publishing import views
 from catalog.publishing.views import Statement
-from catalog.store import Store, quoted
+from catalog.store import Store
 
 TABLE = "items"
 _KEPT = "items_taken_over"  # under another name until its turn comes: tables before it read the items of the work file
 _KEY = "vendor, item_id, row_hash"
 _MOST_DEAD = 0.25  # of the rows on the disk; deleted ones are skipped by every question, and take room
 _PIECE = 1 << 20  # bytes copied at a time
-_MADE = {
-    "VIEW": "SELECT view_name FROM duckdb_views() WHERE database_name = 'building' AND NOT internal",
-    "TABLE": f"SELECT table_name FROM duckdb_tables() WHERE database_name = 'building' AND table_name <> '{TABLE}'",
-    "MACRO": """SELECT DISTINCT function_name FROM duckdb_functions()
-        WHERE database_name = 'building' AND NOT internal AND function_type = 'macro'""",
-    "MACRO TABLE": """SELECT DISTINCT function_name FROM duckdb_functions()
-        WHERE database_name = 'building' AND NOT internal AND function_type = 'table_macro'""",
-}
+# One row per thing in the file being built that is not taken over: the statement that drops it.
+_DROPS = f"""
+    WITH made AS (
+        SELECT 'VIEW' AS kind, view_name AS name FROM duckdb_views() WHERE database_name = 'building' AND NOT internal
+        UNION ALL
+        SELECT 'TABLE', table_name FROM duckdb_tables() WHERE database_name = 'building' AND table_name <> '{TABLE}'
+        UNION
+        SELECT CASE function_type WHEN 'macro' THEN 'MACRO' ELSE 'MACRO TABLE' END, function_name FROM duckdb_functions()
+        WHERE database_name = 'building' AND NOT internal
+    )
+    SELECT 'DROP ' || kind || ' building.main."' || replace(name, '"', '""') || '"' FROM made
+"""
 
 
 def texts(*, names: bool) -> str:
@@ -41,7 +44,7 @@ def texts(*, names: bool) -> str:
     """
     first, last = views.tables()
     items = [table.text for table in first + last if table.name == TABLE]
-    return digest(program_version(), duckdb.__version__, items, [macro.text for macro in views.macros()], names)
+    return digest(program_version(), version("duckdb"), items, [macro.text for macro in views.macros()], names)
 
 
 def copied(store: Store, published: Path, target: Path, told: str) -> bool:
@@ -63,9 +66,7 @@ def copied(store: Store, published: Path, target: Path, told: str) -> bool:
 def emptied(store: Store) -> bool:
     """Drops everything from the file being built but its items; False, and these too, where too many were deleted by now."""
     with store.transaction():
-        for kind, named in _MADE.items():
-            for name in store.query(named).to_series():
-                store.execute(f"DROP {kind} building.main.{quoted(name)}")
+        store.execute(";\n".join(store.query(_DROPS).to_series()))
         rows, places = store.query(f"SELECT count(*), coalesce(max(rowid) + 1, 0) FROM building.main.{TABLE}").row(0)
         sound = places - rows <= _MOST_DEAD * places
         store.execute(
@@ -83,6 +84,6 @@ def completed(store: Store, table: Statement) -> None:
     store.execute(
         f"CREATE OR REPLACE TEMP TABLE items_come AS SELECT {_KEY} FROM live_items ANTI JOIN {_KEPT} USING ({_KEY})"
     )
-    store.execute(f"INSERT INTO {_KEPT} BY NAME {table.asking_of('live_items', 'items_come')}")
+    store.insert(_KEPT, table.asking_of("live_items", "items_come"))
     store.execute(f"ALTER TABLE {_KEPT} RENAME TO {TABLE}")
     store.execute("DROP TABLE temp.items_come")

@@ -15,7 +15,7 @@
 -- own_said: what the feed says of your own process, as it stood there; NULL where it says nothing
 CREATE OR REPLACE VIEW shadow_comparison AS
 SELECT
-    p.vendor, p.item_id, l.title, p.outcome, p.category_id, a.path, p.confidence, b.category_id AS own_id,
+    p.vendor, p.item_id, i.title, p.outcome, p.category_id, a.path, p.confidence, b.category_id AS own_id,
     b.path AS own_path,
     CASE
         WHEN p.category_id IS NULL OR b.category_id IS NULL THEN NULL
@@ -25,7 +25,8 @@ SELECT
     END AS compared,
     p.learned, p.settled_at, o.said AS own_said
 FROM shadow_placements p
-JOIN item_lineage l USING (vendor, item_id)
+JOIN live_items l USING (vendor, item_id)
+JOIN items i ON i.vendor = l.vendor AND i.item_id = l.item_id AND i.row_hash = l.row_hash
 LEFT JOIN own_categories o USING (vendor, item_id)
 LEFT JOIN (SELECT vendor, item_id, category_id FROM standing_decisions WHERE verdict = 'category') d USING (vendor, item_id)
 LEFT JOIN category_nodes a ON a.category_id = p.category_id

@@ -27,7 +27,8 @@ looks AS (
     FROM heard GROUP BY ALL
 ),
 placed_in AS (
-    SELECT vendor, item_id, input_hash, max_by(run_id, seq) AS run_id FROM routes
+    SELECT vendor, item_id, input_hash, max_by(run_id, seq) AS run_id
+    FROM routes SEMI JOIN looks USING (vendor, item_id, input_hash)
     WHERE outcome IN ('placed', 'placed_at_parent') AND decided_by = 'model' GROUP BY ALL
 ),
 certified AS (SELECT policy_id, max_by(certificate_id, seq) AS certificate_id FROM policies GROUP BY policy_id)
