@@ -9,8 +9,8 @@ from typing import cast
 import polars as pl
 
 from catalog.errors import FeedRefused
-from catalog.reading.batches import MAX_SPREAD, RAW_REJECTS, Batch
-from catalog.reading.cells import Block, Cell
+from catalog.reading.batches import RAW_REJECTS, Batch
+from catalog.reading.cells import MAX_SPREAD, Block, Cell
 from catalog.reading.folding import Folder
 from catalog.reading.header import Columns, find_columns, missing, require_ours
 from catalog.reading.mapping import Mapping
