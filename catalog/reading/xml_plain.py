@@ -12,7 +12,7 @@ from catalog.reading.mapping import Mapping
 from catalog.reading.stretches import Stretch
 from catalog.reading.vendor_tree import VendorTree
 from catalog.reading.xml_paths import XmlPath, parse_path
-from catalog.reading.xml_tokens import ENTITIES, Name, Plain, decoded
+from catalog.reading.xml_tokens import ENTITIES, SECTION, Name, Plain, content
 
 
 class NotPlain(Exception):
@@ -161,7 +161,7 @@ def _several(cell: Cell) -> list[str]:
 
 def _texts(written: pl.Series) -> pl.Series:
     """Texts as they are meant, without blanks around them."""
-    marked = written.str.contains("&", literal=True)
+    marked = written.str.contains("&", literal=True) | written.str.contains(SECTION, literal=True)
     if marked.any():
         places = marked.arg_true()
         written = written.clone().scatter(places, _decoded(written.gather(places)))
@@ -169,8 +169,8 @@ def _texts(written: pl.Series) -> pl.Series:
 
 
 def _decoded(texts: pl.Series) -> pl.Series:
-    if texts.str.contains("&#", literal=True).any():
-        return pl.Series([decoded(text) for text in texts], dtype=pl.String)
+    if texts.str.contains("&#", literal=True).any() or texts.str.contains(SECTION, literal=True).any():
+        return pl.Series([content(text) for text in texts], dtype=pl.String)
     for entity, character in ENTITIES.items():  # that of the ampersand last, for it may begin what looks like another
         texts = texts.str.replace_all(entity, character, literal=True)
     return texts
