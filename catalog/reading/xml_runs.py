@@ -19,6 +19,7 @@ from catalog.reading.unpacking import open_plain
 from catalog.reading.vendor_tree import VendorTree
 from catalog.reading.xml_columns import XmlColumns
 from catalog.reading.xml_elements import BOMS, BUNCH, DECLARED, SAFE, Bounded, Walk, forget
+from catalog.reading.xml_paths import parse_path
 from catalog.reading.xml_plain import PlainColumns
 from catalog.reading.xml_tokens import Name, Names, Tokens
 
@@ -50,9 +51,8 @@ class Runs:
         self._walk = Walk(records, tree.sources if tree else ())
         self._tree = tree
         self._columns, self._plain = columns, plain
-        self._ending = re.compile(
-            rb"</(?:[\w.-]+:)?(?:%s)[ \t\n]*>" % b"|".join(re.escape(tag[3:].encode()) for tag in self._walk.tags)
-        )
+        names = [re.escape(steps[-1].name.encode()) for record in records if (steps := parse_path(record).steps)]
+        self._ending = re.compile(rb"</(?:[\w.-]+:)?(?:%s)[ \t\n]*>" % b"|".join(names))
         self._names: Names | None = None
         self._parent: etree._Element | None = None
         self._in_step = False
