@@ -41,12 +41,20 @@ GROUP BY s.item_id HAVING arg_max(s.status, s.delivery_no) <> 'deleted'"""
 # deleted, duplicate, or differing: several rows with this id say different things, and none is believed.
 # Which row stays depends on line numbers alone, never on the order in which threads see them.
 _JUDGED = """CREATE OR REPLACE TEMP TABLE judged AS
-WITH ranked AS (
+WITH again AS MATERIALIZED (  -- hashes of ids that may come twice: most come once, and to sort all of them takes long
+    SELECT hash(item_id) AS hashed FROM arrived WHERE vendor = $1 GROUP BY hashed HAVING count(*) > 1
+),
+repeated AS (
     SELECT
-        line, item_id, row_hash, action, line = max(line) OVER item AS stays,
+        line, line = max(line) OVER item AS stays,
         min((row_hash, category_id)) OVER item <> max((row_hash, category_id)) OVER item AS differing
-    FROM arrived WHERE vendor = $1
+    FROM arrived WHERE vendor = $1 AND hash(item_id) IN (FROM again)
     WINDOW item AS (PARTITION BY item_id)
+),
+ranked AS (
+    SELECT
+        a.line, a.item_id, a.row_hash, a.action, coalesce(r.stays, true) AS stays, coalesce(r.differing, false) AS differing
+    FROM arrived a LEFT JOIN repeated r USING (line) WHERE a.vendor = $1
 ),
 known AS (  -- a picture that came after the row made another version of it, which the row now repeats
     SELECT s.item_id, coalesce(r.row_hash, s.row_hash) AS row_hash

@@ -9,12 +9,10 @@ from typing import Any
 
 import polars as pl
 
-from catalog.reading.cells import Block, Cell, Record
-from catalog.reading.header import LONGEST_NAME, Columns
+from catalog.reading.cells import LONGEST_NAME, MAX_ATTRIBUTES, MAX_SPREAD, Block, Cell, Record
+from catalog.reading.header import Columns
 from catalog.reading.stretched_columns import ATTRIBUTE
 
-MAX_ATTRIBUTES = 1_000  # of one row that bring their own names
-MAX_SPREAD = 3_000_000  # rows of a batch times names of attributes
 MAX_KEYS = 10_000  # names of attributes remembered as they are written
 BLOCK = 1_000  # rows that become columns together
 RAW_REJECTS = {

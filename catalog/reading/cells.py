@@ -8,10 +8,17 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, NamedTuple
 
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
 from catalog.errors import FeedRefused
 
 MAX_CELL = 1024 * 1024
 MAX_COLUMNS = 5_000
+MAX_ATTRIBUTES = 1_000  # of one row that bring their own names
+MAX_SPREAD = 3_000_000  # rows of a batch times names of attributes
+LONGEST_NAME = 200  # of an attribute
 RAW_CUT = 500
 SURROGATE = re.compile("[\ud800-\udfff]")
 # What a cell may hold: text; several texts (pictures, repeated elements); named texts (attributes).
@@ -183,6 +190,13 @@ def _looked_at(line: int, cells: list[Any], raw: str | None, wrong: str) -> Reco
     if any("\0" in text for text in found):
         return Record(line, without_nul(cells), raw, nul=True)
     return Record(line, cells, raw)
+
+
+def listed(name: str, texts: pl.Series, ends: np.ndarray) -> pl.Series:
+    """A column of lists out of all their texts. ends: int64 (rows + 1,), where each list begins, and where the last ends."""
+    flat = texts.to_arrow(compat_level=pl.CompatLevel.newest())
+    kind = pa.large_list(flat.type)  # from buffers, because pa.array would load all of pandas where there is one
+    return pl.Series(name, pa.Array.from_buffers(kind, ends.size - 1, [None, pa.py_buffer(ends)], children=[flat]))
 
 
 def giant_cell(where: str) -> FeedRefused:

@@ -9,8 +9,8 @@ from typing import cast
 import polars as pl
 
 from catalog.errors import FeedRefused
-from catalog.reading.batches import MAX_SPREAD, RAW_REJECTS, Batch
-from catalog.reading.cells import Block, Cell
+from catalog.reading.batches import RAW_REJECTS, Batch
+from catalog.reading.cells import MAX_SPREAD, Block, Cell
 from catalog.reading.folding import Folder
 from catalog.reading.header import Columns, find_columns, missing, require_ours
 from catalog.reading.mapping import Mapping
@@ -141,9 +141,10 @@ def _batches(pieces: Iterator[Piece], columns: Columns, damage: "_Damage", size:
         if batch.full:
             yield _finished(batch, damage)
             batch = Batch(columns, size)
-    yield from (RawBatch(part, pl.DataFrame(schema=RAW_REJECTS)) for part in small.rest())
+    last = [RawBatch(part, pl.DataFrame(schema=RAW_REJECTS)) for part in small.rest()]
     if not batch.empty:
-        yield _finished(batch, damage)
+        last.append(_finished(batch, damage))
+    yield from sorted(last, key=lambda part: min([*part.rows["line"].head(1), *part.rejects["line"].head(1)]))
 
 
 class _Small:

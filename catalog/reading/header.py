@@ -9,16 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from catalog.errors import FeedRefused
-from catalog.reading.cells import Cell
+from catalog.reading.cells import Cell, listed
 from catalog.reading.columns import EVERY, First, Packed, Pairs
 from catalog.reading.mapping import Mapping
 from catalog.reading.records import HEADERLESS
 
 MOST_NUMBERED = 500  # "Option 1 name" up to this number
-LONGEST_NAME = 200
 # Of several values delivered for one item, these are the first; the others are joined.
 SINGLE = {"price", "currency", "gtin"}
 BETWEEN_CATEGORIES = " | "
@@ -149,10 +147,8 @@ def _first_filled(ours: str, part: list[int], cells: list[list[Any]]) -> list[st
 
 def _lists(name: str, lists: list[list[str]]) -> pl.Series:
     """A column of lists, built out of one column of all their texts: many times faster than list by list."""
-    texts = pl.Series(list(chain.from_iterable(lists)), dtype=pl.String).to_arrow()
     ends = np.fromiter(accumulate(map(len, lists), initial=0), np.int64, len(lists) + 1)
-    kind = pa.large_list(texts.type)  # from buffers, because pa.array would load all of pandas where there is one
-    return pl.Series(name, pa.Array.from_buffers(kind, len(lists), [None, pa.py_buffer(ends)], children=[texts]))
+    return listed(name, pl.Series(list(chain.from_iterable(lists)), dtype=pl.String), ends)
 
 
 def joined(ours: str, cell: Cell) -> str | None:

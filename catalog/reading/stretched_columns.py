@@ -1,8 +1,10 @@
 """What the rows of a stretch say in our columns, by expressions over all of them at once: the same that
 `header.Columns` reads from one row after the other."""
 
+import numpy as np
 import polars as pl
 
+from catalog.reading.cells import listed
 from catalog.reading.header import BETWEEN_CATEGORIES, SINGLE, Columns
 from catalog.reading.stretches import Stretch
 
@@ -20,11 +22,10 @@ def as_rows(stretch: Stretch, columns: Columns) -> pl.DataFrame:
         both = [found[name] for found in (own, brought) if name in found]
         said.append((pl.coalesce(both) if len(both) > 1 else both[0]).alias(ATTRIBUTE + name))
     if "image" in columns.parts:
-        said.append(_images(columns.parts["image"], columns.image_separator, lists).alias("images"))
-    rows = stretch.cells.select(
+        said += _pictures(stretch.cells, columns, lists)
+    return stretch.cells.select(
         pl.Series("line", stretch.lines), pl.Series("raw", stretch.raw), pl.lit(False).alias("nul"), *said
     )
-    return rows.with_columns(image=pl.col("images").list.first()) if "images" in rows.columns else rows
 
 
 def _cell(place: int, ours: str, lists: Lists) -> pl.Expr:
@@ -49,6 +50,17 @@ def _text(ours: str, parts: list[list[int]], lists: Lists) -> pl.Expr:
 def _first(ours: str, places: list[int], lists: Lists) -> pl.Expr:
     """The first that is filled, else null."""
     return pl.coalesce([_cell(place, ours, lists).replace("", None) for place in places])
+
+
+def _pictures(cells: pl.DataFrame, columns: Columns, lists: Lists) -> list[pl.Expr]:
+    """`images`, and `image`, the first of them."""
+    parts = columns.parts["image"]
+    if len(parts) == len(parts[0]) == 1 and not columns.image_separator and str(parts[0][0]) not in lists:
+        texts = cells[str(parts[0][0])].str.strip_chars().replace("", None)  # one at most, and lists take long to build
+        ends = np.concatenate([[0], np.cumsum(texts.is_not_null().to_numpy(), dtype=np.int64)])
+        return [pl.lit(listed("images", texts.drop_nulls(), ends)), pl.lit(texts.alias("image"))]
+    images = _images(parts, columns.image_separator, lists)
+    return [images.alias("images"), images.list.first().alias("image")]
 
 
 def _images(parts: list[list[int]], separator: str, lists: Lists) -> pl.Expr:

@@ -54,7 +54,7 @@ def cut(block: str, first: int, width: int, delimiter: str, quote: str) -> Cut:
     if width < 2 or delimiter == quote or not (delimiter + quote).isascii() or "\0" in block or BAD in block:
         return NOTHING
     data = block.encode()
-    if (returns := data.count(b"\r")) and returns != data.count(b"\r\n"):
+    if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
         return NOTHING
     found = np.frombuffer(data, np.uint8)
     quotes = np.flatnonzero(found == ord(quote)) if quote else np.empty(0, np.int64)
@@ -75,7 +75,7 @@ def cut(block: str, first: int, width: int, delimiter: str, quote: str) -> Cut:
         return NOTHING
     odd = np.flatnonzero(~even)
     others = [(int(lines[row]), data[starts[row] : starts[row + 1]].decode()) for row in odd]
-    taken = len(block) if stop == len(data) else len(data[:stop].decode())
+    taken = stop if block.isascii() else len(data[:stop].decode())
     return Cut(stretch, others, taken, int(np.searchsorted(ends, stop)))
 
 
@@ -87,7 +87,10 @@ class _Shape(NamedTuple):
 
 def _outside(places: np.ndarray, quotes: np.ndarray) -> np.ndarray:
     """The places that stand in no quoted cell: an even number of quotes is before them."""
-    return places[np.searchsorted(quotes, places) % 2 == 0] if quotes.size else places
+    if not quotes.size:
+        return places
+    passed = np.bincount(np.searchsorted(places, quotes), minlength=places.size + 1)[:-1]
+    return places[np.cumsum(passed) % 2 == 0]
 
 
 def _well_quoted(found: np.ndarray, quotes: np.ndarray, delimiter: int, stop: int) -> bool:

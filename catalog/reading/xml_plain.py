@@ -5,17 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
-from catalog.reading.cells import MAX_CELL, Cell
+from catalog.reading.cells import LONGEST_NAME, MAX_ATTRIBUTES, MAX_CELL, MAX_SPREAD, Cell, listed
 from catalog.reading.columns import EVERY, Pairs
 from catalog.reading.mapping import Mapping
 from catalog.reading.stretches import Stretch
 from catalog.reading.vendor_tree import VendorTree
 from catalog.reading.xml_paths import XmlPath, parse_path
-from catalog.reading.xml_tokens import ENTITIES, Name, Plain, decoded
-
-MAX_ATTRIBUTES, MAX_SPREAD, LONGEST_NAME = 1_000, 3_000_000, 200  # as in `batches` and `header`
+from catalog.reading.xml_tokens import ENTITIES, SECTION, Name, Plain, content
 
 
 class NotPlain(Exception):
@@ -164,7 +161,7 @@ def _several(cell: Cell) -> list[str]:
 
 def _texts(written: pl.Series) -> pl.Series:
     """Texts as they are meant, without blanks around them."""
-    marked = written.str.contains("&", literal=True)
+    marked = written.str.contains("&", literal=True) | written.str.contains(SECTION, literal=True)
     if marked.any():
         places = marked.arg_true()
         written = written.clone().scatter(places, _decoded(written.gather(places)))
@@ -172,8 +169,8 @@ def _texts(written: pl.Series) -> pl.Series:
 
 
 def _decoded(texts: pl.Series) -> pl.Series:
-    if texts.str.contains("&#", literal=True).any():
-        return pl.Series([decoded(text) for text in texts], dtype=pl.String)
+    if texts.str.contains("&#", literal=True).any() or texts.str.contains(SECTION, literal=True).any():
+        return pl.Series([content(text) for text in texts], dtype=pl.String)
     for entity, character in ENTITIES.items():  # that of the ampersand last, for it may begin what looks like another
         texts = texts.str.replace_all(entity, character, literal=True)
     return texts
@@ -185,10 +182,7 @@ def _cells(rows: np.ndarray, texts: pl.Series, height: int) -> pl.Series:
     counts = np.bincount(rows, minlength=height)
     if not rows.size or counts.max() == 1:
         return _spread(rows, texts, height)
-    ends = np.concatenate([[0], np.cumsum(counts)])
-    flat = texts.to_arrow(compat_level=pl.CompatLevel.oldest())
-    kind = pa.large_list(flat.type)
-    return pl.Series(pa.Array.from_buffers(kind, height, [None, pa.py_buffer(ends)], children=[flat]))
+    return listed("", texts, np.concatenate([[0], np.cumsum(counts)]))
 
 
 def _spread(rows: np.ndarray, texts: pl.Series, height: int) -> pl.Series:

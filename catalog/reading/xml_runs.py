@@ -19,11 +19,13 @@ from catalog.reading.unpacking import open_plain
 from catalog.reading.vendor_tree import VendorTree
 from catalog.reading.xml_columns import XmlColumns
 from catalog.reading.xml_elements import BOMS, BUNCH, DECLARED, SAFE, Bounded, Walk, forget
+from catalog.reading.xml_paths import parse_path
 from catalog.reading.xml_plain import PlainColumns
 from catalog.reading.xml_tokens import Name, Names, Tokens
 
 BLOCK = 2 * 1024 * 1024  # bytes looked at together
 TRIAL = 8 * 1024 * 1024  # bytes after which runs are given up if they are less than half of them
+TRIES = 16  # to see the first record end: what looks like it may stand in a comment
 Row = tuple[int, list[Any]]  # its number and its cells
 
 
@@ -49,13 +51,12 @@ class Runs:
         self._walk = Walk(records, tree.sources if tree else ())
         self._tree = tree
         self._columns, self._plain = columns, plain
-        self._ending = re.compile(
-            rb"</(?:[\w.-]+:)?(?:%s)[ \t\n]*>" % b"|".join(re.escape(tag[3:].encode()) for tag in self._walk.tags)
-        )
+        names = [re.escape(steps[-1].name.encode()) for record in records if (steps := parse_path(record).steps)]
+        self._ending = re.compile(rb"</(?:[\w.-]+:)?(?:%s)[ \t\n]*>" % b"|".join(names))
         self._names: Names | None = None
         self._parent: etree._Element | None = None
         self._in_step = False
-        self._held = 0
+        self._held, self._tries = 0, TRIES
         self._seen = self._taken = 0
         self._rows: list[Row] = []
         self.number = 1
@@ -120,7 +121,8 @@ class Runs:
         end = 0
         for found in self._ending.finditer(block):
             end = found.end()
-            if self.number == 1 and not self._seen:  # the first record shows what the others look like
+            if self.number == 1 and self._tries:  # the first record shows what the others look like
+                self._tries -= 1
                 break
         if end:
             self._step(block[:end])

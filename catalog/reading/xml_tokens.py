@@ -1,7 +1,7 @@
 """Plain records of an XML file, found by their bytes: elements whose children hold text and nothing else.
 
 Most records of most files are plain, and an element of a tree for each of their children takes longer than all that follows.
-Whatever is not surely plain and well-formed (comments, CDATA, nested elements, entities but the usual, characters XML does
+Whatever is not surely plain and well-formed (comments, nested elements, entities but the usual, characters XML does
 not have) counts as odd, and is left to the parser.
 """
 
@@ -28,8 +28,11 @@ _NUMBER = (
     r"x(?:[2-9a-fA-F][0-9a-fA-F]|[1-9a-fA-F][0-9a-fA-F]{2}|[1-9a-cA-C][0-9a-fA-F]{3}));"
 )
 ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
+_SECTION = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_SECTION_BYTES = re.compile(_SECTION.pattern.encode(), re.DOTALL)
 _ENTITY = re.compile(rf"&(?:lt;|gt;|quot;|apos;|amp;|{_NUMBER})")
 _ENTITY_BYTES = re.compile(_ENTITY.pattern.encode())
+SECTION = "<![CDATA["
 _NO_CHARACTERS = ("\ufffe", "\uffff")
 
 
@@ -126,6 +129,13 @@ def decoded(text: str) -> str:
     return _ENTITY.sub(_character, text) if "&" in text else text
 
 
+def content(text: str) -> str:
+    """What is between two tags, decoded where it is no CDATA."""
+    if SECTION not in text:
+        return decoded(text)
+    return "".join(part if number % 2 else decoded(part) for number, part in enumerate(_SECTION.split(text)))
+
+
 def _character(found: re.Match[str]) -> str:
     written = found.group()
     if written[1] != "#":
@@ -164,7 +174,8 @@ class Tokens:
         if not _sound(block):
             block = b""
         found = np.frombuffer(block, np.uint8)
-        starts, ends = _tags(found)
+        self._sections = _sections(block)
+        starts, ends = _tags(found, self._sections)
         self._block, self._starts, self._ends = block, starts, ends
         pieces = _pieces(block, starts, ends)
         self._texts = pieces.gather_every(2, 1)
@@ -197,10 +208,11 @@ class Tokens:
         """Tokens in which, or behind which, stands what may not, or what is not surely understood."""
         places = [np.flatnonzero((found < 0x20) & (found != 0x09) & (found != 0x0A))]
         if b"]]>" in self._block:
-            places.append(np.fromiter((at.start() for at in re.finditer(rb"\]\]>", self._block)), np.int64))
+            ends = np.fromiter((at.start() for at in re.finditer(rb"\]\]>", self._block)), np.int64)
+            places.append(_outside(ends, self._sections))
         if (several := self._block.count(b"&")) and len(_ENTITY_BYTES.findall(self._block)) < several:
             known = np.fromiter((at.start() for at in _ENTITY_BYTES.finditer(self._block)), np.int64)
-            places.append(np.setdiff1d(np.flatnonzero(found == ord("&")), known))
+            places.append(_outside(np.setdiff1d(np.flatnonzero(found == ord("&")), known), self._sections))
         before = np.searchsorted(self._starts, np.concatenate(places), side="right")
         return np.maximum(before - 1, 0)  # what stands before the first record must reach the parser with it
 
@@ -236,9 +248,23 @@ def _sound(block: bytes) -> bool:
     return text.isascii() or not any(character in text for character in _NO_CHARACTERS)
 
 
-def _tags(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where tags begin and end: each at a '<' and the next '>', if no other '<' comes between."""
-    starts, closing = np.flatnonzero(found == ord("<")), np.flatnonzero(found == ord(">"))
+def _sections(block: bytes) -> np.ndarray:
+    """int64 (n, 2): where sections of CDATA begin and end."""
+    found = [place.span() for place in _SECTION_BYTES.finditer(block)] if SECTION.encode() in block else []
+    return np.array(found, np.int64).reshape(-1, 2)
+
+
+def _outside(places: np.ndarray, sections: np.ndarray) -> np.ndarray:
+    """The places that stand in no section."""
+    if not sections.size:
+        return places
+    before = np.searchsorted(sections[:, 0], places, side="right") - 1
+    return places[(before < 0) | (places >= sections[before, 1])]
+
+
+def _tags(found: np.ndarray, sections: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where tags begin and end: each at a '<' and the next '>'. Where another '<' comes between, both end there."""
+    starts, closing = (_outside(np.flatnonzero(found == ord(mark)), sections) for mark in "<>")
     after = np.searchsorted(closing, starts)
     starts = starts[after < closing.size]
     return starts, closing[after[after < closing.size]]

@@ -21,7 +21,9 @@ def references(rows: pl.DataFrame) -> pl.Series:
     if "images" in rows.columns:
         filled = rows["images"].list.len().fill_null(0) > 0
         if not cells.filter(~filled).count() and _stand_alone(rows["images"].filter(filled)):
-            return rows["images"].fill_null([]).list.unique(maintain_order=True).list.head(MOST)
+            images = rows["images"].fill_null([])
+            several = (images.list.len() > 1).any()  # most rows have one, and to look at the lists takes long
+            return images.list.unique(maintain_order=True).list.head(MOST) if several else images
         listed = rows["images"].list.drop_nulls().list.join(_BETWEEN).replace("", None)
         cells = pl.select(pl.coalesce(listed, cells)).to_series()
     if cells.null_count() == len(cells):
