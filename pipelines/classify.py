@@ -3,13 +3,11 @@
 from pathlib import Path
 
 from catalog.inference import unseen
-from catalog.inference.classifier import Classifier, KeptEmbeddings
 from catalog.inference.pace import CountedEmbeddings, Pace
 from catalog.inference.shards import ShardFolder
 from catalog.inference.signatures import trust_of
 from catalog.jobs import Job, note_left
 from catalog.placement import ledger
-from pipelines import scale_out
 
 
 def run(job: Job, *, limit: int | None = None, model_id: str | None = None) -> str | None:
@@ -28,6 +26,8 @@ def run(job: Job, *, limit: int | None = None, model_id: str | None = None) -> s
         return None
     path = ledger.model_path(job.workspace, model_id)
     if job.settings.scale.engine == "ray":
+        from pipelines import scale_out  # noqa: PLC0415 - see _here
+
         return scale_out.run(job, model_id, path, limit=limit)
     return _here(job, model_id, path, limit)
 
@@ -38,6 +38,8 @@ def _here(job: Job, model_id: str, path: Path, limit: int | None) -> str | None:
     total = unseen.count(job, model_id, limit=limit)
     if not total:
         return None
+    from catalog.inference.classifier import Classifier, KeptEmbeddings  # noqa: PLC0415 - a night without new inputs need not pay for the runtime
+
     serving, done = job.settings.serving, 0
     classifier = Classifier.open(path, trust=trust_of(job), device=serving.device, threads=serving.threads)
     cache = CountedEmbeddings(KeptEmbeddings(job.workspace.embeddings))

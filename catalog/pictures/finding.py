@@ -167,12 +167,11 @@ class Pictures:
         kept = self._beyond.seen if self._beyond else None
         known = kept.find(new) if kept and new else {}
         for facts in dict.fromkeys(new):
-            path = Path(facts.path)
             if facts.path in known:
                 sha256, status, reason = known[facts.path]
                 self._seen[facts] = Picture(facts.path if status == "ok" else None, sha256, status, reason)
                 continue
-            self._seen[facts] = picture = _read(path, facts.size)
+            self._seen[facts] = picture = _read(Path(facts.path), facts.size)
             if kept and picture.status != "refused":
                 kept.read(facts, picture.sha256, picture.status, picture.reason)
         if kept:
@@ -190,8 +189,8 @@ class Pictures:
         return self._local(named)
 
     def _local(self, named: str) -> "Picture | _File":
-        relative = Path(named.replace("\\", "/"))
-        refusal = _leads_elsewhere(named, relative)
+        relative = named.replace("\\", "/")
+        refusal = _leads_elsewhere(relative)
         if refusal:
             return Picture(named, None, "refused", refusal)
         try:
@@ -206,17 +205,19 @@ class Pictures:
             return Picture(named, None, "refused", "no_file")
         return _File(named, Facts(path, facts.st_size, facts.st_mtime_ns, facts.st_ino))
 
-    def _resolved(self, relative: Path) -> tuple[str | None, os.stat_result]:
+    def _resolved(self, relative: str) -> tuple[str | None, os.stat_result]:
         """The file a path below the folder leads to, links followed, and its facts; None where that lies elsewhere.
 
         A folder is followed once: link by link for every picture, that would take longer than all the rest of finding it.
         """
-        parent = str(relative.parent)
+        parent, _, name = relative.rpartition("/")
+        if name in ("", "."):
+            parent, name = str(Path(relative).parent), Path(relative).name
         if parent not in self._folders:
             resolved = (self.folder / parent).resolve(strict=True)
             self._folders[parent] = str(resolved), resolved.is_relative_to(self.folder)
         folder, inside = self._folders[parent]
-        path = f"{folder}/{relative.name}"
+        path = f"{folder}/{name}"
         facts = os.lstat(path)
         if stat.S_ISLNK(facts.st_mode):
             path = os.path.realpath(path, strict=True)
@@ -235,10 +236,11 @@ def _fields(found: Picture) -> tuple[str | None, ...]:
     return found.image, found.sha256, found.status, found.reason, found.url
 
 
-def _leads_elsewhere(named: str, relative: Path) -> str | None:
-    if relative.is_absolute() or (len(named) > 1 and named[1] == ":" and named[0].isalpha()):
+def _leads_elsewhere(relative: str) -> str | None:
+    drive = relative[1:2] == ":" and relative[0].isalpha()
+    if relative.startswith("/") or drive:
         return "absolute_path"
-    return "path_traversal" if ".." in relative.parts else None
+    return "path_traversal" if ".." in relative.split("/") else None
 
 
 def _read(path: Path, size: int) -> Picture:
