@@ -90,13 +90,13 @@ def test_too_few_answers_leave_it_stopped_and_the_words_say_how_many(stopped):
 
 def test_right_answers_bring_it_back_at_a_leaf_and_another_change_takes_it_again(stopped):
     work, policy = stopped
-    answer(work, range(SECOND), wrong=range(1))
+    answer(work, range(FIRST))
     found = certify.run(work)
     assert found.suspended_departments == frozenset() and found.draw_shares == {}
     assert set(found.regained) == {"department 1"} and work.store.query("SELECT * FROM suspended").is_empty()
     assert certify.run(work) == found
     word = work.store.query("SELECT attempts, answers, wrong, sentence FROM ways_back ORDER BY seq DESC").row(0)
-    assert word[:3] == (2, SECOND, 1) and "placed again where the model is at least" in word[3]
+    assert word[:3] == (1, FIRST, 0) and "placed again where the model is at least" in word[3]
     paths = {**IDS, "Home > Garden > Spades": "123"}
     save_taxonomy(work.store, from_paths(paths, paths.values()), "test")
     again = certify.run(work)
