@@ -20,7 +20,7 @@ def drawn(rng: np.random.Generator, many: int, error: float) -> tuple[np.ndarray
 
 
 def test_attempts_wait_for_half_as_many_answers_more_each_time() -> None:
-    assert [attempt_at(0.98, 0.05, k) for k in (1, 2, 3)] == [275, 412, 618]
+    assert [attempt_at(0.98, 0.05, k) for k in (1, 2, 3)] == [590, 885, 1328]
     score, wrong = drawn(np.random.default_rng(1), attempt_at(TARGET, DELTA, 1) - 1, 0.0)
     found = followed(Progress(), score, wrong, nothing_earlier, TERMS)
     assert found == Progress(0, len(score), 0, None)  # one answer short: not tried, nothing spent
@@ -29,12 +29,12 @@ def test_attempts_wait_for_half_as_many_answers_more_each_time() -> None:
 def test_right_answers_pass_at_the_first_attempt_and_wrong_ones_at_none() -> None:
     rng = np.random.default_rng(2)
     before = drawn(rng, 200, 0.01)
-    score, wrong = drawn(rng, 60, 0.0)
+    score, wrong = drawn(rng, 120, 0.0)
     found = followed(Progress(), score, wrong, lambda: curve(*before), TERMS)
     assert found.attempts == 1 and found.threshold is not None and found.threshold <= score.min() + 1.0
-    score, wrong = drawn(rng, 100, 0.3)
+    score, wrong = drawn(rng, 160, 0.3)
     found = followed(Progress(), score, wrong, lambda: curve(*before), TERMS)
-    assert (found.attempts, found.answers, found.threshold) == (2, 100, None) and found.wrong == wrong.sum()
+    assert (found.attempts, found.answers, found.threshold) == (2, 160, None) and found.wrong == wrong.sum()
     # an attempt that was made is not made again
     assert followed(found, score, wrong, nothing_earlier, TERMS) == found
 

@@ -13,17 +13,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from catalog.certification.sequence import Curve, walk
-from catalog.certification.shortage import least
+from catalog.certification.sequence import Curve, accepted_needed, walk
 
-# Times the fewest answers that could pass, for the first attempt, as a test at its limit allows no error; and from one attempt
-# to the next: often enough not to wait for long, seldom enough to leave each a level at which it can pass.
-_GROWS = 1.5
+_GROWS = (
+    1.5  # from one attempt to the next: often enough not to wait for long, seldom enough to leave each a fair level
+)
 
 
 def attempt_at(target: float, delta: float, attempt: int) -> int:
-    """How many answered draws the k-th attempt waits for, half as many more each time: 275, 412, 618 at 98% and delta 0.05."""
-    return math.ceil(least(target, delta / 2.0) * _GROWS**attempt)
+    """How many answered draws the k-th attempt waits for, half as many more each time.
+
+    The first comes at the answers that half of the errors allowed would take at level delta: tried sooner, an attempt would
+    mostly spend its share in vain.
+    """
+    first = accepted_needed((1.0 - target) / 2.0, target, delta)
+    if first is None:
+        raise ValueError(f"no number of answers shows half the errors of {target}")
+    return math.ceil(first * _GROWS ** (attempt - 1))
 
 
 @dataclass(frozen=True)
