@@ -41,7 +41,7 @@ class Budget:
 
 # For items with 600 characters of description that no packing helps, and the tests' tiny towers (real ones: `embeddings` 3.3 kB).
 BUDGETS = {
-    "work database": Budget(12e6, 1_000, 100),
+    "work database": Budget(20e6, 1_000, 100),
     "embeddings": Budget(1e6, 300, 10),
     "pictures": Budget(0, 0, 0),
     "copies of feeds": Budget(0, 0, 70, "copies_days"),  # of a tenth of the deliveries: those that were refused or held
