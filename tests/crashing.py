@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 ROOT = Path(__file__).parents[1]
-VARYING = {"pid", "sha256", "folder", "image"}  # clock times are left out by their type
+VARYING = {"pid", "sha256", "folder", "image", "root"}  # clock times are left out by their type
 DURATIONS = {"run_stages", "time_to_category"}  # how long things took is no outcome
 
 
