@@ -26,7 +26,7 @@ SELECT
     s.kind, s.key, CASE WHEN s.kind = 'vendor' THEN s.key ELSE coalesce(c.path, s.key) END AS name, s.cause, s.items, s.ends,
     s.suspended_at, w.answers, w.wrong, w.next_at, w.waiting,
     coalesce(w.sentence, 'Stopped on ' || strftime(s.suspended_at, '%Y-%m-%d')
-        || '; answers alone do not bring it back, a model that is trained and certified now does (catalog train).') AS missing
+        || ': answers alone do not bring it back, a model that is trained and certified now does (catalog train).') AS missing
 FROM now_suspended s
 LEFT JOIN way w ON w.kind = s.kind AND w.key = s.key AND w.threshold IS NULL
 LEFT JOIN category_nodes c ON s.kind = 'department' AND c.category_id = s.key;
