@@ -1,6 +1,7 @@
 """The command `catalog`: each command opens the workspace, calls one job and says what happened."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -287,13 +288,19 @@ def report(workspace: Here = CURRENT) -> None:
 
 
 def main() -> None:
-    """Entry point: errors a person can fix end in one line with the remedy, not in a traceback."""
+    """Entry point."""
     from catalog import allocators
-    from catalog.errors import CatalogError
 
     allocators.keep_pages()
+    explained(app)
+
+
+def explained(work: Callable[[], object]) -> None:
+    """Does the work; errors a person can fix end in one line with the remedy, not in a traceback."""
+    from catalog.errors import CatalogError
+
     try:
-        app()
+        work()
     except CatalogError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

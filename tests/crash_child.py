@@ -39,7 +39,7 @@ def command(asked: dict) -> int:
         os.dup2(output.fileno(), 2)
     try:
         if asked["code"]:
-            exec(compile(asked["code"], "code", "exec"), {})
+            cli.explained(lambda: exec(compile(asked["code"], "code", "exec"), {}))
         else:
             sys.argv = ["catalog", *asked["words"]]
             cli.main()
