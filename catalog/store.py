@@ -288,7 +288,7 @@ class Store:
         Gives the name under which the work file can be addressed.
 
         Left in order, the file is complete: checkpointed, closed, without a write-ahead log. Raises CatalogError when
-        the disk is full.
+        the disk is full or the memory allowed is too little.
         """
         home = str(self.one("SELECT current_database()"))
         place = str(path).replace("'", "''")
@@ -298,10 +298,15 @@ class Store:
             yield home
             self.connection.execute("CHECKPOINT building")
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            short = isinstance(error, duckdb.OutOfMemoryException) and not _NO_ROOM.search(str(error))
             raise CatalogError(
                 f"{path.parent} could not be written: {str(error).splitlines()[0]}",
-                remedy="Look whether its disk is full (catalog doctor), make room and run again; "
-                "what was published before stays as it was.",
+                remedy=(
+                    "Raise database.memory_limit in catalog.toml"
+                    if short
+                    else "Look whether its disk is full (catalog doctor), make room"
+                )
+                + " and run again; what was published before stays as it was.",
             ) from error
         finally:
             self.connection.execute(f"USE {quoted(home)}")
