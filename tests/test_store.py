@@ -75,7 +75,9 @@ def test_a_newer_file_is_refused(store: Store) -> None:
 def test_too_little_memory_is_told_apart_from_a_full_disk(tmp_path: Path) -> None:
     with (
         Store.open(tmp_path / "work.duckdb", memory_limit="64MB", threads=1) as store,
-        pytest.raises(CatalogError, match=r"Out of Memory.*Raise database\.memory_limit in catalog\.toml and run again"),
+        pytest.raises(
+            CatalogError, match=r"Out of Memory.*Raise database\.memory_limit in catalog\.toml and run again"
+        ),
         store.building(tmp_path / "new.duckdb", storage_version="v1.5.0"),
     ):
         store.execute("CREATE TABLE long AS SELECT list(i::VARCHAR) AS texts FROM range(10_000_000) AS numbers(i)")
