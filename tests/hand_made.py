@@ -22,10 +22,14 @@ from pathlib import Path
 import polars as pl
 
 from catalog.certification.certificate import Certificate, Group, StratumCertificate
+from catalog.certification.policy import Policy
 from catalog.jobs import Job
+from catalog.placement import grounds
+from catalog.publishing import views
 from catalog.settings import Settings, Workspace
 from catalog.store import Store
 from catalog.taxonomies.taxonomy import from_paths
+from catalog.taxonomies.versions import latest_taxonomy
 
 RUN = {1: "000001-aaaa", 2: "000002-bbbb", 3: "000003-cccc", 4: "000004-dddd"}
 KETTLES, PANS, KITCHEN, HOSES, PUZZLES = "111", "112", "11", "121", "21"
@@ -108,6 +112,18 @@ def job(workspace: Workspace, store: Store, run: int = 4) -> Job:
     """Work under one of the runs."""
     store.stage = "publish"
     return Job(workspace, Settings(), store, RUN[run])
+
+
+def promised(work: Job) -> Policy:
+    """Gives the serving model a policy under today's settings, places leaves from log-odds 2, and its certificate grounds."""
+    policy = Policy("m2", 0.95, 0.05, leaf_threshold=2.0, leaf_certified_precision=0.95)
+    body = {"policy_id": policy.policy_id, "body": json.dumps(policy.to_dict()), "certificate_id": "c2"}
+    facts = {"seq": 3, "model_id": "m2", "settings_hash": work.settings.routing_hash, "created_at": hour(3)}
+    rows(work.store, "policies", body | facts)
+    held = grounds.grounds(work.workspace.vendors, ["acme", "bolt"], latest_taxonomy(work.store))
+    work.store.append("grounds", held.with_columns(certificate_id=pl.lit("c2")))
+    views.create(work.store)
+    return policy
 
 
 def _taxonomy_and_model(store: Store) -> None:

@@ -1,25 +1,21 @@
 """The audit: an answer against a placement counts when a second reviewer agrees; too many of them stop a department."""
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
 import pytest
-from hand_made import KETTLES, PUZZLES, hand_made, hour, job, rows
+from hand_made import KETTLES, PUZZLES, hand_made, hour, job, promised, rows
 from review_desk import KITCHEN, MUGS, of, standing
 from review_desk import PANS as DESK_PANS
 
 from catalog.certification.policy import Policy
 from catalog.integrity.invariants import INVARIANTS
-from catalog.placement import grounds
 from catalog.placement.routing import route
-from catalog.publishing import views
 from catalog.review import leases, review_status, undo
 from catalog.review.leases import Wanted
 from catalog.settings import Audit
 from catalog.taxonomies.taxonomy import from_paths
-from catalog.taxonomies.versions import latest_taxonomy
 from pipelines import certify
 
 PLACED = {"outcome": "placed", "category_id": MUGS, "audit": True, "parent_id": None, "reason": "certified"}
@@ -115,13 +111,7 @@ def watched(tmp_path):
     workspace, store = hand_made(tmp_path)
     with store:
         work = job(workspace, store)
-        policy = Policy("m2", 0.95, 0.05, leaf_threshold=2.0, leaf_certified_precision=0.95)
-        body = {"policy_id": policy.policy_id, "body": json.dumps(policy.to_dict()), "certificate_id": "c2"}
-        facts = {"seq": 3, "model_id": "m2", "settings_hash": work.settings.routing_hash, "created_at": hour(3)}
-        rows(store, "policies", body | facts)
-        held = grounds.grounds(workspace.vendors, ["acme", "bolt"], latest_taxonomy(store))
-        store.append("grounds", held.with_columns(certificate_id=pl.lit("c2")))
-        views.create(store)
+        policy = promised(work)
         yield work, policy
 
 

@@ -1,7 +1,6 @@
 """A stopped vendor or department leads out by itself: random draws, their answers, a test, and words on what is missing."""
 
 import csv
-import json
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -9,16 +8,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 from conftest import FIELDS, product, write
-from hand_made import HOSES, IDS, PANS, hand_made, hour, job, rows
+from hand_made import HOSES, IDS, PANS, hand_made, job, promised, rows
 from typer.testing import CliRunner
 
 from catalog.certification.policy import Policy
 from catalog.certification.regaining import attempt_at
 from catalog.labels.clusters import drawn_at
 from catalog.learning import examples
-from catalog.placement import grounds
 from catalog.placement.routing import route
-from catalog.publishing import views
 from catalog.publishing.reader import query_published
 from catalog.settings import Workspace
 from catalog.store import Store
@@ -37,13 +34,7 @@ def stopped(tmp_path):
     workspace, store = hand_made(tmp_path)
     with store:
         work = job(workspace, store)
-        policy = Policy("m2", 0.95, 0.05, leaf_threshold=2.0, leaf_certified_precision=0.95)
-        body = {"policy_id": policy.policy_id, "body": json.dumps(policy.to_dict()), "certificate_id": "c2"}
-        facts = {"seq": 3, "model_id": "m2", "settings_hash": work.settings.routing_hash, "created_at": hour(3)}
-        rows(store, "policies", body | facts)
-        held = grounds.grounds(workspace.vendors, ["acme", "bolt"], latest_taxonomy(store))
-        store.append("grounds", held.with_columns(certificate_id=pl.lit("c2")))
-        views.create(store)
+        policy = promised(work)
         paths = {**IDS, "Home > Garden > Rakes": "122"}
         save_taxonomy(store, from_paths(paths, paths.values()), "test")
         assert certify.run(work).suspended_departments == {"1"}
