@@ -13,6 +13,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
+from catalog.allocators import tensors_kept
 from catalog.errors import CatalogError
 from catalog.inference.inputs import item_ngrams
 from catalog.inference.lexical import Ngrams
@@ -68,6 +69,7 @@ def _finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+@tensors_kept()
 def train(
     examples: pl.DataFrame,
     taxonomy: Taxonomy,
