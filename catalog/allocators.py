@@ -35,7 +35,7 @@ def tensors_kept() -> Iterator[None]:
     page at its first touch: 40% of a step of the picture tower, for a fifth less memory. Without glibc nothing changes.
     """
     libc = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
-    if not hasattr(libc, "mallopt"):
+    if libc is None or not hasattr(libc, "mallopt"):
         yield
         return
     _set_thresholds(libc, _AT_MOST)

@@ -108,6 +108,16 @@ def test_held_out_nodes_are_nowhere_else(data: Path) -> None:
         assert not novel & set(found.parts[part]["category_id"])
 
 
+def test_labels_of_the_certificate_can_be_learned_from_instead(data: Path, around: Surroundings) -> None:
+    kept, spent = (task("mwpd_gpc", split, 1.0, data).parts for split in ("official", "official_all"))
+    assert set(spent["train"]["item_id"]) == {*kept["train"]["item_id"], *kept["calibration"]["item_id"]}
+    assert spent["test"].equals(kept["test"])
+    assert spent["temperature"].equals(kept["temperature"])
+    figures = measure(Cell("mwpd_gpc", "official_all", "majority"), around)["figures"]
+    assert figures["certified"] == {}
+    assert figures["leaf_accuracy"] > 0
+
+
 def test_shares_are_nested_and_never_empty(data: Path) -> None:
     shares = [task("mwpd_gpc", "official", share, data).parts for share in (0.001, 0.1, 0.5, 1.0)]
     for part in LEARNED:

@@ -58,7 +58,9 @@ def parser() -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=words)
         full = name != "run"
         one.add_argument("--set", choices=list(FOLDERS), required=full)
-        one.add_argument("--split", choices=["official", "host", "title", "subtree"], required=full)
+        one.add_argument(
+            "--split", choices=["official", "host", "title", "subtree", "official_all", "title_all"], required=full
+        )
         one.add_argument("--method", choices=METHODS, required=full)
         one.add_argument("--seed", type=int, default=0 if full else None)
         one.add_argument("--share", type=float, default=1.0 if full else None)

@@ -41,7 +41,8 @@ def figures(scores: Scores, task: Task) -> dict[str, Any]:
     test = parts["test"]
     found = _accuracies(test, task) | _calibration(scores, task, test)
     found |= {name: _without(scores, part, test) for name, part in WITHOUT.items() if part in scores.items}
-    certificates = {f"{target:.2f}": _certified(parts, task.taxonomy, target) for target in TARGETS}
+    asked = TARGETS if "calibration" in parts else ()
+    certificates = {f"{target:.2f}": _certified(parts, task.taxonomy, target) for target in asked}
     return found | {"certified": certificates} | _novelty(scores, parts)
 
 

@@ -30,11 +30,14 @@ def task(name: str, split: str, share: float, data: Path = DATA) -> Task:
     """The parts of a set. `share` of the labels that are learned from is kept, nested: 3% holds all of 1%.
 
     Early-stopping labels are thinned like training labels, since both would have to be bought; labels that calibrate
-    and test are not. In the judged parts category_id is the truth and `raw_category_id` the label as delivered.
+    and test are not. official_all and title_all learn from the calibration products, too, and earn no certificate. In the
+    judged parts category_id is the truth and `raw_category_id` the label as delivered.
     """
     frame = load(name, data)
     taxonomy = from_paths(frame["category_id"].unique().to_list())
-    frame = frame.with_columns(split=assigned(frame, split, taxonomy))
+    frame = frame.with_columns(split=assigned(frame, split.removesuffix("_all"), taxonomy))
+    if split.endswith("_all"):
+        frame = frame.with_columns(pl.col("split").replace("calibration", "train"))
     assert_no_leak(frame["cluster"], frame["split"].replace({"test": "calibration"}))
     parts = {part: frame.filter(split=part) for part in (*LEARNED, *JUDGED, *NOVEL)}
     for part in LEARNED:
