@@ -24,6 +24,11 @@ def quoted(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+def literal(text: str) -> str:
+    """A text as SQL writes it, for the statements that take no parameters."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def migrations() -> dict[int, Traversable]:
     """The numbered migrations that ship with the program, by number."""
     found = (resources.files("schemas") / "migrations").iterdir()
@@ -93,7 +98,7 @@ class Store:
             ) from error
         if new:
             path.chmod(0o600)  # addresses of pictures may hold keys, and notes of reviewers names
-        connection.execute(f"SET temp_directory = '{str(path.parent / 'spill').replace(chr(39), chr(39) * 2)}'")
+        connection.execute(f"SET temp_directory = {literal(str(path.parent / 'spill'))}")
         connection.execute("SET TimeZone = 'UTC'")
         store = cls(connection, path)
         store._migrate()
@@ -264,9 +269,8 @@ class Store:
 
         Raises CatalogError when it is none or is damaged.
         """
-        place = str(path).replace("'", "''")
         try:
-            self.connection.execute(f"ATTACH '{place}' AS {quoted(name)} (READ_ONLY)")
+            self.connection.execute(f"ATTACH {literal(str(path))} AS {quoted(name)} (READ_ONLY)")
         except duckdb.Error as error:
             raise CatalogError(
                 f"{path} cannot be opened: {str(error).splitlines()[0]}", remedy="Restore it from a backup."
@@ -291,8 +295,7 @@ class Store:
         the disk is full or the memory allowed is too little.
         """
         home = str(self.one("SELECT current_database()"))
-        place = str(path).replace("'", "''")
-        self.connection.execute(f"ATTACH '{place}' AS building (STORAGE_VERSION '{storage_version}')")
+        self.connection.execute(f"ATTACH {literal(str(path))} AS building (STORAGE_VERSION {literal(storage_version)})")
         try:
             self.connection.execute(f"SET search_path = 'building.main,{quoted(home)}.main'")
             yield home

@@ -140,6 +140,7 @@ def proposals(
     out: Annotated[Path | None, typer.Option(help="Also write them as a CSV.")] = None,
 ) -> None:
     """What no category fits, gathered: proposed categories with a name, a place, counts and examples."""
+    from catalog import sheets
     from catalog.review import new_categories
     from catalog.taxonomies.versions import latest_taxonomy
 
@@ -148,7 +149,8 @@ def proposals(
         found = new_categories.proposals(place.store, taxonomy, least=least)
     typer.echo(new_categories.text(found, taxonomy))
     if out is not None:
-        new_categories.table(found, taxonomy).write_csv(out)
+        table = new_categories.table(found, taxonomy)
+        sheets.write({out: sheets.render(table.columns, table.rows())}, point="review.proposals")
         typer.echo(f"Written: {out}")
 
 

@@ -8,6 +8,7 @@ from catalog import durable
 from catalog.deliveries import vendor_check, vendor_report
 from catalog.deliveries.inbox import VENDOR
 from catalog.errors import CatalogError
+from catalog.failpoints import reached
 from catalog.proposals.changes import changes
 from catalog.proposals.proposal import Proposal
 from catalog.proposals.proposal import propose as proposed
@@ -42,6 +43,7 @@ def propose(root: Path, vendor: str, file: Path, *, out: str | None = None, forc
             f"{target} exists and is not replaced.",
             remedy="Compare it with this file: --update. Replace it: --force. Look only: --out -",
         )
+    reached("vendor.form")
     durable.write(target, found.text.encode())
     return Answer("\n".join([f"Wrote {target} from {found.sample.said}.", *_look_at(found, vendor, file)]))
 

@@ -6,7 +6,7 @@ Each rule is a function from one parsed file to its violations, so that each can
 import ast
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -156,7 +156,27 @@ COMPOSERS = {
     "catalog/store.py",
     "catalog/publishing/views.py",
 }
-_SQL = re.compile(r"\s*(--.*\n\s*)*(WITH|SELECT|INSERT|DELETE|UPDATE|CREATE|COPY|ATTACH|DESCRIBE|COMMENT)\b")
+_WORDS = (
+    *(
+        "WITH",
+        "SELECT",
+        "INSERT",
+        "DELETE",
+        "UPDATE",
+        "MERGE",
+        "CREATE",
+        "COPY",
+        "ATTACH",
+        "DETACH",
+        "DESCRIBE",
+        "COMMENT",
+    ),
+    *("DROP", "ALTER", "PRAGMA", "SET", "RESET", "CALL", "EXECUTE", "PREPARE", "INSTALL", "LOAD", "EXPORT", "USE"),
+    *("FROM", "WHERE", "AND", "OR", "JOIN", "ORDER BY", "GROUP BY", "HAVING", "LIMIT", "UNION", "VALUES"),
+)
+_SQL = re.compile(
+    rf"\s*(--.*\n\s*)*(({'|'.join(_WORDS)})\b|(?is:(select|with)\b.*\b(from|select)\b|insert into\b|delete from\b|update\b.*\bset\b))"
+)
 
 
 @dataclass(frozen=True)
@@ -192,6 +212,23 @@ class Source:
                 name = node.args[0].value if isinstance(node.args[0], ast.Constant) else ""
                 found.append((node.lineno, str(name), 0))
         return found
+
+    @cached_property
+    def stands_for(self) -> dict[str, str]:
+        """What names that imports bind stand for: np for numpy, and of `from os import system` system for os.system."""
+        found = {}
+        for node in self.nodes:
+            if isinstance(node, ast.Import):
+                found |= {alias.asname: alias.name for alias in node.names if alias.asname}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+        return found
+
+    @cached_property
+    def statements(self) -> set[str]:
+        """Names that are given SQL as a text."""
+        given = [node for node in self.nodes if isinstance(node, ast.Assign) and _is_sql(node.value)]
+        return {target.id for node in given for target in node.targets if isinstance(target, ast.Name)}
 
 
 def _called(node: ast.AST) -> str:
@@ -324,7 +361,16 @@ def _constant_text(node: ast.JoinedStr) -> str:
 def _safe(value: ast.expr) -> bool:
     if isinstance(value, ast.Name):
         return value.id.isupper() or value.id in OWN_IDENTIFIERS
-    return _called(value) in {"quoted", "int", "_literal", "join"}
+    if _called(value) == "join" and isinstance(value, ast.Call):
+        return _safe_parts(value.args[0])
+    return _called(value) in {"quoted", "int", "literal"}
+
+
+def _safe_parts(joined: ast.expr) -> bool:
+    """Whether all that is joined is: our own names, or each of them quoted."""
+    if isinstance(joined, ast.GeneratorExp | ast.ListComp):
+        return _safe(joined.elt) or isinstance(joined.elt, ast.Constant)
+    return _safe(joined)
 
 
 # Calls that run what they read, leave where they were told to stay, or race: no file of ours makes them. Each with what
@@ -333,6 +379,9 @@ BANNED: dict[str, tuple[str, str] | None] = {
     **dict.fromkeys(
         ("pickle.load", "pickle.loads", "pickle.Unpickler", "marshal.load", "marshal.loads", "shelve.open")
     ),
+    **dict.fromkeys(("builtins.eval", "builtins.exec", "pd.read_pickle", "shutil.unpack_archive")),
+    **dict.fromkeys(("torch.jit.load", "torch.hub.load", "torch.package.PackageImporter")),
+    **dict.fromkeys(("socket.socket", "socket.create_connection", "asyncio.open_connection")),
     **dict.fromkeys(("joblib.load", "dill.load", "cloudpickle.load", "pandas.read_pickle", "eval", "exec")),
     **dict.fromkeys(("yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load")),
     **dict.fromkeys(("os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput")),
@@ -342,10 +391,12 @@ BANNED: dict[str, tuple[str, str] | None] = {
     "numpy.load": ("allow_pickle", "False"),
 }
 BANNED_METHODS = {"extractall"}  # of zip and tar files: names in an archive lead anywhere
+_SHELLS = {"sh", "bash", "/bin/sh", "/bin/bash", "curl", "wget"}  # a program that runs a text, or asks a host
 # What speaks HTTP around the guard that resolves once and checks each address.
 BANNED_IMPORTS = {
-    *("pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"),
+    *("pickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "tarfile"),
     *("requests", "urllib3", "aiohttp", "ftplib", "telnetlib", "smtplib", "websockets"),
+    *("httplib2", "pycurl", "boto3", "botocore", "fsspec", "s3fs", "gcsfs", "huggingface_hub"),
     *("urllib.request", "http.client", "xmlrpc.client"),
 }
 
@@ -353,43 +404,75 @@ BANNED_IMPORTS = {
 def banned(source: Source) -> list[str]:
     """Nothing that runs what it reads, unpacks where an archive says, or asks a host around the guard."""
     calls = [node for node in source.nodes if isinstance(node, ast.Call)]
-    found = [f"{source.path}:{call.lineno} calls {name}" for call in calls if (name := _banned(call))]
+    found = [
+        f"{source.path}:{call.lineno} calls {name}" for call in calls if (name := _banned(call, source.stands_for))
+    ]
+    named = [(line, name) for line, name, dots in source.imports if not dots]
+    named += [
+        (node.lineno, f"{node.module}.{alias.name}")
+        for node in source.nodes
+        if isinstance(node, ast.ImportFrom) and not node.level
+        for alias in node.names
+    ]
     return found + [
         f"{source.path}:{line} imports {name}"
-        for line, name, dots in source.imports
-        if not dots and any(name == other or name.startswith(f"{other}.") for other in BANNED_IMPORTS)
+        for line, name in named
+        if any(name == other or name.startswith(f"{other}.") for other in BANNED_IMPORTS)
     ]
 
 
-def _banned(call: ast.Call) -> str:
-    name, said = ast.unparse(call.func), {k.arg: ast.unparse(k.value) for k in call.keywords}
-    if said.get("shell", "False") != "False":
-        return f"{name}(shell=...)"
+def _banned(call: ast.Call, stands_for: dict[str, str]) -> str:
+    first, dot, rest = ast.unparse(call.func).partition(".")
+    name, said = stands_for.get(first, first) + dot + rest, {k.arg: ast.unparse(k.value) for k in call.keywords}
+    if said.get("shell", "False") != "False" or said.get("trust_remote_code", "False") != "False":
+        return f"{name}(shell=..., trust_remote_code=...)"
     if name in BANNED:
         remedy = BANNED[name]
         return name if remedy is None or said.get(remedy[0]) != remedy[1] else ""
+    if name == "getattr" and isinstance(call.args[1], ast.Constant) and call.args[1].value in BANNED_METHODS:
+        return f"getattr({call.args[1].value})"
+    if name.startswith("subprocess.") and call.args and isinstance(call.args[0], ast.List) and call.args[0].elts:
+        program = call.args[0].elts[0]
+        return f"{name}(shell)" if isinstance(program, ast.Constant) and program.value in _SHELLS else ""
     return name if _called(call) in BANNED_METHODS else ""
 
 
 def formatted_sql(source: Source) -> list[str]:
-    """Nor is SQL put together with + or %, nor with .format() outside the files that compose statements."""
-    found = []
-    for node in source.nodes:
-        if source.path in COMPOSERS:
-            continue
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod | ast.Add) and _is_sql(node.left):
-            right = [part for part in _added(node.right) if not (isinstance(part, ast.Constant) or _safe(part))]
-            if isinstance(node.op, ast.Mod) or right:
-                found.append(f"{source.path}:{node.lineno} adds to SQL")
-        elif _called(node) == "format" and isinstance(node, ast.Call) and _is_sql(getattr(node.func, "value", node)):
-            found.append(f"{source.path}:{node.lineno} formats SQL")
-    return found
+    """Nor is SQL put together with + or %, .join() or .replace(), nor with .format() outside the files that compose statements."""
+    nodes = [] if source.path in COMPOSERS else source.nodes
+    return [f"{source.path}:{node.lineno} {how}" for node in nodes if (how := _formatted(node, source.statements))]
 
 
-def _is_sql(node: ast.expr) -> bool:
+def _formatted(node: ast.AST, statements: set[str]) -> str:
+    """How a node alters SQL; statements: the names that hold some."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod | ast.Add) and _is_sql(node.left, statements):
+        added = isinstance(node.op, ast.Add) and all(_constant(part) or _safe(part) for part in _added(node.right))
+        return "" if added else "adds to SQL"
+    if isinstance(node, ast.AugAssign) and _is_sql(node.target, statements):
+        return "" if _constant(node.value) or _safe(node.value) else "adds to SQL"
+    if isinstance(node, ast.Call) and _called(node) in {"format", "replace", "substitute", "Template"}:
+        of = [getattr(node.func, "value", node), *(node.args if _called(node) == "Template" else [])]
+        return "formats SQL" if any(_is_sql(one, statements) for one in of) else ""
+    if isinstance(node, ast.Call) and _called(node) == "join" and isinstance(node.args[0], ast.List | ast.Tuple):
+        parts = node.args[0].elts
+        bad = parts and _is_sql(parts[0], statements) and not all(_constant(one) or _safe(one) for one in parts)
+        return "joins SQL" if bad else ""
+    return ""
+
+
+def _is_sql(node: ast.expr, statements: Collection[str] = ()) -> bool:
     while isinstance(node, ast.BinOp):
         node = node.left
+    if isinstance(node, ast.Name):
+        return node.id in statements
     return isinstance(node, ast.Constant) and isinstance(node.value, str) and bool(_SQL.match(node.value))
+
+
+def _constant(node: ast.expr) -> bool:
+    """A text of ours, or one of two, or an f-string, which `spliced_sql` looks at."""
+    if isinstance(node, ast.IfExp):
+        return _constant(node.body) and _constant(node.orelse)
+    return isinstance(node, ast.Constant | ast.JoinedStr)
 
 
 def _added(node: ast.expr) -> list[ast.expr]:
@@ -480,6 +563,44 @@ BAD = [
             "def f(words):\n    os.system(words)",
             "def f():\n    return tempfile.mktemp()",
             "def f(text):\n    return eval(text)",
+            "from urllib import request",
+            "from http import client",
+            "import tarfile",
+            "import yaml as y\ndef f(file):\n    return y.load(file)",
+            "from yaml import unsafe_load as read\ndef f(file):\n    return read(file)",
+            "from os import system\ndef f(words):\n    system(words)",
+            "from torch import load\ndef f(file):\n    return load(file)",
+            "def f(file):\n    return torch.jit.load(file)",
+            "import pandas\ndef f(file):\n    return pandas.read_pickle(file)",
+            "from numpy import load\ndef f(file):\n    return load(file)",
+            "from shutil import unpack_archive\ndef f(file):\n    unpack_archive(file)",
+            "def f(file):\n    getattr(ZipFile(file), 'extractall')('x')",
+            "import socket\ndef f(host):\n    return socket.create_connection((host, 80))",
+            "def f(text):\n    subprocess.run(['sh', '-c', text])",
+            "def f(url):\n    subprocess.run(['curl', url])",
+            "def f(name):\n    return AutoModel.from_pretrained(name, trust_remote_code=True)",
+        )
+    ),
+    *(
+        (formatted_sql, "catalog/reading/feeds.py", f"def f(vendor):\n    {text}")
+        for text in (
+            "q = 'SELECT 1 FROM items WHERE vendor = '\n    return q + vendor",
+            "q = 'SELECT 1 FROM items WHERE vendor = '\n    q += vendor",
+            "return ' '.join(['SELECT 1 FROM items WHERE vendor =', vendor])",
+            "return 'SELECT 1 FROM items WHERE vendor = X'.replace('X', vendor)",
+            "return Template('SELECT $x FROM items').substitute(x=vendor)",
+        )
+    ),
+    *(
+        (spliced_sql, "catalog/reading/feeds.py", f"def f(vendor):\n    return f{text!r}")
+        for text in (
+            "select * from items where vendor = {vendor}",
+            " WHERE vendor = '{vendor}'",
+            "FROM read_csv({vendor})",
+            "SET temp_directory = {vendor}",
+            "DROP TABLE {vendor}",
+            "PRAGMA {vendor}",
+            "SELECT {', '.join(vendor)} FROM items",
         )
     ),
     (spliced_sql, "catalog/reading/feeds.py", 'def f(row):\n    return f"DELETE FROM items WHERE item_id = {row.id}"'),

@@ -121,6 +121,17 @@ def test_everything_else_is_denied(place, statement):
     assert place.published_db.read_bytes() == before
 
 
+def test_what_does_not_fit_in_memory_is_written_nowhere_near_what_is_published(place):
+    spill = Path(json.loads(ask(place, "SELECT current_setting('temp_directory') AS spill", output="json"))[0]["spill"])
+    assert place.root not in spill.parents and not spill.exists()
+
+
+def test_types_that_csv_has_no_form_for_are_text(place):
+    query = "SELECT 5::VARIANT AS v, 9::BIGNUM AS b, [5::VARIANT] AS l"
+    assert ask(place, query, output="csv") == "v,b,l\n5,9,[5]\n"
+    assert json.loads(ask(place, query, output="json")) == [{"v": "5", "b": "9", "l": "[5]"}]
+
+
 def test_environment_is_not_readable(place, monkeypatch):
     monkeypatch.setenv("FEEDSHELF_SECRET", "hunter2")
     with pytest.raises(CatalogError) as denied:

@@ -24,6 +24,7 @@ from tests.test_changes import MAP, NEW, OLD, Shop, write
 
 # Names made of a run's number or the time, under which the second start works: a command started twice is two runs.
 APART = frozenset({"run_id", "received_in", "body", "certificate_id", "export_id", "token", "group_token", "file_name"})
+WRITTEN = "written"  # a folder in the workspace for what a command is told to write elsewhere
 OF_RUNS = ("runs", "run_ends", "stages", "publications", "run_log")
 OPENED = "from pathlib import Path; from pipelines.session import opened; from pipelines import promote\n"
 PROMOTED = (
@@ -63,6 +64,12 @@ class World:
         """Without the folder this copy stands in."""
         return sorted(row.replace(str(self.root), "world") for row in rows)
 
+    def written(self) -> dict[str, bytes]:
+        """What stands in the folders that hold no facts: forms of vendors, and what was written outside."""
+        folders = (self.place.vendors, self.place.root / WRITTEN)
+        found = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
+        return {str(path.relative_to(self.place.root)): path.read_bytes() for path in found}
+
     def one(self, sql: str) -> str:
         with duckdb.connect(str(self.place.work_db), read_only=True) as con:
             return str(con.execute(sql).fetchall()[0][0])
@@ -81,6 +88,9 @@ class World:
             "undo a delivery": ["feeds", "undo", self.one(undone), "--by", "anna"],
             "lend": ["review", "export", "--reviewer", "bob"],
             "publish": ["publish"],
+            "answers": ["predictions", "import", out / "answers.csv", "--name", "other"],
+            "export changes": ["export", "changes", "--since", "0", "--out", ws / WRITTEN / "changes.csv"],
+            "propose": ["vendor", "propose", "acme", out / "acme.csv"],
         }
         if name in words:
             return {"words": [*words[name], "-w", ws]}
@@ -135,6 +145,9 @@ COMMANDS = (
     "lend",
     "promote",
     "roll back",
+    "answers",
+    "export changes",
+    "propose",
 )
 
 
@@ -163,6 +176,9 @@ def world(tmp_path_factory: pytest.TempPathFactory, process: Children) -> World:
     write(shop.root / "more.csv", ["vendor", "item_id", "title", "category_id"], [("history", "z", "z thing", "5")])
     (shop.root / "new.csv").write_text(NEW)
     write(shop.root / "map.csv", ["old_id", "new_id", "kind"], MAP)
+    answers = [("acme", item, category, "0.9") for item, category in zip("abcdefgh", "23562356", strict=True)]
+    write(shop.root / "answers.csv", ["vendor", "item_id", "category_id", "score"], answers)
+    write(shop.root / "acme.csv", ["SKU", "Name", "Price"], [(f"A-{n}", f"Mug {n}", f"{n}.99") for n in range(40)])
     shop.deliver("acme", "bcdefghij")
     with duckdb.connect(str(shop.place.work_db)) as con:
         for n in (1, 2, 3):
@@ -213,6 +229,7 @@ def ends_the_same(
     if name in ("night", "publish"):
         assert first_difference(world.published(), calm.published) == "", killed_at
         assert not list(world.place.published.glob(".*")), f"{killed_at}: a killed publish left its file behind"
+    assert world.written() == calm.world.written(), killed_at
     assert world.place.current_model.read_text() == calm.world.place.current_model.read_text(), killed_at
     outbox = {path.name: path.read_bytes() for path in calm.world.place.outbox.iterdir()} if name == "night" else {}
     assert {path.name: path.read_bytes() for path in world.place.outbox.iterdir()} == outbox or not outbox, killed_at

@@ -79,4 +79,20 @@ def test_the_command_says_so_when_there_are_none(taught, tmp_path):
     out = tmp_path / "new.csv"
     said = CliRunner().invoke(app, ["review", "proposals", "-w", str(taught), "--out", str(out)])
     assert said.exit_code == 0 and "often enough" in said.output
-    assert out.read_text().startswith("name,parent_id,parent_path,items,vendors,examples")
+    assert out.read_text("utf-8-sig").startswith("name,parent_id,parent_path,items,vendors,examples")
+
+
+def test_the_file_of_proposals_is_inert_in_a_spreadsheet(desk):
+    from pipelines.cli import app
+
+    for n in range(3):
+        desk.item(f"y{n}", title=f"=HYPERLINK(yoga mat {n})", parent_id=KITCHEN)
+    desk.answer([row | {"decision": "none"} for row in desk.sheet()])
+    desk.store.close()
+    desk.workspace.state.mkdir(exist_ok=True)
+    (desk.workspace.root / "work.duckdb").rename(desk.workspace.work_db)
+    desk.workspace.settings_file.write_text("")
+    out = desk.workspace.root / "new.csv"
+    said = CliRunner().invoke(app, ["review", "proposals", "-w", str(desk.workspace.root), "--out", str(out)])
+    assert said.exit_code == 0, said.output
+    assert "'=HYPERLINK(yoga mat" in out.read_text("utf-8-sig")

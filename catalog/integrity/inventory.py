@@ -54,7 +54,9 @@ class Inventory:
 def orphans(files: Files) -> Iterator[str]:
     """Files in published/, state/ and models/ that nothing speaks for."""
     place = files.workspace
-    yield from _strangers(files, place.published, {place.published_db.name, place.changes.name, place.night_json.name})
+    answering = f"{place.published_db.name}.tmp"  # DuckDB's own, while somebody asks more than fits in memory
+    named = {place.published_db.name, place.changes.name, place.night_json.name, answering}
+    yield from _strangers(files, place.published, named)
     kept = {place.staged, place.embeddings, place.pictures, place.seen_files}
     ours = {place.lock.name, place.lock.with_suffix(".json").name, place.work_db.name, f"{place.work_db.name}.wal"}
     under_way = set() if files.closed else {place.shards.name}

@@ -12,6 +12,7 @@ from catalog.publishing.charts import Point, percent
 from catalog.publishing.questions import Question
 from catalog.publishing.served import Serving
 from catalog.publishing.svg import Words
+from catalog.store import literal
 from catalog.watch import drift_words
 
 Asked = dict[str, Question]
@@ -65,8 +66,7 @@ def _drift(question: Question, number: int, vendor: str, rows: list[dict[str, An
         f"runs. {told}"
     )
     # the same question of this vendor alone: a reader copies one statement
-    named = vendor.replace("'", "''")
-    own = question.sql.replace("FROM drift WHERE", f"FROM drift WHERE vendor = '{named}' AND")
+    own = question.sql.replace("FROM drift WHERE", f"FROM drift WHERE vendor = {literal(vendor)} AND")
     asked = Question(question.name, own, question.rows.filter(pl.col("vendor") == vendor))
     return _figure(asked, charts.against_bar(names, shares, words), words, caption)
 

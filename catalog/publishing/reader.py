@@ -1,6 +1,7 @@
 """Locked-down reading of the published file: what an analyst's statement may do, and no more."""
 
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ from catalog.errors import CatalogError
 from catalog.store import quoted
 
 _PIECE = 100_000  # rows of an answer held at a time
-_NO_FRAME = re.compile(r"\b(INTERVAL|UNION|BIT|BLOB|TIME WITH TIME ZONE)\b")  # types a frame cannot hold
+# Types a frame cannot hold, or no CSV.
+_NO_FRAME = re.compile(r"\b(INTERVAL|UNION|BIT|BLOB|TIME WITH TIME ZONE|VARIANT|BIGNUM|GEOMETRY)\b")
 
 
 class Reader:
@@ -80,14 +82,16 @@ def reading(path: Path) -> Iterator[Reader]:
     """
     if not path.exists():
         raise CatalogError(f"{path} does not exist yet.", remedy="Run `catalog nightly` (or `catalog publish`) first.")
-    connection = duckdb.connect(str(path), read_only=True)
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
-        yield Reader(connection)
-    finally:
-        connection.close()
+    with tempfile.TemporaryDirectory(prefix="catalog-sql-", ignore_cleanup_errors=True) as spill:
+        # What does not fit in memory would go beside the published file, where who only asks writes nothing.
+        connection = duckdb.connect(str(path), read_only=True, config={"temp_directory": spill})
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET enable_external_access = false")
+            connection.execute("SET lock_configuration = true")
+            yield Reader(connection)
+        finally:
+            connection.close()
 
 
 def query_published(path: Path, sql: str) -> pl.DataFrame:

@@ -20,12 +20,12 @@ def counts(store: Store, run_id: str) -> pl.DataFrame:
     Columns vendor, rows_in, one per outcome, withdrawn, refused, held, repeated, undone (rows), gone, kept (items),
     files_refused, files_held (files), balanced (rows_in equals the sum of the outcomes and withdrawn). Empty when the run took no delivery.
     """
-    numbers = ("rows_in", *OUTCOMES, *APART, "files_refused", "files_held")
+    columns = ("rows_in", *OUTCOMES, *APART, "files_refused", "files_held")
     found = store.query(
-        f"SELECT vendor, {', '.join(numbers)} FROM run_summary WHERE run_id = ? ORDER BY vendor", [run_id]
-    ).cast(dict.fromkeys(numbers, pl.Int64))
+        f"SELECT vendor, {', '.join(columns)} FROM run_summary WHERE run_id = ? ORDER BY vendor", [run_id]
+    ).cast(dict.fromkeys(columns, pl.Int64))
     if found.height > 1:
-        found = pl.concat([found, found.select(pl.lit(TOTAL).alias("vendor"), pl.sum(*numbers))])
+        found = pl.concat([found, found.select(pl.lit(TOTAL).alias("vendor"), pl.sum(*columns))])
     return found.with_columns((pl.col("rows_in") == pl.sum_horizontal(*SETTLED)).alias("balanced"))
 
 

@@ -22,7 +22,7 @@ from functools import cached_property
 from graphlib import TopologicalSorter
 from importlib import resources
 
-from catalog.store import Store, quoted
+from catalog.store import Store, literal, quoted
 
 _COLUMN = re.compile(r"^-- ([a-z_][a-z0-9_]*\*?): (\S.*)$")
 _MORE = re.compile(r"^--   (\S.*)$")
@@ -178,16 +178,12 @@ def comment(store: Store, kinds: dict[str, list[Statement]]) -> None:
     for kind, statements in kinds.items():
         for statement in statements:
             name = quoted(statement.name)
-            comments.append(f"COMMENT ON {kind} {name} IS {_literal(statement.grain)}")
+            comments.append(f"COMMENT ON {kind} {name} IS {literal(statement.grain)}")
             meant = {column: statement.meaning(column) for table, column in found if table == statement.name}
             comments += [
-                f"COMMENT ON COLUMN {name}.{quoted(column)} IS {_literal(meaning)}"
+                f"COMMENT ON COLUMN {name}.{quoted(column)} IS {literal(meaning)}"
                 for column, meaning in meant.items()
                 if meaning
             ]
     with store.transaction():  # one for all: each would be one more wait for the disk
         store.execute(";\n".join(comments))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
