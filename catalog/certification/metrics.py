@@ -25,6 +25,13 @@ def binomial_cdf(k: int, n: int, q: float) -> float:
     return min(1.0, math.exp(top) * float(np.exp(log_pmf - top).sum()))
 
 
+def binomial_masses(n: int, q: float, most: int) -> np.ndarray:
+    """P(Binomial(n, q) = k) for k from 0 to `most`, or to n where that is less; 0 < q < 1."""
+    i = np.arange(min(n, most), dtype=np.float64)
+    steps = np.log((n - i) / (i + 1.0)) + (math.log(q) - math.log1p(-q))
+    return np.exp(n * math.log1p(-q) + np.concatenate(([0.0], np.cumsum(steps))))
+
+
 def lower_bound(right: int, n: int, confidence: float) -> float:
     """One-sided exact (Clopper-Pearson) lower bound of a share, `right` of `n` seen; 0 when n is 0."""
     if n == 0 or right == 0:

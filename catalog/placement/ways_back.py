@@ -5,6 +5,7 @@ more, what was earned holds no longer and the draws begin anew. Parents stay wit
 certificate: what the draws test is the leaf.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime
@@ -14,7 +15,7 @@ import polars as pl
 
 from catalog.certification.evidence import one_per_cluster
 from catalog.certification.policy import Policy, department_of, group_key
-from catalog.certification.regaining import Progress, attempt_at, curve, followed
+from catalog.certification.regaining import Progress, Terms, attempt_at, curve, followed
 from catalog.certification.sequence import Curve
 from catalog.jobs import Job, now
 from catalog.labels.clusters import drawn_at, look_alike_clusters
@@ -152,7 +153,7 @@ def _looked_at(job: Job, certified: Watched, row: dict[str, Any], known: dict[st
     def earlier() -> Curve | None:
         return _ordering(job, certified, group)
 
-    found = followed(before, score, wrong, earlier, (policy.target, policy.delta))
+    found = followed(before, score, wrong, earlier, Terms(policy.target, policy.delta, _standing(policy, group)))
     way = _written(group, found, attempt_at(policy.target, policy.delta, found.attempts + 1))
     way["waiting"] = job.store.query(WAITING, {"model": policy.model_id}).pipe(_waiting, job, certified, group)
     way["sentence"] = way_back_words.sentence(way, policy.target, now())
@@ -161,6 +162,14 @@ def _looked_at(job: Job, certified: Watched, row: dict[str, Any], known: dict[st
     if row["ground"].startswith(audit_watch.GROUND) and found.threshold is not None:
         audit_watch.release(job, certified, row["ground"], (found.answers, found.wrong))
     return way
+
+
+def _standing(policy: Policy, group: _Group) -> float:
+    """The log-odds that every leaf placed in the group reaches: the lowest bar of its departments."""
+    bar = policy.leaf_bar
+    if isinstance(bar, Mapping):
+        return bar[group.key] if group.kind == "department" else min(bar.values())
+    return -math.inf if bar is None else bar
 
 
 def _automated(certified: Watched, kind: str, key: str) -> bool:
