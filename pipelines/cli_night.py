@@ -23,15 +23,16 @@ def nightly(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")] = False,
 ) -> None:
     """Everything since last time: ingest, classify, route, review sheets, publish, changes, report. Repeating it changes nothing."""
+    if dry_run:
+        from pipelines import rehearsal
+
+        typer.echo(rehearsal.run(workspace, vendor=vendor))
+        return
     from dataclasses import replace
 
     from pipelines import ending as job
     from pipelines import nightly as nights
-    from pipelines import rehearsal
 
-    if dry_run:
-        typer.echo(rehearsal.run(workspace, vendor=vendor))
-        return
     until = nights.deadline(deadline) if deadline else None
     with _session(workspace, engine=engine) as session:
         ended = job.run(replace(session, until=until), vendor=vendor, retraining=retrain)

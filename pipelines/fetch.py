@@ -2,19 +2,24 @@
 
 import time
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 from catalog.deliveries import revisions
 from catalog.jobs import Counts, Job
 from catalog.pictures import picture_cache
-from catalog.pictures.address_guard import GuardedBackend
-from catalog.pictures.fetching import Fetcher
 from catalog.pictures.picture_cache import PictureFiles
+from catalog.settings import Images
+
+if TYPE_CHECKING:
+    from catalog.pictures.address_guard import GuardedBackend
+    from catalog.pictures.fetching import Fetcher
 
 BATCH = 512  # pictures asked for between two commits: what a killed run asks for again
 TRIES = 3  # pictures of one item asked for in a night, one after the other
 
 
-def run(job: Job, *, backend: GuardedBackend | None = None) -> Counts:
+def run(job: Job, *, backend: "GuardedBackend | None" = None) -> Counts:
     """Asks for what is due, within the night's limits, appends new versions of the items concerned, tidies the cache.
 
     An item whose picture fails is asked for its next one in the same night, `TRIES` of them in all. Returns how many were
@@ -25,12 +30,12 @@ def run(job: Job, *, backend: GuardedBackend | None = None) -> Counts:
     files, limits = PictureFiles(job.workspace.pictures), job.settings.images
     files.clear_unfinished()
     counts, changed = Counter[str](), 0
-    with Fetcher(limits, files.keep, backend) as fetcher:
+    with _fetcher(limits, files, backend) as fetcher:
         for _ in range(TRIES):
             waiting, due = counts["waiting"], picture_cache.find_due(job.store, limits)
             if changed and due <= waiting:
                 break  # no item has gone on to a picture nobody asked for yet
-            asked = _fetch(job, fetcher, due) if limits.fetch and due else Counter[str]()
+            asked = _fetch(job, fetcher, due) if fetcher and due else Counter[str]()
             counts.update(asked)
             counts["skipped"] = asked["skipped"]  # those of an earlier round are among them again
             counts["waiting"] = due - asked["ok"] - asked["unchanged"] - asked["failed"]
@@ -50,7 +55,18 @@ def run(job: Job, *, backend: GuardedBackend | None = None) -> Counts:
     return dict(counts)
 
 
-def _fetch(job: Job, fetcher: Fetcher, due: int) -> Counter[str]:
+def _fetcher(
+    limits: Images, files: PictureFiles, backend: "GuardedBackend | None"
+) -> "AbstractContextManager[Fetcher | None]":
+    """None where nothing is to be fetched."""
+    if not limits.fetch:
+        return nullcontext()
+    from catalog.pictures.fetching import Fetcher  # noqa: PLC0415 - a fifth of a second for what asks hosts
+
+    return Fetcher(limits, files.keep, backend)
+
+
+def _fetch(job: Job, fetcher: "Fetcher", due: int) -> Counter[str]:
     files, limits, counts = PictureFiles(job.workspace.pictures), job.settings.images, Counter[str]()
     left = limits.max_fetches - picture_cache.asked_in(job.store, job.run_id)
     started, total = time.monotonic(), min(due, left)

@@ -10,7 +10,8 @@ import httpcore
 import pytest
 
 from catalog.pictures.address_guard import Blocked, GuardedBackend, Unresolved, is_public
-from catalog.pictures.fetching import Fetched, Fetcher, Wanted
+from catalog.pictures.fetching import Fetcher
+from catalog.pictures.wanted import Fetched, Wanted
 from catalog.settings import Images
 from tests.hostile_pictures import JPEG
 from tests.picture_server import Site, content, served, status

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from catalog.errors import CatalogError
 from catalog.pictures import cloud
-from catalog.pictures.fetching import Fetched, Fetcher, Wanted, retry_after
+from catalog.pictures.fetching import Fetcher, retry_after
 from catalog.pictures.picture_cache import PictureFiles
 from catalog.pictures.picture_urls import CloudObject, UrlRefused, cloud_object, redacted, scheme, web_url
+from catalog.pictures.wanted import Fetched, Wanted
 from catalog.settings import Images
 from tests import picture_server
 from tests.hostile_pictures import FAULTY, JPEG, PNG

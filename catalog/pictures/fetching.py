@@ -6,10 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Literal
 
 import httpcore
 import httpx
@@ -20,6 +19,7 @@ from catalog.pictures import cloud, picture_urls
 from catalog.pictures.address_guard import Blocked, GuardedBackend, GuardedTransport, Unresolved
 from catalog.pictures.picture_content import fault
 from catalog.pictures.picture_urls import UrlRefused
+from catalog.pictures.wanted import Fetched, Wanted
 from catalog.settings import Images
 
 Keep = Callable[[bytes], str]
@@ -30,29 +30,6 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 # So many answers of this kind from one host, without a good one between them, and it is left alone for the night.
 _ENOUGH_OF_A_HOST = 5
 _HOST_IN_TROUBLE = {"timeout", "no_connection", "host_not_found", "tls", "http_429", "http_503"}
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A picture to ask for. etag and last_modified speak of the content `sha256`, which is at hand; all None: of none."""
-
-    url: str
-    etag: str | None = None
-    last_modified: str | None = None
-    sha256: str | None = None
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """What became of one: ok, unchanged (no bytes came), failed for `reason`, or skipped (not asked: host down, time over)."""
-
-    url: str
-    status: Literal["ok", "unchanged", "failed", "skipped"]
-    sha256: str | None = None
-    etag: str | None = None
-    last_modified: str | None = None
-    reason: str | None = None
-    bytes: int = 0
 
 
 class _Failure(Exception):

@@ -14,7 +14,7 @@ from catalog import durable
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
 from catalog.jobs import now
-from catalog.pictures.fetching import Fetched, Wanted
+from catalog.pictures.wanted import Fetched, Wanted
 from catalog.settings import Images
 from catalog.store import Store
 

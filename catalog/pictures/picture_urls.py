@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import httpx
 import polars as pl
+
+if TYPE_CHECKING:
+    import httpx
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):|^//")
 _DRIVE = re.compile(r"^[A-Za-z]:")
@@ -52,13 +54,15 @@ def full_url(column: str) -> pl.Expr:
     return pl.when(named.str.starts_with("//")).then(pl.concat_str(pl.lit("https:"), named)).otherwise(named)
 
 
-def web_url(text: str, *, ports: tuple[int, ...], base: httpx.URL | None = None) -> httpx.URL:
+def web_url(text: str, *, ports: tuple[int, ...], base: "httpx.URL | None" = None) -> "httpx.URL":
     """The parts of an http(s) URL, or of one relative to `base`.
 
     Raises UrlRefused: bad_url, scheme, credentials_in_url or port.
     """
     if len(text) > _LONGEST:
         raise UrlRefused("bad_url")
+    import httpx  # noqa: PLC0415 - a fifth of a second for what asks hosts, not for what only looks at addresses
+
     try:
         url = base.join(text) if base else httpx.URL(text)
     except Exception as error:  # parsers of host names raise what they like
