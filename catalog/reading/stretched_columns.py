@@ -55,12 +55,31 @@ def _first(ours: str, places: list[int], lists: Lists) -> pl.Expr:
 def _pictures(cells: pl.DataFrame, columns: Columns, lists: Lists) -> list[pl.Expr]:
     """`images`, and `image`, the first of them."""
     parts = columns.parts["image"]
-    if len(parts) == len(parts[0]) == 1 and not columns.image_separator and str(parts[0][0]) not in lists:
-        texts = cells[str(parts[0][0])].str.strip_chars().replace("", None)  # one at most, and lists take long to build
-        ends = np.concatenate([[0], np.cumsum(texts.is_not_null().to_numpy(), dtype=np.int64)])
-        return [pl.lit(listed("images", texts.drop_nulls(), ends)), pl.lit(texts.alias("image"))]
+    if len(parts) == len(parts[0]) == 1 and not columns.image_separator:
+        texts, ends = _filled(cells[str(parts[0][0])])
+        images = listed("images", texts, ends)
+        return [pl.lit(images), pl.lit(images.list.first().alias("image"))]
     images = _images(parts, columns.image_separator, lists)
     return [images.alias("images"), images.list.first().alias("image")]
+
+
+def _filled(column: pl.Series) -> tuple[pl.Series, np.ndarray]:
+    """The filled texts of all cells, each once a cell, and where those of a cell begin and end: by expressions over lists
+    it takes several times as long."""
+    if column.dtype != pl.List:
+        texts = column.str.strip_chars().replace("", None)
+        return texts.drop_nulls(), np.concatenate([[0], np.cumsum(texts.is_not_null().to_numpy(), dtype=np.int64)])
+    counts = column.list.len().fill_null(0).to_numpy().astype(np.int64)
+    texts = column.explode().drop_nulls().str.strip_chars()
+    rows = np.repeat(np.arange(counts.size), counts)
+    kept = (texts != "").to_numpy().copy()
+    for apart in range(1, int(counts.max(initial=0))):
+        again = rows[apart:] == rows[:-apart]
+        again &= (texts[apart:] == texts[:-apart]).to_numpy()
+        kept[apart:] &= ~again
+    if not kept.all():
+        texts, counts = texts.filter(pl.Series(kept)), np.bincount(rows[kept], minlength=counts.size)
+    return texts, np.concatenate([[0], np.cumsum(counts)])
 
 
 def _images(parts: list[list[int]], separator: str, lists: Lists) -> pl.Expr:

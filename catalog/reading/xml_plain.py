@@ -12,7 +12,8 @@ from catalog.reading.mapping import Mapping
 from catalog.reading.stretches import Stretch
 from catalog.reading.vendor_tree import VendorTree
 from catalog.reading.xml_paths import XmlPath, parse_path
-from catalog.reading.xml_tokens import ENTITIES, SECTION, Name, Plain, content
+from catalog.reading.xml_tags import Name, contents
+from catalog.reading.xml_tokens import Plain
 
 
 class NotPlain(Exception):
@@ -77,10 +78,8 @@ class PlainColumns:
     def stretch(self, plain: Plain, names: list[Name], lines: np.ndarray) -> Stretch:
         """The cells of records, numbered by `lines`. Raises NotPlain."""
         cells: dict[str, pl.Series] = {}
-        own = [plain.tags[code].attributes for code in plain.codes[plain.opening]]
         for place, attribute in self._attributes:
-            said = [found.get(attribute) for found in own]
-            cells[str(place)] = pl.Series([text and text.strip() for text in said], dtype=pl.String)
+            cells[str(place)] = plain.own(attribute)
         asked = [[_fits(name, wanted) for name in names] for _, wanted in self._texts]
         named = [[name.local == pairs.child for name in names] for pairs in self._pairs]
         leaf = _Leaves(plain, np.logical_or.reduce(np.array([*asked, *named])))
@@ -116,22 +115,26 @@ class PlainColumns:
 
 
 class _Leaves:
-    """The children of these names that say something: the texts as they are meant, without blanks around them."""
+    """The children of these names that say something: the texts as they are meant, without blanks around them. Those of a
+    name stand together, so that a column is a part of them all."""
 
     def __init__(self, plain: Plain, asked: np.ndarray) -> None:
         of = np.flatnonzero(asked[plain.names])
-        texts = _texts(plain.texts.gather(plain.leaf[of]))
+        of = of[np.argsort(plain.names[of], kind="stable")]
+        texts = _meant(plain.pieces.gather(2 * plain.leaf[of] + 1), plain.marked[of], plain.loose[of])
         filled = (texts != "").to_numpy()
         if not filled.all():
             of, texts = of[filled], texts.filter(pl.Series(filled))
-        self._names, self._rows, self._codes, self._texts = (
-            *(plain.names[of], plain.row[of], plain.codes[plain.leaf[of]]),
-            texts,
-        )
+        self._of, self._rows, self._codes, self._texts = of, plain.row[of], plain.codes[plain.leaf[of]], texts
+        self._bounds = np.searchsorted(plain.names[of], np.arange(asked.size + 1))
 
     def of(self, which: list[bool]) -> tuple[np.ndarray, np.ndarray, pl.Series]:
         """The rows of those of some names, their tags and their texts."""
-        found = np.flatnonzero(np.array(which)[self._names])
+        parts = [slice(*self._bounds[name : name + 2]) for name in np.flatnonzero(which)]
+        if len(parts) == 1:
+            return self._rows[parts[0]], self._codes[parts[0]], self._texts[parts[0]]
+        found = np.concatenate([np.empty(0, np.int64), *(np.arange(part.start, part.stop) for part in parts)])
+        found = found[np.argsort(self._of[found])]
         return self._rows[found], self._codes[found], self._texts.gather(found)
 
 
@@ -159,21 +162,15 @@ def _several(cell: Cell) -> list[str]:
     return [cell] if isinstance(cell, str) else list(cell or ())
 
 
-def _texts(written: pl.Series) -> pl.Series:
-    """Texts as they are meant, without blanks around them."""
-    marked = written.str.contains("&", literal=True) | written.str.contains(SECTION, literal=True)
-    if marked.any():
-        places = marked.arg_true()
-        written = written.clone().scatter(places, _decoded(written.gather(places)))
-    return written.str.strip_chars()
-
-
-def _decoded(texts: pl.Series) -> pl.Series:
-    if texts.str.contains("&#", literal=True).any() or texts.str.contains(SECTION, literal=True).any():
-        return pl.Series([content(text) for text in texts], dtype=pl.String)
-    for entity, character in ENTITIES.items():  # that of the ampersand last, for it may begin what looks like another
-        texts = texts.str.replace_all(entity, character, literal=True)
-    return texts
+def _meant(written: pl.Series, marked: np.ndarray, loose: np.ndarray) -> pl.Series:
+    """Texts as they are meant, without blanks around them. marked: where entities or CDATA may stand; loose: where blanks
+    may be around."""
+    touched = np.flatnonzero(marked | loose)
+    if not touched.size:
+        return written
+    texts, which = written.gather(touched), np.flatnonzero(marked[touched])
+    texts = texts.scatter(which, contents(texts.gather(which))) if which.size else texts
+    return written.scatter(touched, texts.str.strip_chars())
 
 
 def _cells(rows: np.ndarray, texts: pl.Series, height: int) -> pl.Series:
@@ -203,25 +200,28 @@ def _columns(plain: Plain, leaves: tuple[np.ndarray, np.ndarray, pl.Series], pai
     said = key != ids.get("", -1)
     if pairs.without:
         said &= ~texts.is_in(pairs.without).to_numpy()
-    texts, key, rows, codes = texts.filter(pl.Series(said)), key[said], rows[said], codes[said]
-    texts = _measured(texts, [tag.attributes.get(pairs.unit, "").strip() for tag in plain.tags], codes)
+    if not said.all():
+        texts, key, rows, codes = texts.filter(pl.Series(said)), key[said], rows[said], codes[said]
+    units = [tag.attributes.get(pairs.unit, "").strip() for tag in plain.tags]
+    with_unit = np.array([bool(unit) for unit in units] or [False])[codes]
     if rows.size and (np.bincount(rows).max() > MAX_ATTRIBUTES or len(np.unique(key)) * plain.rows > MAX_SPREAD):
         raise NotPlain
     order = np.argsort(key, kind="stable")
     ends = np.flatnonzero(np.diff(key[order])) + 1
     names_of = list(ids)
     groups = sorted((int(some[0]), some) for some in np.split(order, ends) if some.size)
-    return [
-        _joined(_cells(rows[some], texts.gather(pl.Series(some)), plain.rows)).alias(names_of[key[first]])
-        for first, some in groups
-    ]
+    columns = []
+    for first, some in groups:
+        said = texts.gather(some)
+        if with_unit[some].any():
+            said = _measured(said, units, codes[some])
+        columns.append(_joined(_cells(rows[some], said, plain.rows)).alias(names_of[key[first]]))
+    return columns
 
 
 def _measured(texts: pl.Series, units: list[str], codes: np.ndarray) -> pl.Series:
     """With the unit of each behind it."""
-    if not any(units):
-        return texts
-    unit = pl.Series(units, dtype=pl.String).replace("", None).gather(pl.Series(codes))
+    unit = pl.Series([units[code] or None for code in codes.tolist()], dtype=pl.String)
     return pl.select(pl.concat_str([texts, unit], separator=" ", ignore_nulls=True)).to_series()
 
 

@@ -21,7 +21,8 @@ from catalog.reading.xml_columns import XmlColumns
 from catalog.reading.xml_elements import BOMS, BUNCH, DECLARED, SAFE, Bounded, Walk, forget
 from catalog.reading.xml_paths import parse_path
 from catalog.reading.xml_plain import PlainColumns
-from catalog.reading.xml_tokens import Name, Names, Tokens
+from catalog.reading.xml_tags import Name, Names
+from catalog.reading.xml_tokens import Tokens
 
 BLOCK = 2 * 1024 * 1024  # bytes looked at together
 TRIAL = 8 * 1024 * 1024  # bytes after which runs are given up if they are less than half of them
@@ -190,4 +191,4 @@ def _lines(source: Bounded) -> bytes:
     chunk = source.read(BLOCK)
     while chunk.endswith(b"\r") and (more := source.read(1)):
         chunk += more
-    return chunk.replace(b"\r\n", b"\n")
+    return chunk.replace(b"\r\n", b"\n") if b"\r" in chunk else chunk
