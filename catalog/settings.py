@@ -4,7 +4,7 @@ import hashlib
 import re
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -93,8 +93,10 @@ class Serving(_Section):
     """Where and how the classifier runs."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: int = Field(2, ge=1)
-    batch_rows: int = Field(2048, ge=1, description="Rows classified and stored per step; bounds memory and rework.")
+    threads: int = Field(2, ge=1, le=1024)
+    batch_rows: int = Field(
+        2048, ge=1, le=10_000_000, description="Rows classified and stored per step; bounds memory and rework."
+    )
 
 
 class Models(_Section):
@@ -112,7 +114,9 @@ class Scale(_Section):
         "", description="auto or host:port of a cluster; empty: RAY_ADDRESS, else one is started here."
     )
     concurrency: int = Field(0, ge=0, description="Most workers; 0: as many as the cluster has processors, or GPUs.")
-    batch_rows: int = Field(8192, ge=1, description="Rows of a shard: what a worker takes, and what its death costs.")
+    batch_rows: int = Field(
+        8192, ge=1, le=10_000_000, description="Rows of a shard: what a worker takes, and what its death costs."
+    )
     device: Literal["cpu", "cuda"] = Field("cpu", description="cpu: a processor a worker. cuda: a GPU a worker.")
 
 
@@ -123,10 +127,10 @@ class Feeds(_Section):
     max_refused_share: float = Field(0.0, ge=0, lt=1, description="The same as a share of the night's feeds.")
     max_drop: float = Field(0.6, gt=0, le=1, description="A full delivery this share smaller than the last is held.")
     max_structural: float = Field(0.01, gt=0, le=1, description="Share of ragged rows above which a feed is refused.")
-    batch_rows: int = Field(40_000, ge=1)
+    batch_rows: int = Field(40_000, ge=1, le=10_000_000)
     settle_seconds: float = Field(1.0, ge=0, le=600, description="A file younger than this is looked at twice.")
     manifest_patience: str = Field(
-        "1h", pattern=r"^\d+[smhd]$", description="How long what a manifest promises may be incomplete."
+        "1h", pattern=r"^\d{1,5}[smhd]$", description="How long what a manifest promises may be incomplete."
     )
 
     @property
@@ -142,19 +146,21 @@ class Images(_Section):
     max_fetches: int = Field(50_000, ge=1, description="Pictures asked for a night; the others wait for the next.")
     max_minutes: int = Field(60, ge=1, description="Time for it a night.")
     max_bytes: int = Field(20_000_000, ge=1_000, le=60_000_000, description="Of one picture.")
-    timeout_seconds: float = Field(30, gt=0, description="For one try at a picture, redirects and body included.")
+    timeout_seconds: float = Field(
+        30, gt=0, le=3600, description="For one try at a picture, redirects and body included."
+    )
     retries: int = Field(2, ge=0, le=5)
     max_redirects: int = Field(5, ge=0, le=20)
     connections: int = Field(16, ge=1, le=256)
     connections_per_host: int = Field(4, ge=1, le=64)
     revalidate_after: str = Field(
-        "7d", pattern=r"^[1-9]\d*[hd]$", description="Age at which a picture is asked for anew."
+        "7d", pattern=r"^[1-9]\d{0,4}[hd]$", description="Age at which a picture is asked for anew."
     )
-    ports: tuple[int, ...] = (80, 443)
+    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = (80, 443)
     allow_hosts: tuple[str, ...] = Field((), description="Hosts that may have private addresses, such as pim.internal.")
     buckets: tuple[str, ...] = Field((), description="Buckets that may be read, as s3://name or gs://name.")
     keep_unused_days: int = Field(
-        90, ge=1, description="Days a fetched picture stays after the last item that needs it."
+        90, ge=1, le=36_500, description="Days a fetched picture stays after the last item that needs it."
     )
     placeholder_products: int = Field(20, ge=2, description="A picture on so many different products shows none.")
 
@@ -208,10 +214,12 @@ class Changes(_Section):
 class Retention(_Section):
     """How long `catalog prune` keeps files, in days; 0 keeps them for ever. Facts in the work database are kept."""
 
-    copies_days: int = Field(90, ge=0, description="Feeds that were read: the copies and the originals in done/.")
-    sheets_days: int = Field(365, ge=0, description="Written review sheets.")
-    reports_days: int = Field(365, ge=0, description="Pages about runs.")
-    changes_days: int = Field(365, ge=0, description="Files of changes; any can be exported again.")
+    copies_days: int = Field(
+        90, ge=0, le=36_500, description="Feeds that were read: the copies and the originals in done/."
+    )
+    sheets_days: int = Field(365, ge=0, le=36_500, description="Written review sheets.")
+    reports_days: int = Field(365, ge=0, le=36_500, description="Pages about runs.")
+    changes_days: int = Field(365, ge=0, le=36_500, description="Files of changes; any can be exported again.")
     models: int = Field(3, ge=0, description="Newest bundles, and bundles that served last; 0 keeps all.")
 
 
@@ -253,8 +261,8 @@ class Notify(_Section):
 class Database(_Section):
     """Limits for DuckDB."""
 
-    memory_limit: str = "1GB"
-    threads: int = Field(2, ge=1)
+    memory_limit: str = Field("1GB", pattern=r"(?i)^\d{1,6}(\.\d+)? ?([kmgt]i?b|%)$")
+    threads: int = Field(2, ge=1, le=1024)
 
 
 class Settings(_Section):
@@ -344,6 +352,8 @@ class Workspace:
         """Reads catalog.toml. Raises CatalogError that names the key when one is unknown or out of range."""
         try:
             return Settings.model_validate(tomllib.loads(self.settings_file.read_text(encoding="utf-8-sig")))
+        except UnicodeDecodeError as error:
+            raise CatalogError(f"{self.settings_file}: {error}.", remedy="Save the file as UTF-8.") from error
         except tomllib.TOMLDecodeError as error:
             raise CatalogError(f"{self.settings_file}: {error}.", remedy="Correct the TOML at that line.") from error
         except ValidationError as error:

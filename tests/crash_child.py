@@ -1,12 +1,14 @@
 """A process that forks one command at a time, so that hundreds of kills pay for the imports once.
 
 Reads a line of JSON a command: words (of the command line) or code (Python), point and log as catalog.failpoints has them,
-watched (a folder: what a kill would leave of it goes to log.states, a line a point), output (a file). Answers a line: the exit status, negative for a signal.
+watched (a folder: what a kill would leave of it goes to log.states, a line a point), after (seconds until it is killed, 0 for
+never), output (a file). Answers a line: the exit status, negative for a signal.
 """
 
 import hashlib
 import json
 import os
+import signal
 import sys
 import traceback
 from functools import partial
@@ -34,6 +36,7 @@ def command(asked: dict) -> int:
     if asked["watched"]:
         failpoints._said = ":"
         failpoints._fail_from = partial(note, Path(asked["watched"]), Path(f"{asked['log']}.states"))
+    signal.setitimer(signal.ITIMER_REAL, asked["after"])  # its signal ends a process like a kill: nothing is cleaned up
     with Path(asked["output"]).open("w") as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)

@@ -12,6 +12,9 @@ import duckdb
 
 ROOT = Path(__file__).parents[1]
 VARYING = {"pid", "sha256", "folder", "image", "root"}  # clock times are left out by their type
+# Names made of a run's number or the time, under which the second start works: a command started twice is two runs.
+APART = frozenset({"run_id", "received_in", "body", "certificate_id", "export_id", "token", "group_token", "file_name"})
+OF_RUNS = ("runs", "run_ends", "stages", "publications", "run_log")
 DURATIONS = {"run_stages", "time_to_category"}  # how long things took is no outcome
 
 
@@ -28,14 +31,16 @@ class Children:
         point: str | None = None,
         log: Path | None = None,
         watched: Path | None = None,
+        after: float = 0.0,
     ) -> int:
-        """The exit status, -9 when it was killed."""
+        """The exit status, -9 when it was killed at a point; with `after` seconds it is killed then (-14), wherever it is."""
         asked = {
             "words": [str(word) for word in words],
             "code": code,
             "point": point,
             "log": str(log or os.devnull),
             "watched": str(watched or ""),
+            "after": after,
         }
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(asked | {"output": str(self._output)}) + "\n")
@@ -78,6 +83,13 @@ def tables(file: Path, *, without: frozenset[str] = frozenset(), views: bool = T
             ]
             content[name] = sorted(repr(tuple(row[place] for place in kept)) for row in found.fetchall())
         return content
+
+
+def told_apart(points: list[str], states: list[str]) -> list[int]:
+    """Numbers of the points at which the disk, or the stage at work, is another than at all points before them."""
+    stages = [point.partition(".")[0] for point in points]
+    first = {found: n for n, found in reversed(list(enumerate(zip(stages, states, strict=True), 1)))}
+    return sorted(first.values())
 
 
 def first_difference(found: dict[str, list[str]], expected: dict[str, list[str]]) -> str:

@@ -52,12 +52,21 @@ def rotated() -> bytes:
     return encoded(noise(), "JPEG", exif=exif)
 
 
+def many_scans(side: int, times: int) -> bytes:
+    """A progressive JPEG whose last scan, of a few bytes, comes again and again: each takes as long as the whole picture."""
+    content = encoded(Image.new("RGB", (side, side)), "JPEG", progressive=True)
+    last = content[content.rfind(b"\xff\xda") : -2]
+    return content[:-2] + last * times + content[-2:]
+
+
 JPEG, PNG, WEBP = encoded(noise(), "JPEG"), encoded(noise(), "PNG"), encoded(noise(), "WEBP")
 
 USABLE = {
     "jpeg": JPEG,
     "progressive": encoded(noise(), "JPEG", progressive=True),
     "thumbnail": with_thumbnail(JPEG),
+    "some scans": many_scans(64, 100),
+    "scans in what is no picture": JPEG + b"\xff\xda\x00\x02" * 300_000,
     "trailer": JPEG + b"made by a telephone" * 9,
     "no end mark": PNG[:-12],
     "cmyk": encoded(noise().convert("CMYK"), "JPEG"),
@@ -80,6 +89,7 @@ FAULTY = {
     "head only": (b"\xff\xd8\xff\xe0", "not_an_image"),
     "bomb": (png_header(60_000, 60_000), "too_many_pixels"),
     "large": (png_header(8_000, 8_000), "too_many_pixels"),
+    "many scans": (many_scans(4_000, 2_000), "too_many_pixels"),
     "dot": (plain(size=(1, 1)), "too_small"),
     "line": (plain(size=(600, 1)), "too_small"),
     "cut jpeg": (JPEG[: len(JPEG) // 2], "truncated"),

@@ -89,14 +89,38 @@ def test_node_masses_fall_down_the_chain_and_agree_with_the_leaves(model: Path, 
     assert np.allclose(np.log(p[plain] / (1 - p[plain])), log_odds[plain], atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["text.onnx", "labels.json", "lexicon.npz"])
-def test_a_flipped_byte_refuses_the_bundle(workspace_copy: Path, name: str) -> None:
+def test_a_flipped_byte_in_any_file_refuses_the_bundle(workspace_copy: Path) -> None:
     path = workspace_copy / "models" / (workspace_copy / "models" / "current").read_text().strip()
-    content = bytearray((path / name).read_bytes())
-    content[len(content) // 2] ^= 1
-    (path / name).write_bytes(content)
-    with pytest.raises(BundleRefused, match=name):
-        Classifier.open(path)
+    files = sorted(json.loads((path / "manifest.json").read_text())["files"])
+    assert {"text.onnx", "labels.json", "lexicon.npz", "calibration.json"} <= set(files)
+    for name in files:
+        right = (path / name).read_bytes()
+        content = bytearray(right)
+        content[len(content) // 2] ^= 1
+        (path / name).write_bytes(content)
+        with pytest.raises(BundleRefused, match=name):
+            Classifier.open(path)
+        (path / name).write_bytes(right)
+    assert Classifier.open(path)
+
+
+def test_a_network_whose_weights_lie_elsewhere_is_not_loaded(model: Path, tmp_path: Path) -> None:
+    """Also where nobody looks at the manifest: a file of ours that names /etc/passwd as its weights reads nothing."""
+    import onnx
+    from onnx.external_data_helper import set_external_data
+
+    (tmp_path / "secret.bin").write_bytes(b"hunter2!" * 100_000)
+    for number, place in enumerate(("../secret.bin", str(tmp_path / "secret.bin"), "link.bin")):
+        folder = Path(shutil.copytree(model, tmp_path / f"bundle-{number}"))
+        (folder / "link.bin").symlink_to("../secret.bin")
+        network = onnx.load(folder / "fusion.onnx")
+        weights = max(network.graph.initializer, key=lambda one: len(one.raw_data))
+        length, weights.raw_data = len(weights.raw_data), b""
+        set_external_data(weights, place, offset=0, length=length)
+        weights.ClearField("raw_data")
+        (folder / "fusion.onnx").write_bytes(network.SerializeToString())
+        with pytest.raises(Exception, match="External data path"):
+            Classifier.open(folder, verify=False)
 
 
 def test_a_file_more_or_less_refuses_the_bundle(workspace_copy: Path) -> None:

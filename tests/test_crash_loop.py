@@ -1,6 +1,7 @@
 """Each command that writes, killed or its disk failed at the first, second, third ... point: started again it ends the same.
 
-At every check a few points of each command, spread over all of them; with -m slow every one that differs from those before it.
+At every check a few points of each command, spread over all of them; with -m slow every one that differs from those before it,
+and kills by the clock.
 """
 
 import csv
@@ -9,6 +10,8 @@ import random
 import shutil
 import signal
 import subprocess
+import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,13 +22,10 @@ import pytest
 
 from catalog import sheets
 from catalog.settings import Workspace
-from tests.crashing import Children, children, first_difference, tables
+from tests.crashing import APART, OF_RUNS, Children, children, first_difference, tables, told_apart
 from tests.test_changes import MAP, NEW, OLD, Shop, write
 
-# Names made of a run's number or the time, under which the second start works: a command started twice is two runs.
-APART = frozenset({"run_id", "received_in", "body", "certificate_id", "export_id", "token", "group_token", "file_name"})
 WRITTEN = "written"  # a folder in the workspace for what a command is told to write elsewhere
-OF_RUNS = ("runs", "run_ends", "stages", "publications", "run_log")
 OPENED = "from pathlib import Path; from pipelines.session import opened; from pipelines import promote\n"
 PROMOTED = (
     OPENED
@@ -126,9 +126,7 @@ class Calm:
         where the disk has changed since, or another stage is at work.
         """
         if most is None:
-            stages = [point.partition(".")[0] for point in self.points]
-            first = {found: n for n, found in reversed(list(enumerate(zip(stages, self.states, strict=True), 1)))}
-            return sorted(first.values())
+            return told_apart(self.points, self.states)
         if len(self.points) <= most:
             return list(range(1, len(self.points) + 1))
         return sorted({1 + (len(self.points) * (2 * n + 1)) // (2 * most) for n in range(most)})
@@ -235,7 +233,10 @@ def ends_the_same(
     assert {path.name: path.read_bytes() for path in world.place.outbox.iterdir()} == outbox or not outbox, killed_at
 
 
-def killed_at_each(process: Children, world: World, unbroken, name: str, tmp_path: Path, most: int | None) -> int:
+def killed_at_each(
+    process: Children, world: World, unbroken, name: str, tmp_path: Path, most: int | None
+) -> Counter[str]:
+    """How many kills each stage had."""
     calm = unbroken(name)
     points, places = calm.points, calm.places(most)
     assert len(points) > 2, f"{name} reaches {points}: too few to kill between"
@@ -244,14 +245,21 @@ def killed_at_each(process: Children, world: World, unbroken, name: str, tmp_pat
         assert run(process, copy, name, point=f":{nth}") == -signal.SIGKILL, (points[nth - 1], process.said)
         ends_the_same(process, copy, name, calm, f"{nth} {points[nth - 1]}", views=most is None)
         shutil.rmtree(copy.root)
-    return len(places)
+    return Counter(points[nth - 1].partition(".")[0] for nth in places)
+
+
+def counted(record_property, kills: Counter[str]) -> None:
+    """For benchmarks.reliability, which adds them up."""
+    record_property("kills", kills.total())
+    for stage, number in kills.items():
+        record_property(f"kills in {stage}", number)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_killed_and_started_again_it_ends_the_same(
     process: Children, world: World, unbroken, name: str, tmp_path: Path
 ) -> None:
-    assert killed_at_each(process, world, unbroken, name, tmp_path, most=2) == 2
+    assert killed_at_each(process, world, unbroken, name, tmp_path, most=2).total() == 2
 
 
 @pytest.mark.slow
@@ -260,7 +268,7 @@ def test_killed_and_started_again_it_ends_the_same(
 def test_killed_at_every_point_it_ends_the_same(
     process: Children, world: World, unbroken, name: str, tmp_path: Path, record_property
 ) -> None:
-    record_property("kills", killed_at_each(process, world, unbroken, name, tmp_path, most=None))
+    counted(record_property, killed_at_each(process, world, unbroken, name, tmp_path, most=None))
 
 
 @pytest.mark.slow
@@ -281,6 +289,43 @@ def test_fifty_kills_at_random_one_after_the_other(
         ends_the_same(process, copy, "night", unbroken("night"), f"soak {kills}")
         shutil.rmtree(copy.root)
     record_property("kills", kills)
+
+
+def unfinished(place: Workspace) -> bool:
+    """Whether a kill has left a file half written, or writes that are in DuckDB's log alone."""
+    log = place.work_db.with_name(f"{place.work_db.name}.wal")
+    return (log.exists() and log.stat().st_size > 0) or any(path.is_file() for path in place.root.rglob(".*"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_killed_at_any_moment_of_a_large_night(
+    process: Children, world: World, tmp_path: Path, record_property
+) -> None:
+    """Not between two writes but by the clock, with so much to write that kills land inside writes."""
+    large = world.copied(tmp_path / "large")
+    rows = [(f"n{n}", f"thing {n} " + "words " * (n % 40)) for n in range(20_000)]
+    write(large.place.feeds / "acme" / "2026-02-01.csv", ["item_id", "title"], rows)
+    calm = large.copied(tmp_path / "calm")
+    begun = time.monotonic()
+    assert run(process, calm, "night") == 0, process.said
+    took, expected = time.monotonic() - begun, Calm(calm, [], [])
+    rng, kills, inside, number = random.Random(12), Counter[str](), 0, 0
+    while kills.total() < 20:
+        copy, number = large.copied(tmp_path / f"moment-{number}"), number + 1
+        for _ in range(4):
+            log = copy.root / "points.log"
+            log.write_text("begin.\n")
+            if run(process, copy, "night", log=log, after=rng.uniform(0.1, took)) != -signal.SIGALRM:
+                break
+            kills[log.read_text().splitlines()[-1].partition(".")[0]] += 1
+            inside += unfinished(copy.place)
+        log.unlink()
+        ends_the_same(process, copy, "night", expected, f"workspace {number}, {dict(kills)}")
+        shutil.rmtree(copy.root)
+    counted(record_property, kills)
+    record_property("kills that left a file unfinished", inside)
+    assert inside, "none of them landed in a write"
 
 
 def fails_at(process: Children, world: World, unbroken, name: str, how: str, tmp_path: Path, most: int | None) -> int:

@@ -1,11 +1,15 @@
 """Every fault of faults.toml has tests that prove what becomes of it, and at least one of them runs at every check."""
 
 import ast
+import subprocess
+import sys
 import tomllib
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from benchmarks import reliability
 
 HERE = Path(__file__).parent
 FAULTS = tomllib.loads((HERE / "faults.toml").read_text(encoding="utf-8"))
@@ -45,6 +49,19 @@ def problems(fault: dict) -> list[str]:
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_fault_has_its_proof(name: str) -> None:
     assert problems(FAULTS[name]) == []
+
+
+def test_what_a_run_of_tests_counts_is_added_up(tmp_path: Path) -> None:
+    """With the settings of this project, under which a warning of pytest's own about the file would be an error."""
+    (tmp_path / "test_it.py").write_text(
+        "def test_one(record_property):\n    record_property('kills', 3)\n"
+        "def test_two(record_property):\n    record_property('kills', 4)\n"
+    )
+    words = ["-c", HERE.parent / "pyproject.toml", "--rootdir", tmp_path, "--junitxml", tmp_path / "run.xml", tmp_path]
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, words)]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert reliability.ran(tmp_path / "run.xml") == {"tests passed": 2, "kills": 7}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from catalog.deliveries.inbox import named_date, pending
+from catalog.deliveries.staging import stage
 from catalog.jobs import Job, start_run
 from catalog.settings import Feeds, Settings, Workspace
 from catalog.store import Store
@@ -331,6 +332,19 @@ def test_links_foreign_formats_and_hostile_names_are_refused_aloud(shop: Shop, t
     assert shop.rows("SELECT count(*) FROM items") == [(0,)]
     assert secret.read_text() == feed("1,Secret,,,")
     assert shop.night() == {}
+
+
+def test_what_takes_a_file_s_place_after_it_was_looked_at_is_not_read(shop: Shop, tmp_path: Path) -> None:
+    path = shop.deliver(feed("1,Secret,,,"))
+    secret = Path(shutil.copy(path, tmp_path / "secret.csv"))
+    (waiting,) = pending(shop.workspace)
+    path.unlink()
+    path.symlink_to(secret)
+    assert stage(shop.workspace, waiting) is None
+    path.unlink()
+    os.mkfifo(path)
+    assert stage(shop.workspace, waiting) is None
+    assert not list(shop.workspace.staged.iterdir())
 
 
 @pytest.mark.parametrize("name", ["it*ms.csv", "[ab].csv", "vendor=x.csv", "a'b\"c;.csv", "ünï 2026.csv"])

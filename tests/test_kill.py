@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crashing import Children, children, first_difference, tables
+from tests.crashing import APART, OF_RUNS, Children, children, first_difference, tables, told_apart
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(900)]
 
@@ -86,3 +86,36 @@ def test_killed_at_points_all_through_publish(
         assert process.run("nightly", "-w", workspace_copy, point=f"publish.:{nth}") in (-signal.SIGKILL, 0)
     assert process.run("nightly", "-w", workspace_copy) == 0, process.said
     unbroken.same_as(workspace_copy)
+
+
+@pytest.mark.slow
+def test_training_killed_at_every_state_of_the_disk(
+    process: Children, taught: Path, tmp_path: Path, record_property
+) -> None:
+    """Trained again, the same labels make the same bundle; it serves, certified, and no half of one is left."""
+    calm, log = Path(shutil.copytree(taught, tmp_path / "calm")), tmp_path / "points.log"
+    assert process.run("train", "-w", calm, log=log, watched=calm) == 0, process.said
+    points, states = log.read_text().splitlines(), (tmp_path / "points.log.states").read_text().splitlines()
+    kills = told_apart(points, states)
+    assert len(kills) > KILLS, points
+    for nth in kills:
+        place = Path(shutil.copytree(taught, tmp_path / "killed"))
+        assert process.run("train", "-w", place, point=f":{nth}") == -signal.SIGKILL, process.said
+        assert process.run("train", "-w", place) == 0, process.said
+        assert first_difference(learned_in(place), learned_in(calm)) == "", points[nth - 1]
+        assert bundles(place) == bundles(calm), points[nth - 1]
+        assert process.run("doctor", "--verify", "-w", place) == 0, process.said
+        shutil.rmtree(place)
+    record_property("kills", len(kills))
+    for stage, number in Counter(points[nth - 1].partition(".")[0] for nth in kills).items():
+        record_property(f"kills in {stage} of train", number)
+
+
+def learned_in(place: Path) -> dict[str, list[str]]:
+    found = tables(place / "state" / "work.duckdb", without=APART, views=False)
+    return {name: rows for name, rows in found.items() if name not in OF_RUNS}
+
+
+def bundles(place: Path) -> dict[str, str]:
+    """What stands in models/: each bundle is named by its content."""
+    return {path.name: path.read_text() if path.is_file() else "" for path in (place / "models").iterdir()}

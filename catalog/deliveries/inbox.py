@@ -1,8 +1,10 @@
 """The inbox: which deliveries wait in feeds/<vendor>/, and which of them are whole, in order and fit to be read."""
 
+import errno
 import hashlib
 import os
 import re
+import stat
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -10,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from catalog.deliveries import manifest as manifests
 from catalog.deliveries.manifest import Manifest
@@ -275,6 +278,25 @@ def stamp_of(facts: os.stat_result) -> Stamp:
     return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
+def opened(path: Path) -> IO[bytes]:
+    """A file of a vendor's folder itself: whoever may write there could put a link, or a pipe, in its place after it was
+    looked at.
+
+    Raises FileNotFoundError when it is no file any more.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise FileNotFoundError(errno.ENOENT, "It is a link by now", str(path)) from error
+        raise
+    file = os.fdopen(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise FileNotFoundError(errno.ENOENT, "It is no file by now", str(path))
+    return file
+
+
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

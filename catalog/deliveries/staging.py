@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from catalog import durable
-from catalog.deliveries.inbox import Part, Pending, stamp_of
+from catalog.deliveries.inbox import Part, Pending, opened, stamp_of
 from catalog.failpoints import reached
 from catalog.reading.mapping import PACKED, feed_suffix
 from catalog.settings import Workspace
@@ -42,7 +42,7 @@ def _staged(workspace: Workspace, part: Part) -> Path | None:
 
 def _copy(path: Path, target: Path) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as source, target.open("wb") as copy:
+    with opened(path) as source, target.open("wb") as copy:
         while chunk := source.read(_CHUNK):
             digest.update(chunk)
             copy.write(chunk)

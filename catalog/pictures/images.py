@@ -5,6 +5,7 @@ A bad picture is data, never an exception: it counts as missing and says so.
 
 import hashlib
 import io
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,8 @@ Reduction = Literal["square", "fitted"]
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 64 * 1024 * 1024
+# What decoding a JPEG may cost: each of its scans, of a few bytes, goes over all of the picture once more.
+MAX_PIXELS_OF_SCANS = 20 * MAX_PIXELS
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -30,6 +33,9 @@ _TURNS = {
 }
 _INTERPOLATION = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 _WHITE = (255, 255, 255)
+_SCAN, _START_OF_SCAN = b"\xff\xda", 0xDA
+_STANDALONE = {0x01, *range(0xD0, 0xD9)}  # JPEG markers without a length
+_MARKER = re.compile(rb"\xff+[^\x00\x01\xd0-\xd7\xff]")  # one that ends the compressed bytes of a scan
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,56 @@ def _exists(path: str) -> bool:
         return False
 
 
+def too_large(image: Image.Image, data: bytes) -> bool:
+    """True of a picture, opened and not yet decoded, that would take too much memory or time to decode."""
+    pixels = image.width * image.height
+    if pixels > MAX_PIXELS or image.format not in ("JPEG", "MPO"):
+        return pixels > MAX_PIXELS
+    if pixels * data.count(_SCAN) <= MAX_PIXELS_OF_SCANS:  # no more of them, found at a hundredth of the cost
+        return False
+    return pixels * scans(data, MAX_PIXELS_OF_SCANS // pixels + 1) > MAX_PIXELS_OF_SCANS
+
+
+def scans(data: bytes, most: int) -> int:
+    """How many scans a JPEG has, counted up to `most`; those of a thumbnail or of a picture behind it are none."""
+    place, found = first_scan(data), 0
+    while place < len(data) and found < most:
+        if data[place + 1] == _START_OF_SCAN:
+            found += 1
+            after = _MARKER.search(data, place + 2)
+            place = _segment(data, after.end() - 2) if after else len(data)
+        else:
+            place = _next_segment(data, place)
+    return found
+
+
+def first_scan(data: bytes) -> int:
+    """Where the first scan of a JPEG begins, past a thumbnail with an end mark of its own; the length when there is none."""
+    place = _segment(data, 2)
+    while place < len(data) and data[place + 1] != _START_OF_SCAN:
+        place = _next_segment(data, place)
+    return place
+
+
+def _next_segment(data: bytes, place: int) -> int:
+    """Where the segment after the one at `place` begins; the length where none does, as behind the end mark."""
+    marker = data[place + 1]
+    if marker == 0xFF:  # fill byte
+        place += 1
+    elif marker == 0xD9:
+        return len(data)
+    elif marker in _STANDALONE:
+        place += 2
+    else:
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return _segment(data, place)
+
+
+def _segment(data: bytes, place: int) -> int:
+    """The place, where a segment may begin there; else the length."""
+    return place if place + 4 <= len(data) and data[place] == 0xFF else len(data)
+
+
 def decode(data: bytes, rules: ImageRules) -> np.ndarray | None:
     """uint8 (size, size, 3) of an encoded picture; None when it cannot be decoded or has too many pixels."""
     image = upright_rgb(data, rules)
@@ -108,7 +164,7 @@ def upright_rgb(data: bytes, rules: ImageRules) -> Image.Image | None:
     """An encoded picture as RGB, turned as its EXIF says, transparency on white; None where `decode` says None."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
+            if too_large(image, data):
                 return None
             least = _least_size(image, rules)
             image.draft(None, least)

@@ -124,8 +124,8 @@ def load(file: Path) -> list[Rule]:
     remedy = f"Correct it in {file.name}; catalog rules check shows what each rule means."
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except tomllib.TOMLDecodeError as error:
-        raise CatalogError(f"{file}: {error}.", remedy="Correct the TOML at that line.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CatalogError(f"{file}: {error}.", remedy="Correct the TOML at that line; it is read as UTF-8.") from error
     if unknown := sorted(content.keys() - {"rule"}):
         raise CatalogError(f"{file} has {unknown[0]!r}, which means nothing.", remedy="A rule begins with [[rule]].")
     found = []

@@ -81,7 +81,7 @@ class Delivery(Part):
 
     kind: Literal["full", "delta"] = "full"
     actions: Actions = Actions()
-    expected_every: str | None = Field(default=None, pattern=r"^[1-9]\d*[hd]$")
+    expected_every: str | None = Field(default=None, pattern=r"^[1-9]\d{0,4}[hd]$")
 
     @property
     def due(self) -> timedelta | None:
