@@ -160,6 +160,19 @@ def test_a_check_counts_what_the_night_would_and_stores_nothing(root: Path) -> N
     assert {file: file.stat().st_mtime_ns for file in root.rglob("*") if file.is_file()} == before
 
 
+def test_a_check_counts_items_not_the_rows_that_were_folded_or_turned_away(root: Path) -> None:
+    path = wrote(
+        root, "id,group,name,price\n1,A,lamp,0\n1,,,0\n2,B,rug,0\n2,,,0\n3,C,mug,5\n4,D,pot,0\n4,D,pan,0\n", "a.csv"
+    )
+    (root / "vendors" / "acme.toml").write_text(
+        'format = "csv"\n[columns]\nitem_id = "id"\ntitle = "name"\nprice = "price"\nvendor_category = "group"\n'
+        '[fold]\nby = ["id"]\n[rules]\nduplicates = "quarantine"\n'
+    )
+    said = {line.split()[0]: line.split()[1] for line in vendor.check(root, "acme", path).text.splitlines() if line}
+    assert [said[name] for name in ("rows", "accepted", "duplicates", "titles", "prices")] == ["7", "4", "3", "4", "4"]
+    assert "3  zero_price " in vendor.check(root, "acme", path).text
+
+
 def test_a_check_of_a_delta_counts_what_it_deletes(root: Path) -> None:
     path = wrote(root, "id,name,todo\n1,lamp,U\n2,,D\n3,chair,dance\n")
     (root / "vendors" / "acme.toml").write_text(
