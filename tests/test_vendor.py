@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import tomllib
 from pathlib import Path
 
@@ -255,11 +256,29 @@ def test_the_issue_list_names_line_problem_example_and_what_to_send(root: Path) 
     assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row.values())
 
 
-def test_a_refused_delivery_is_reported_as_a_whole(root: Path) -> None:
-    night(root, 'item_id,title\n1,"never closed\n2,b\n')
+@pytest.mark.parametrize(
+    ("text", "status", "said"),
+    [('item_id,title\n1,"never closed\n2,b\n', "refused", "line 2"), ("item_id,title\n", "held", "no row")],
+)
+def test_a_delivery_that_is_not_taken_is_reported_as_a_whole(root: Path, text: str, status: str, said: str) -> None:
+    night(root, text)
     rows, page = reported(root)
-    assert rows[0]["code"] == "file_refused" and "line 2" in rows[0]["problem"]
-    assert "refused" in page and "line 2" in page
+    assert rows[0]["code"] == f"file_{status}" and said in rows[0]["problem"]
+    assert status in page and said in page
+    assert "catalog feeds" not in rows[0]["problem"] + page  # what to run here is nothing for the vendor
+
+
+def test_every_rule_and_flag_of_the_docs_has_words_for_the_vendor() -> None:
+    docs = Path(__file__).parents[1] / "docs"
+    rules = (docs / "vendors.md").read_text().split("## What becomes of a row")[1].split("Label files add")[0]
+    named = [code for row in rules.splitlines() if row.startswith("| `") for code in row.split("|")[1].split("`")[1::2]]
+    assert {"ragged", "unknown_action"} <= set(named) <= RULES.keys()
+    values = re.findall(r"`([a-z]+(?:_[a-z0-9]+)+)`", (docs / "values.md").read_text())
+    assert len(flags := set(values) & FLAGS.keys()) > 15
+    others = (
+        "bad_price item_id product_id vendor_category raw_text input_hash row_hash in_stock out_of_stock price_decimal"
+    )
+    assert set(values) - flags == set(others.split())
 
 
 def test_a_vendor_that_sent_nothing_has_no_list(root: Path) -> None:
