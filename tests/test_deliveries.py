@@ -19,6 +19,7 @@ from catalog.deliveries import inbox as inboxes
 from catalog.deliveries.held import By
 from catalog.deliveries.inbox import inbox, pending
 from catalog.deliveries.lateness import late_vendors, note_schedules
+from catalog.deliveries.manifest import read_manifest
 from catalog.errors import CatalogError
 from catalog.settings import Feeds, Settings
 from catalog.taxonomies.taxonomy import from_paths
@@ -167,6 +168,12 @@ def test_an_unreadable_manifest_keeps_its_files_from_being_taken_one_by_one(dock
     assert len(waiting) == 1 and waiting[0].waits
     assert dock.night() == {"refused": 1}
     assert dock.last()["reason"] == "bad_manifest"
+
+
+def test_a_wrong_manifest_is_told_by_what_is_wrong_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.csv.manifest.json").write_text('{"bytes": 3, "sha256": "00"}')
+    with pytest.raises(CatalogError, match=r"cannot be used: files.0.sha256 is '00': [^;]*$"):
+        read_manifest(tmp_path / "a.csv.manifest.json", ["a.csv"])
 
 
 def test_what_does_not_match_waits_until_the_patience_is_over(dock: Dock) -> None:

@@ -289,6 +289,14 @@ def test_yml_resolves_categories_and_collects_params(tmp_path: Path) -> None:
     assert attributes == {"attributes.Weight": "50 g", "attributes.Colour": "red, blue"}
 
 
+def test_an_offer_without_a_name_is_called_by_its_kind_and_model(tmp_path: Path) -> None:
+    offer = (
+        '<offer id="9" type="vendor.model"><typePrefix>Lamp</typePrefix><vendor>Acme</vendor><model>X-1</model></offer>'
+    )
+    (row,) = rows(tmp_path, f"<yml_catalog><shop><offers>{offer}</offers></shop></yml_catalog>", preset="yml")
+    assert (row["title"], row["brand"]) == ("Lamp X-1", "Acme")
+
+
 BMECAT = """<BMECAT version="2005"><T_NEW_CATALOG><CATALOG_GROUP_SYSTEM>
 <CATALOG_STRUCTURE type="root"><GROUP_ID>1</GROUP_ID><GROUP_NAME>Tools</GROUP_NAME><PARENT_ID>0</PARENT_ID></CATALOG_STRUCTURE>
 <CATALOG_STRUCTURE type="leaf"><GROUP_ID>2</GROUP_ID><GROUP_NAME>Hammers</GROUP_NAME><PARENT_ID>1</PARENT_ID></CATALOG_STRUCTURE>

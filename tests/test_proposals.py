@@ -6,9 +6,12 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from packing import workbook
 from vendor_files import HEADERS, KEYS, feed, products, table
 
 from catalog.deliveries.vendor_check import check
@@ -206,6 +209,45 @@ def test_packed_files_are_read_through(tmp_path: Path) -> None:
         assert columns(propose(path, "shop"))["item_id"] == ["ItemNumber"]
 
 
+def test_parquet_is_looked_at_without_its_bytes_and_into_its_structures(tmp_path: Path) -> None:
+    rows = [
+        {
+            "sku": row["item_id"],
+            "label": row["title"].encode(),  # as older writers declare texts
+            "digest": b"\xff\xfe",
+            "price": {"amount": 12.5, "currency": "EUR"},
+            "images": [{"url": row["images"]}],
+        }
+        for row in ROWS
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "feed.parquet")
+    found = columns(propose(tmp_path / "feed.parquet", "shop"))
+    assert found["title"] == ["label"] and found["item_id"] == ["sku"]
+    assert (found["price"], found["currency"]) == (["price.amount"], ["price.currency"])
+    assert found["images"] == ["images.0.url"]
+
+
+def test_a_preset_is_known_under_any_prefix(tmp_path: Path) -> None:
+    items = "".join(
+        f"<item><ns0:id>{row['item_id']}</ns0:id><ns0:title>{row['title']}</ns0:title><ns0:shipping><ns0:price>4.90 EUR"
+        f"</ns0:price></ns0:shipping><ns0:price>{row['price']} EUR</ns0:price></item>"
+        for row in ROWS
+    )
+    path = wrote(tmp_path, "a.xml", f'<rss xmlns:ns0="http://base.google.com/ns/1.0"><channel>{items}</channel></rss>')
+    found = propose(path, "shop")
+    assert found.values["preset"] == "google"
+    assert (columns(found)["item_id"], columns(found)["price"]) == (["ns0:id"], ["ns0:price"])
+    checked = check(path, "shop", Mapping.model_validate(found.values), Settings())
+    assert checked.counts["titles"] == checked.counts["prices"] == 40
+
+
+def test_a_workbook_with_one_table_among_its_sheets_says_so(tmp_path: Path) -> None:
+    table = [["sku", "name"], *([row["item_id"], row["title"]] for row in ROWS)]
+    path = wrote(tmp_path, "a.xlsx", workbook({"Info": [["Prices of 2026"]], "Items": table}))
+    entry = next(entry for entry in propose(path, "shop").settings if entry.key == "sheet")
+    assert (entry.value, entry.why) == ("Items", "of 2 sheets the only one with a header")
+
+
 def sheet(name: str, header: list[str], row, tmp_path: Path) -> dict[str, list]:
     text = table(header, [row(place, product) for place, product in enumerate(ROWS)])
     return columns(propose(wrote(tmp_path, name, text), "shop"))
@@ -292,6 +334,10 @@ def test_prices_that_settle_their_decimal_sign_are_declared(tmp_path: Path) -> N
             "no line that names",
         ),
         (b'{"shop": "x",\n "items": 3}', "without an array"),
+        (b'{"A1": {"name": "x", "price": 1}, "A2": {"name": "y", "price": 2}}', "under keys of their own"),
+        (b'{"id": 1}\n' * 3 + b'{"id": \n{"id": 2}\n', "line 4"),
+        (b'[{"id": 1},\n{"id": 2,,}]', "line 2, character"),
+        (b"feed.csv".ljust(257, b"\0") + b"ustar\x0000".ljust(255, b"\0") + b"id,name\n1,x\n", "tar archive"),
         (b"<a><b>1</b></a>", "none of its elements"),
         (b"HTTP/1.1 200 OK\nContent-Type: text/csv\n\nid,name\n1,x\n", "HTTP"),
     ],

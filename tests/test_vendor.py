@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import tomllib
 from pathlib import Path
 
@@ -160,6 +161,19 @@ def test_a_check_counts_what_the_night_would_and_stores_nothing(root: Path) -> N
     assert {file: file.stat().st_mtime_ns for file in root.rglob("*") if file.is_file()} == before
 
 
+def test_a_check_counts_items_not_the_rows_that_were_folded_or_turned_away(root: Path) -> None:
+    path = wrote(
+        root, "id,group,name,price\n1,A,lamp,0\n1,,,0\n2,B,rug,0\n2,,,0\n3,C,mug,5\n4,D,pot,0\n4,D,pan,0\n", "a.csv"
+    )
+    (root / "vendors" / "acme.toml").write_text(
+        'format = "csv"\n[columns]\nitem_id = "id"\ntitle = "name"\nprice = "price"\nvendor_category = "group"\n'
+        '[fold]\nby = ["id"]\n[rules]\nduplicates = "quarantine"\n'
+    )
+    said = {line.split()[0]: line.split()[1] for line in vendor.check(root, "acme", path).text.splitlines() if line}
+    assert [said[name] for name in ("rows", "accepted", "duplicates", "titles", "prices")] == ["7", "4", "3", "4", "4"]
+    assert "3  zero_price " in vendor.check(root, "acme", path).text
+
+
 def test_a_check_of_a_delta_counts_what_it_deletes(root: Path) -> None:
     path = wrote(root, "id,name,todo\n1,lamp,U\n2,,D\n3,chair,dance\n")
     (root / "vendors" / "acme.toml").write_text(
@@ -242,11 +256,29 @@ def test_the_issue_list_names_line_problem_example_and_what_to_send(root: Path) 
     assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row.values())
 
 
-def test_a_refused_delivery_is_reported_as_a_whole(root: Path) -> None:
-    night(root, 'item_id,title\n1,"never closed\n2,b\n')
+@pytest.mark.parametrize(
+    ("text", "status", "said"),
+    [('item_id,title\n1,"never closed\n2,b\n', "refused", "line 2"), ("item_id,title\n", "held", "no row")],
+)
+def test_a_delivery_that_is_not_taken_is_reported_as_a_whole(root: Path, text: str, status: str, said: str) -> None:
+    night(root, text)
     rows, page = reported(root)
-    assert rows[0]["code"] == "file_refused" and "line 2" in rows[0]["problem"]
-    assert "refused" in page and "line 2" in page
+    assert rows[0]["code"] == f"file_{status}" and said in rows[0]["problem"]
+    assert status in page and said in page
+    assert "catalog feeds" not in rows[0]["problem"] + page  # what to run here is nothing for the vendor
+
+
+def test_every_rule_and_flag_of_the_docs_has_words_for_the_vendor() -> None:
+    docs = Path(__file__).parents[1] / "docs"
+    rules = (docs / "vendors.md").read_text().split("## What becomes of a row")[1].split("Label files add")[0]
+    named = [code for row in rules.splitlines() if row.startswith("| `") for code in row.split("|")[1].split("`")[1::2]]
+    assert {"ragged", "unknown_action"} <= set(named) <= RULES.keys()
+    values = re.findall(r"`([a-z]+(?:_[a-z0-9]+)+)`", (docs / "values.md").read_text())
+    assert len(flags := set(values) & FLAGS.keys()) > 15
+    others = (
+        "bad_price item_id product_id vendor_category raw_text input_hash row_hash in_stock out_of_stock price_decimal"
+    )
+    assert set(values) - flags == set(others.split())
 
 
 def test_a_vendor_that_sent_nothing_has_no_list(root: Path) -> None:

@@ -240,7 +240,7 @@ def record(
         rows_in=rows,
         status=status,
         reason=why[0] if why else None,
-        sentence=f"{why[1]} {_what_to_run(status, why[0], delivery_id)}".strip() if why else None,
+        sentence=f"{why[1]} {what_to_run(status, why[0], delivery_id)}".strip() if why else None,
         mapping_hash=delivery.mapping_hash,
         folder=str(delivery.folder),
         received_at=now(),
@@ -252,7 +252,7 @@ def record(
     return delivery_id
 
 
-def _what_to_run(status: str, reason: str, delivery_id: str) -> str:
+def what_to_run(status: str, reason: str, delivery_id: str) -> str:
     """The command for the person who reads the sentence in the morning."""
     if status == "held":
         return f"If it is right: catalog feeds release {delivery_id} --by NAME"

@@ -97,13 +97,20 @@ def read_manifest(path: Path, feeds: list[str]) -> Manifest:
             given = {**given, "files": [{**given, "name": _named_after(path, feeds)}]}
         found = Manifest.model_validate(given)
     except ValidationError as error:
-        said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:_MOST_SAID])
-        raise CatalogError(f"{path.name}: {said}.", remedy=remedy) from error
+        raise CatalogError(f"{path.name} cannot be used: {_wrong(error)}.", remedy=remedy) from error
     except (ValueError, TypeError, RecursionError) as error:
         raise CatalogError(f"{path.name} cannot be read: {error}.", remedy=remedy) from error
     if len({file.name for file in found.files}) < len(found.files):
         raise CatalogError(f"{path.name} names a file twice.", remedy=remedy)
     return found
+
+
+def _wrong(error: ValidationError) -> str:
+    """What is wrong where, without what only follows from it: a list whose entries are wrong counts as empty too."""
+    found = {".".join(map(str, one["loc"])): one for one in error.errors()}
+    said = [(place, one) for place, one in found.items() if not any(other.startswith(f"{place}.") for other in found)]
+    words = [f"{place} is {one['input']!r:.60}: {one['msg']}" for place, one in said[:_MOST_SAID]]
+    return "; ".join(words)
 
 
 def _named_after(path: Path, feeds: list[str]) -> str:

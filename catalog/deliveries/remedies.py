@@ -51,7 +51,12 @@ RULES = {
     "bad_encoding": Remedy(
         "The row has characters that cannot be read in the file's encoding.", "Export the whole file as UTF-8."
     ),
-    "bad_action": Remedy("The word in the action column is not known.", "Send one of the words agreed on.", "delete"),
+    "unknown_action": Remedy(
+        "The word in the action column is not known.", "Send one of the words agreed on.", "delete"
+    ),
+    "too_many_attributes": Remedy(
+        "The row brings more than 1,000 named attributes.", "Send the attributes of this product only."
+    ),
     "bad_vendor": Remedy(
         "The vendor's name has characters other than letters, digits, '.', '_' and '-'.", "Use those only."
     ),
@@ -65,11 +70,6 @@ RULES = {
 # Rows that were taken, but something about them was left out or doubted.
 FLAGS = {
     "nul_removed": Remedy("The row contained NUL characters; they were removed.", "Export as plain text without NUL."),
-    "price_guessed": Remedy(
-        "The price can be read in two ways (1.299: one and a bit, or a thousand).",
-        "Send prices with two decimals.",
-        "1299.00",
-    ),
     "ambiguous_price": Remedy(
         "The price can be read in two ways (1.299: one and a bit, or a thousand).",
         "Send prices with two decimals.",
@@ -79,15 +79,16 @@ FLAGS = {
     "price_from": Remedy("The price is a lowest price ('from').", "Send the price of this item.", "1299.00"),
     "zero_price": Remedy("The price is zero.", "Send the price, or leave the cell empty.", "1299.00"),
     "negative_price": Remedy("The price is below zero.", "Send the price, or leave the cell empty.", "1299.00"),
+    "no_price": Remedy("The price is words, not a number.", "Send the price, or leave the cell empty.", "1299.00"),
+    "currency_conflict": Remedy(
+        "The price names another currency than the column of currencies, which was believed.",
+        "Send the same currency in both, or only in the column.",
+        "EUR",
+    ),
     "bad_currency": Remedy("The currency is not known.", "Send the three letters of the currency.", "EUR"),
     "gtin_invalid": Remedy(
         "The GTIN (EAN, UPC, ISBN) has a wrong length or check digit; it was not used.",
         "Send the number under the bar code with all its digits, or leave the cell empty.",
-        "4006381333931",
-    ),
-    "gtin_restricted": Remedy(
-        "The GTIN is a number for use inside one shop; it was not used.",
-        "Send the manufacturer's number, or leave the cell empty.",
         "4006381333931",
     ),
     "internal_gtin": Remedy(
@@ -99,6 +100,39 @@ FLAGS = {
         "A spreadsheet shortened the GTIN (4.0E+12): its digits are lost.",
         "Format the column as text before saving.",
         "4006381333931",
+    ),
+    "gtin_ambiguous": Remedy(
+        "The number of ten digits may be an ISBN or a UPC without its zeros; it was not used.",
+        "Send the number under the bar code with all its digits.",
+        "4006381333931",
+    ),
+    "gtin_zeros_restored": Remedy(
+        "The GTIN lacks its leading zeros; they were put back.",
+        "Format the column as text before saving.",
+        "00012345600012",
+    ),
+    "gtin_several": Remedy(
+        "Several GTINs stand in one cell; the first good one was used.",
+        "Send one number for each item that can be bought.",
+        "4006381333931",
+    ),
+    "isbn_10": Remedy("The ISBN has ten digits; that of thirteen was used.", "Nothing, or the number of 13 digits."),
+    "unknown_availability": Remedy(
+        "The word for the availability is not known.", "Send a word agreed on, or the quantity.", "in stock"
+    ),
+    "looks_like_mojibake": Remedy(
+        "Letters are garbled (CafÃ© for Café): the text was read in a wrong encoding before it was sent.",
+        "Export the whole file as UTF-8 from the first system on.",
+        "Café",
+    ),
+    "repaired_mojibake": Remedy(
+        "Letters were garbled (CafÃ© for Café) and were mended.",
+        "Export the whole file as UTF-8 from the first system on.",
+        "Café",
+    ),
+    "lost_characters": Remedy(
+        "Letters are lost: a question mark in a box stands in their place.",
+        "Export the texts anew as UTF-8; what stands there cannot be mended.",
     ),
     "id_scientific": Remedy(
         "A spreadsheet shortened a number (4.0E+12): its digits are lost.", "Format the column as text before saving."

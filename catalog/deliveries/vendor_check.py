@@ -14,6 +14,9 @@ from catalog.reading.mapping import Mapping
 from catalog.settings import Settings, Workspace
 from catalog.store import Store
 
+# One row per item that would be taken: what is said of items is said of these, not of the rows they came in.
+_TAKEN = """CREATE OR REPLACE TEMP VIEW taken AS SELECT a.* FROM arrived a JOIN judged j USING (line)
+WHERE j.verdict NOT IN ('duplicate', 'differing', 'deleted')"""
 _RULES = """SELECT rule, count(*) AS rows, min(line) AS line, arg_min(coalesce(detail, raw, ''), line) AS value
 FROM (
     SELECT rule, line, detail, raw FROM turned_away
@@ -22,27 +25,26 @@ FROM (
     WHERE j.verdict = 'differing'
 ) GROUP BY rule ORDER BY rows DESC, rule"""
 _FLAGS = """SELECT flag, count(*) AS rows, min(line) AS line, arg_min(coalesce(title, item_id), line) AS value
-FROM (SELECT unnest(flags) AS flag, line, title, item_id FROM arrived) GROUP BY flag ORDER BY rows DESC, flag"""
+FROM (SELECT unnest(flags) AS flag, line, title, item_id FROM taken) GROUP BY flag ORDER BY rows DESC, flag"""
 _COUNTS = """SELECT
-    count(*) FILTER (j.verdict NOT IN ('duplicate', 'differing', 'deleted')) AS accepted,
-    count(*) FILTER (j.verdict = 'duplicate') AS duplicates,
-    count(*) FILTER (j.verdict = 'deleted') AS deleted,
-    count(DISTINCT a.vendor_category) AS categories,
-    count(a.title) AS titles,
-    count(a.price) AS prices,
-    count(a.gtin) AS gtins,
-    count(*) FILTER (a.image IS NOT NULL) AS images_named,
-    count(*) FILTER (a.image_status = 'ok') AS images_found,
-    count(*) FILTER (a.image_status = 'remote') AS images_remote
-FROM arrived a LEFT JOIN judged j USING (line)"""
+    count(*) AS accepted,
+    (SELECT count(*) FROM judged WHERE verdict = 'duplicate') AS duplicates,
+    (SELECT count(*) FROM judged WHERE verdict = 'deleted') AS deleted,
+    count(DISTINCT vendor_category) AS categories,
+    count(title) AS titles,
+    count(price) AS prices,
+    count(gtin) AS gtins,
+    count(image) AS images_named,
+    count(*) FILTER (image_status = 'ok') AS images_found,
+    count(*) FILTER (image_status = 'remote') AS images_remote
+FROM taken"""
 # Ids a spreadsheet has touched: exponents, a ".0", error values, and numbers whose last digits became zeros.
 _DAMAGED = """SELECT count(*) AS rows, min(line) AS line, arg_min(item_id, line) AS value FROM arrived
 WHERE regexp_full_match(item_id, '\\d+([.,]\\d+)?[eE]\\+?\\d+|\\d+[.,]0|#(N/A|REF!|VALUE!|NAME\\?)|#{3,}|\\d{12,}0{5,}')"""
-_EXAMPLES = """SELECT vendor_category, count(*) AS rows FROM arrived WHERE vendor_category IS NOT NULL
+_EXAMPLES = """SELECT vendor_category, count(*) AS rows FROM taken WHERE vendor_category IS NOT NULL
 GROUP BY vendor_category ORDER BY rows DESC, vendor_category LIMIT 3"""
-_FIRST = """SELECT line, item_id, title, price, currency FROM arrived JOIN judged USING (line)
-WHERE verdict NOT IN ('duplicate', 'differing', 'deleted') ORDER BY line LIMIT 3"""
-_CURRENCIES = """SELECT string_agg(DISTINCT currency, ', ' ORDER BY currency), min(price), max(price) FROM arrived
+_FIRST = "SELECT line, item_id, title, price, currency FROM taken ORDER BY line LIMIT 3"
+_CURRENCIES = """SELECT string_agg(DISTINCT currency, ', ' ORDER BY currency), min(price), max(price) FROM taken
 WHERE price IS NOT NULL"""
 _SHOWN = 60
 
@@ -95,6 +97,7 @@ def check(path: Path, vendor: str, mapping: Mapping, settings: Settings) -> Chec
                 batches = read_rows(path, mapping, settings.feeds)
                 arrivals.collect(store, (with_actions(batch, vendor, mapping, pictures) for batch in batches))
             arrivals.judge(store, vendor, duplicates=mapping.rules.duplicates)
+            store.execute(_TAKEN)
             return _counted(store, vendor)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from catalog.deliveries.arrivals import what_to_run
 from catalog.deliveries.remedies import RULES, remedy
 from catalog.errors import CatalogError
 from catalog.sheets import render
@@ -90,15 +91,18 @@ def issues(store: Store, vendor: str) -> Issues:
     row = latest.row(0, named=True)
     found = store.query(_ISSUES, [row["delivery_id"], MOST]).iter_rows()
     listed = [Issue(line, item_id, code, _shown(example or "")[:_CUT]) for line, item_id, code, example in found]
-    names = ("vendor", "file_name", "status", "sentence", "received_at")
-    return Issues(rows=row["rows_in"], issues=listed, **{name: row[name] for name in names})
+    ours = what_to_run(row["status"], row["reason"], row["delivery_id"])  # a command of ours is nothing for the vendor
+    sentence = row["sentence"] and row["sentence"].removesuffix(ours).rstrip()
+    names = ("vendor", "file_name", "status", "received_at")
+    return Issues(rows=row["rows_in"], issues=listed, sentence=sentence, **{name: row[name] for name in names})
 
 
 def as_csv(found: Issues) -> bytes:
     """A row per problem, inert in a spreadsheet."""
     rows = [_row(issue) for issue in found.issues]
-    if found.status == "refused":
-        rows.insert(0, ("", "", "no", "file_refused", found.sentence or "", found.file_name, "See the problem.", ""))
+    if found.status in ("refused", "held"):
+        code = f"file_{found.status}"
+        rows.insert(0, ("", "", "no", code, found.sentence or "", found.file_name, "See the problem.", ""))
     return render(COLUMNS, rows)
 
 

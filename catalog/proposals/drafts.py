@@ -1,5 +1,6 @@
 """What is to be said at the top of a form, by format: how the file is opened, and what its columns are called."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import log2
@@ -9,10 +10,11 @@ from typing import Any
 from catalog.proposals import dialects, structure
 from catalog.proposals.form import Entry
 from catalog.proposals.headers import meaning
-from catalog.proposals.looks import Look, refused
+from catalog.proposals.looks import Look, keyed, refused
 from catalog.proposals.presets import preset_of_table, preset_of_xml
 from catalog.proposals.xml_structure import declared_encoding, xml_structure
 from catalog.reading.mapping import Format
+from catalog.reading.parquet_feeds import column_names
 from catalog.reading.spreadsheets import first_rows
 
 _SHEET_ROWS = 200
@@ -110,7 +112,7 @@ def _json(path: Path, seen: Look) -> Draft:
     if record is None or not names:
         raise refused(
             "no_record",
-            f"{path.name} is JSON without an array of objects, so nothing in it is a row.",
+            f"{path.name} is JSON without an array of objects, so nothing in it is a row{_by_key(seen)}.",
             "Ask the vendor for an array of objects, or an object a line.",
         )
     entries = [Entry("format", "json", seen.why), _encoding(seen)]
@@ -119,16 +121,22 @@ def _json(path: Path, seen: Look) -> Draft:
     return Draft(entries, names)
 
 
-def _parquet(path: Path, seen: Look) -> Draft:
-    import pyarrow.parquet as pq  # noqa: PLC0415 - only Parquet files pay for it
+def _by_key(seen: Look) -> str:
+    try:
+        found = json.loads(seen.text)
+    except (ValueError, RecursionError):
+        return ""
+    return "; its products stand under keys of their own" if isinstance(found, dict) and keyed(found) else ""
 
-    return Draft([Entry("format", "parquet", seen.why)], list(pq.read_schema(path).names))
+
+def _parquet(path: Path, seen: Look) -> Draft:
+    return Draft([Entry("format", "parquet", seen.why)], column_names(path))
 
 
 def _workbook(path: Path, seen: Look) -> Draft:
     """The sheet whose header says most, by names and by rows."""
-    sheets = []
-    for name, rows in first_rows(path, _SHEET_ROWS).items():
+    sheets, every = [], first_rows(path, _SHEET_ROWS)
+    for name, rows in every.items():
         lines = [dialects.Line(n, [cell or "" for cell in row]) for n, row in enumerate(rows, start=1)]
         lines = [one for one in lines if one.filled]
         header = dialects.find_header(lines)
@@ -137,7 +145,7 @@ def _workbook(path: Path, seen: Look) -> Draft:
     if not sheets:
         raise _no_header(path, None)
     _, name, header = max(sheets, key=lambda one: one[0])
-    entries = [Entry("format", seen.format, seen.why), Entry("sheet", name, _among(name, len(sheets)))]
+    entries = [Entry("format", seen.format, seen.why), Entry("sheet", name, _among(name, len(sheets), len(every)))]
     return Draft(entries + _header_row(header), _named(header), preset=preset_of_table(header.cells))
 
 
@@ -146,8 +154,10 @@ def _says(header: dialects.Header) -> float:
     return 0.1 + sum(max((meaning(name, ours).score for name in _named(header)), default=0.0) for ours in asked)
 
 
-def _among(name: str, sheets: int) -> str:
-    return f"of {sheets} sheets the one whose header says most" if sheets > 1 else f"the only sheet, {name!r}"
+def _among(name: str, tables: int, sheets: int) -> str:
+    if tables > 1:
+        return f"of {tables} sheets the one whose header says most"
+    return f"of {sheets} sheets the only one with a header" if sheets > 1 else f"the only sheet, {name!r}"
 
 
 def _xml(path: Path, seen: Look) -> Draft:

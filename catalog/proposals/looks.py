@@ -14,7 +14,9 @@ from catalog.reading.openings import open_plain
 HEAD = 4 * 1024 * 1024  # bytes of the beginning that are looked at
 PIECE = 512 * 1024  # bytes of each further piece
 PIECES = 3
+_TAR = b"ustar"  # stands at byte 257
 _BINARY = {
+    _TAR: "a tar archive",
     b"%PDF": "a PDF document",
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
@@ -128,7 +130,7 @@ def _pieces(file: BinaryIO, path: Path) -> tuple[list[bytes], bool]:
 
 def _require_text(path: Path, head: bytes) -> None:
     for magic, kind in _BINARY.items():
-        if head.startswith(magic):
+        if head.startswith(magic, 257 if magic == _TAR else 0):
             raise refused(
                 "unknown_format",
                 f"{path.name} is {kind}, not a feed.",
@@ -163,7 +165,7 @@ def _kind(path: Path, text: str, *, whole: bool) -> tuple[Format, str]:
     if start[:1] in "{[" and start[1:].lstrip()[:1] in '"{[':
         raise refused(
             "bad_json",
-            f"{path.name} begins like JSON ({_shown(start)}) but cannot be read as such.",
+            f"{path.name} begins like JSON ({_shown(start)}) but cannot be read as such{_where(text)}.",
             "Ask the vendor for valid JSON: an array of objects, or an object a line.",
         )
     return "csv", "the content is delimited text"
@@ -221,8 +223,32 @@ def _is_object(line: str) -> bool:
         return False
 
 
+def _where(text: str) -> str:
+    """The line at which JSON breaks off: of JSON Lines the first that is no object."""
+    lines = text.splitlines()
+    if len(lines) > 1 and _is_object(lines[0]):
+        broken = [number for number, line in enumerate(lines, start=1) if line.strip() and not _is_object(line)]
+        more = f" and {len(broken) - 1:,} more" if len(broken) > 1 else ""
+        return f": line {broken[0]}{more} is no object, {_shown(lines[broken[0] - 1])}" if broken else ""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return f": line {error.lineno}, character {error.colno}: {error.msg}"
+    except (ValueError, RecursionError):
+        pass
+    return ""
+
+
 def _holds_records(line: str) -> bool:
-    return _has_array(json.loads(line))
+    found = json.loads(line)
+    return _has_array(found) or keyed(found)
+
+
+def keyed(found: dict[str, Any]) -> bool:
+    """Whether products stand under their ids, as {"A1": {...}, "A2": {...}}, in an object or in one inside it."""
+    inner = list(found.values())
+    alike = len(inner) > 1 and all(isinstance(one, dict) and one and one.keys() == inner[0].keys() for one in inner)
+    return alike or any(isinstance(one, dict) and keyed(one) for one in inner)
 
 
 def _has_array(found: dict[str, Any]) -> bool:

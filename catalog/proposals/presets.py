@@ -58,7 +58,7 @@ def preset_of_xml(root: str, record: str, names: list[str]) -> str:
     """The preset whose root and record an XML file has; empty when none. RSS is Google's only with its item ids."""
     for preset, (roots, records) in _ELEMENTS.items():
         if root in roots and record in records:
-            return "" if preset == "google" and not {"g:id", "id"} & set(names) else preset
+            return "" if preset == "google" and "id" not in map(_bare, names) else preset
     return ""
 
 
@@ -69,6 +69,8 @@ _ADDED = ("brand", "gtin", "currency", "availability", "description", "price")
 def leave_to_preset(choice: Choice, sample: Sample, form: dict[str, Any]) -> bool:
     """Replaces what was chosen by what the preset of a form reads from the file; False when the file lacks its id."""
     header = {_plain(column.header): column.header for column in sample.columns}
+    if form["format"] == "xml":  # a preset's name without a prefix stands for any
+        header = {_bare(name): theirs for name, theirs in header.items()} | header
     found = {
         "images" if ours == "image" else ours: [header[_plain(name)] for name in names if _plain(name) in header]
         for ours, names in Mapping.model_validate(form).wanted.items()
@@ -79,6 +81,11 @@ def leave_to_preset(choice: Choice, sample: Sample, form: dict[str, Any]) -> boo
     added = {ours: one for ours, one in choice.chosen.items() if ours not in read and ours in _ADDED}
     choice.chosen = {**read, **added}
     return True
+
+
+def _bare(name: str) -> str:
+    """A path of XML without prefixes."""
+    return "/".join(step.rpartition(":")[2] for step in name.split("/"))
 
 
 def _plain(name: str) -> str:

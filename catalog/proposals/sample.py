@@ -39,7 +39,7 @@ class Sample:
     def said(self) -> str:
         """What was looked at, in words."""
         if self.whole and self.read == self.rows:
-            return f"all {self.read:,} rows"
+            return "its only row" if self.read == 1 else f"all {self.read:,} rows"
         return f"{self.rows:,} of {'all' if self.whole else 'the first'} {self.read:,} rows"
 
 

@@ -13,6 +13,8 @@ from catalog.reading.columns import EVERY
 from catalog.reading.mapping import Mapping
 from catalog.reading.unpacking import seekable
 
+_LOOKED_AT = 1_000  # rows that say whether bytes are text
+
 
 def parquet_rows(path: Path, mapping: Mapping) -> Rows:
     """Rows of a Parquet file, numbered from 1. Raises FeedRefused when it is damaged or lacks a mapped column."""
@@ -43,6 +45,40 @@ def _records(path: Path, mapping: Mapping) -> Generator[Record, None, None]:
 def _dicts(file: Any, columns: list[str]) -> Iterator[dict[str, Any]]:
     for batch in file.iter_batches(batch_size=2_000, columns=columns):
         yield from batch.to_pylist()
+
+
+def column_names(path: Path) -> list[str]:
+    """Columns that may hold text, those inside structures by dotted paths, as in JSON. Bytes that are no text (pictures,
+    hashes) are left out: a row that is read with them is quarantined. Raises FeedRefused when the file is damaged."""
+    with seekable(path) as plain:
+        try:
+            file = pq.ParquetFile(plain)
+            names = [name for field in file.schema_arrow for name in _paths(field.name, field.type)]
+            return [name for name in names if "." in name or _is_text(file, name)]
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _broken(error) from error
+
+
+def _paths(name: str, kind: pa.DataType) -> Iterator[str]:
+    if pa.types.is_struct(kind):
+        for field in kind:
+            yield from _paths(f"{name}.{field.name}", field.type)
+    elif pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
+        yield from (f"{name}.0.{field.name}" for field in kind.value_type)
+    else:
+        yield name
+
+
+def _is_text(file: Any, name: str) -> bool:
+    """False for a column of bytes that are not UTF-8; older writers declare texts as bytes."""
+    kind = file.schema_arrow.field(name).type
+    if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)):
+        return True
+    first = next(file.iter_batches(batch_size=_LOOKED_AT, columns=[name]), None)
+    try:
+        return first is None or bool(first.column(0).cast(pa.binary()).cast(pa.string()).validate(full=True) is None)
+    except pa.ArrowInvalid:
+        return False
 
 
 def _broken(error: Exception) -> FeedRefused:

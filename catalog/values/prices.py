@@ -11,6 +11,11 @@ from catalog.values.currencies import THOUSANDTHS, WHOLE, is_currency, read_curr
 _PLAIN = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,2})?")
 _NUMBER = re.compile(r"[0-9]+(?:[.,' ][0-9]+)*|(?<![^\W\d])[.,][0-9]+")
 _UNIT = re.compile(r"\s*/\s*(?:[0-9]+\s*)?[^\W\d]+\.?|\s*/-?\s*$")  # '/ud.', '/ 100 g', and the Indian '/-'
+# 1.299,-- and 1'299.-: what stands before a sign for no cents is whole, so that its own signs part thousands.
+_WHOLE_NUMBER = re.compile(r"(?<![0-9.,'])([0-9]{1,3}(?:[., '][0-9]{3})+)(?=[.,]\s?-{1,2}(?!\s*[0-9]))")
+_TAX_RATE = re.compile(
+    r"[0-9]{1,2}(?:[.,][0-9]{1,2})?\s?%(?=\s*(?:mwst|ust|vat|iva|tva|btw|moms|dph|gst|ндс|пдв))", re.IGNORECASE
+)
 _NO_CENTS = re.compile(r"(?<=[0-9])[.,]\s?-{1,2}(?!\s*[0-9])")  # 12.- and 49,--
 _EURO_BETWEEN = re.compile(r"([0-9])\s?€\s?([0-9]{2})(?![0-9.,])")  # 12€90
 _RANGE = re.compile(r"-|\.{2,3}|to|bis|till|a|à|до|al|~")
@@ -107,6 +112,7 @@ def read_price(text: str, decimal: str = "auto", currency: str | None = None) ->
     plain, decimal = _normal(text, decimal)
     if plain.lower().replace(" ", "") in _UNTOLD:
         return Price(None, None, ("no_price",))
+    plain = _TAX_RATE.sub(" ", _WHOLE_NUMBER.sub(lambda found: re.sub(r"\D", "", found[1]), plain))
     plain = _EURO_BETWEEN.sub(r"\1.\2 €", _NO_CENTS.sub("", _UNIT.sub(" ", plain)))
     return _around(plain, decimal, currency)
 
