@@ -75,9 +75,14 @@ class Statement:
         return self.columns.get(column) or self.columns.get(_NUMBER.sub("*", column))
 
     @cached_property
+    def body(self) -> str:
+        """The statement without its comments."""
+        return re.sub(r"--.*", "", self.text)
+
+    @cached_property
     def words(self) -> set[str]:
         """Every word of the statement without its comments: among them the names it reads."""
-        return set(re.findall(r"\w+", re.sub(r"--.*", "", self.text)))
+        return set(re.findall(r"\w+", self.body))
 
     @property
     def is_table_macro(self) -> bool:
