@@ -19,6 +19,7 @@ from pathlib import Path
 from catalog.jobs import digest, program_version
 from catalog.publishing import views
 from catalog.publishing.views import Statement
+from catalog.review.review_ledger import workspace_id
 from catalog.store import Store, quoted
 
 TABLE = "items"
@@ -48,9 +49,8 @@ class Origins:
         self._known: dict[str, str | None] = self._counted(tables)
         told = [self._known[name] for name in _TELLING]
         kept = store.query(f"SELECT view_name, sql FROM duckdb_views() WHERE {_OURS} AND NOT internal").rows()
-        for name, sql in kept:
-            if name not in own:
-                self._known[name] = digest(*self._read(Statement(name, sql)))
+        for view in views.ordered([Statement(name, sql) for name, sql in kept if name not in own]):
+            self._known[view.name] = digest(*self._read(view))
         self._told = digest(told)
 
     def _counted(self, tables: Iterable[str]) -> dict[str, str | None]:
@@ -82,15 +82,16 @@ class Origins:
         return {name: digest(self._told, *self._counted([name]).items())}
 
 
-def texts(depth: int, *, names: bool) -> str:
-    """Names what a published file follows from beside the facts, and whether people may be named in it.
+def texts(store: Store, *, names: bool) -> str:
+    """Names what a published file follows from beside the facts: SQL, levels of the hierarchy, pseudonyms, and whether people
+    may be named in it.
 
     Blocks that a dropped table leaves free keep what stood there, so a file with names never becomes one without.
-    depth: levels of the hierarchy, each of which is a column.
     """
     first, last = views.tables()
     every = first + views.standing() + last + views.questions() + views.macros() + views.table_macros()
-    return digest(program_version(), version("duckdb"), [one.text for one in every], depth, names)
+    given = (views.taxonomy_depth(store), workspace_id(store), names)
+    return digest(program_version(), version("duckdb"), [one.text for one in every], *given)
 
 
 def copied(store: Store, published: Path, target: Path, told: str) -> dict[str, str] | None:

@@ -76,7 +76,7 @@ def publish(store: Store, target: Path, edition: Edition, *, fence: Callable[[],
     _remove_leftovers(target.parent)
     temporary = target.parent / f".tmp-{edition.run_id}.duckdb"
     views.create(store)
-    texts = carrying.texts(views.taxonomy_depth(store), names=edition.names)
+    texts = carrying.texts(store, names=edition.names)
     try:
         last = carrying.copied(store, target, temporary, texts)
         reached("publish.copied")
