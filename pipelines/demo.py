@@ -70,7 +70,7 @@ def _night(place: Workspace, sample: Sample, number: int) -> str:
     with progress() as show, opened(place.root, progress=show) as session:
         night = nightly.run(session)
         predicted = session.store.one("SELECT count(*) FROM predictions WHERE run_id = ?", [night.run_id])
-        table = summary.run_table(session.store, night.run_id or "")
+        table = summary.run_table(session.store.query, night.run_id or "")
     return f"Night {number + 1}: run {night.run_id}, {predicted} items classified anew\n{table}"
 
 

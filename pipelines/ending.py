@@ -11,6 +11,7 @@ from catalog.errors import CatalogError
 from catalog.jobs import now, open_run
 from catalog.publishing import ending, prometheus, summary, verdict
 from catalog.publishing.ending import Ending
+from catalog.publishing.questions import Ask
 from catalog.publishing.reader import published_version, reading
 from catalog.publishing.verdict import Alarm
 from catalog.settings import Feeds, Notify, Workspace
@@ -39,6 +40,7 @@ def _ended(session: Session, night: nightly.Night, started: datetime) -> Ending:
     with reading(session.workspace.published_db) as reader:
         state = ending.state(reader.query)
         alarms = verdict.alarms(reader.query, state.run_id, today=session.store.query)
+        table = _table(reader.query, night)
     status, complaint = weighed(night, session.settings.feeds)
     broken = [
         Alarm(verdict.BROKEN, "", line, "Run catalog doctor --verify and do what it says") for line in night.broken
@@ -51,7 +53,7 @@ def _ended(session: Session, night: nightly.Night, started: datetime) -> Ending:
         exit_status=1 if broken else status,
         alarms=(*broken, *alarms),
         state=state,
-        table="\n".join(_table(session, night)),
+        table="\n".join(table),
         complaint=complaint,
     )
 
@@ -68,9 +70,9 @@ def weighed(night: nightly.Night, limits: Feeds) -> tuple[int, str]:
     return (OVER_ALLOWANCE, said) if night.trouble > allowed else (0, f"attention: {said}")
 
 
-def _table(session: Session, night: nightly.Night) -> list[str]:
+def _table(ask: Ask, night: nightly.Night) -> list[str]:
     """The counts by vendor, and a line for what no alarm says of this night."""
-    counts = summary.run_table(session.store, night.run_id) if night.run_id else NOTHING
+    counts = summary.run_table(ask, night.run_id) if night.run_id else NOTHING
     left = [f"left for the next night: {line}" for line in night.left]
     return [counts, *left, *night.rules, *([night.retraining] if night.retraining else [])]
 

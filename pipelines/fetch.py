@@ -30,9 +30,10 @@ def run(job: Job, *, backend: "GuardedBackend | None" = None) -> Counts:
     files, limits = PictureFiles(job.workspace.pictures), job.settings.images
     files.clear_unfinished()
     counts, changed = Counter[str](), 0
+    look = picture_cache.find_due if limits.fetch else picture_cache.waiting
     with _fetcher(limits, files, backend) as fetcher:
         for _ in range(TRIES):
-            waiting, due = counts["waiting"], picture_cache.find_due(job.store, limits)
+            waiting, due = counts["waiting"], look(job.store, limits)
             if changed and due <= waiting:
                 break  # no item has gone on to a picture nobody asked for yet
             asked = _fetch(job, fetcher, due) if fetcher and due else Counter[str]()
@@ -44,7 +45,7 @@ def run(job: Job, *, backend: "GuardedBackend | None" = None) -> Counts:
             if not (asked["failed"] and changed):
                 break
     if counts["waiting"] and (asked or changed):  # an item that found another picture waits no more
-        counts["waiting"] = picture_cache.find_due(job.store, limits)
+        counts["waiting"] = look(job.store, limits)
     counts["revised"] = revisions.revised_in(job.store, job.run_id)
     counts["removed"] = picture_cache.remove_unused(job.store, files, limits.keep_unused_days)
     if counts["waiting"]:

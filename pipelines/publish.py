@@ -23,5 +23,6 @@ def run(job: Job, *, fence: Callable[[], None] | None = None) -> Counts:
         counts=json.dumps(published.counts),
         published_at=published_at,
         texts=published.texts,
+        made=json.dumps(published.made),
     )
     return published.counts

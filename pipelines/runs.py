@@ -207,7 +207,7 @@ def detail(store: Store, run_id: str) -> str:
         ),
     ]
     told = [line for part in parts for line in _lines(part)]
-    return "\n".join([*told, summary.run_table(store, run_id)])
+    return "\n".join([*told, summary.run_table(store.query, run_id)])
 
 
 def _lines(frame: pl.DataFrame) -> list[str]:

@@ -81,16 +81,16 @@ def test_counts_that_do_not_balance_are_said_out_loud(place):
     _, store = place
     store.execute("DELETE FROM sightings WHERE delivery_id = 'acme-2' AND item_id = 'a5'")
     assert "counts do not balance" in seen(store).body.text()
-    assert "acme do NOT balance" in summary.run_table(store, RUN[4])
+    assert "acme do NOT balance" in summary.run_table(store.query, RUN[4])
 
 
 def test_the_terminal_table_adds_up_and_counts_files_kept_out(place):
     _, store = place
-    lines = summary.run_table(store, RUN[4]).splitlines()
+    lines = summary.run_table(store.query, RUN[4]).splitlines()
     assert lines[1].split() == ["acme", "3", "1", "0", "1", "1", "0", "0", "0", "0", "2"]
     assert lines[3].split() == ["total", "3", "1", "0", "1", "1", "0", "0", "40", "50", "2"]
     assert lines[-1] == "Files refused: 1, held: 1."
-    assert summary.run_table(store, RUN[3]) == "No deliveries in this run."
+    assert summary.run_table(store.query, RUN[3]) == "No deliveries in this run."
 
 
 def test_a_vendor_called_total_or_with_brackets_is_still_a_vendor(place):
@@ -98,7 +98,7 @@ def test_a_vendor_called_total_or_with_brackets_is_still_a_vendor(place):
     for name in ("total", "[bold]x[/bold]"):
         rows(store, "deliveries", {"delivery_id": name, "vendor": name, "delivery_no": 1, "run_id": RUN[4], "kind": "full",
                                    "rows_in": 0, "status": "accepted", "received_at": hour(41)})  # fmt: skip
-    text = summary.run_table(store, RUN[4])
+    text = summary.run_table(store.query, RUN[4])
     assert "[bold]x[/bold]" in text
     assert [line.split()[1] for line in text.splitlines() if line.startswith("total")] == ["0", "3"]
 

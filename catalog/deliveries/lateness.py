@@ -31,7 +31,7 @@ def _seconds(file: Path, known: int | None) -> int | None:
 def late_vendors(store: Store, vendor: str | None = None) -> list[str]:
     """Who is late now, in words: one line per vendor, the longest overdue first."""
     rows = store.query(
-        "SELECT * FROM late_vendors WHERE vendor = coalesce(?, vendor) ORDER BY due_at, vendor", [vendor]
+        "SELECT * FROM vendor_deadlines WHERE late AND vendor = coalesce(?, vendor) ORDER BY due_at, vendor", [vendor]
     )
     return [_line(row) for row in rows.iter_rows(named=True)]
 

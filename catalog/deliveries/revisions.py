@@ -11,9 +11,14 @@ from catalog.values.image_references import PREFERRED
 
 # One row per picture that many different products of a vendor show. Titles of variants begin alike: they count once.
 _PLACEHOLDERS = """
+    WITH shown AS (
+        SELECT i.vendor, i.image_hash, i.title, i.product_id, i.item_id
+        FROM live_items l JOIN items i USING (vendor, item_id, row_hash) WHERE i.image_hash IS NOT NULL
+    ),
+    -- most pictures are of one item: only of the others the titles are looked at
+    often AS (SELECT vendor, image_hash FROM shown GROUP BY vendor, image_hash HAVING count(*) >= $least)
     SELECT i.vendor, i.image_hash AS sha256, count(DISTINCT list_slice(string_split(lower(i.title), ' '), 1, 3)) AS products
-    FROM live_items l JOIN items i USING (vendor, item_id, row_hash)
-    WHERE i.image_hash IS NOT NULL
+    FROM shown i SEMI JOIN often USING (vendor, image_hash)
     GROUP BY i.vendor, i.image_hash
     HAVING products >= $least AND count(DISTINCT coalesce(i.product_id, i.item_id)) >= $least"""
 
@@ -93,8 +98,11 @@ def find_placeholders(store: Store, run_id: str, *, least: int) -> int:
 def revise(store: Store, run_id: str, files: PictureFiles, *, batch_rows: int) -> int:
     """Appends a version of every live item whose picture is known better than when its row was read; returns how many.
 
-    Repeating it appends nothing. Each batch is a transaction of its own.
+    Repeating it appends nothing. Each batch is a transaction of its own. Where nothing was ever fetched and no picture is a
+    placeholder, rows stand as they were read.
     """
+    if not store.one("SELECT EXISTS (FROM pictures) OR EXISTS (FROM placeholders)"):
+        return 0
     words = {"placeholder": PLACEHOLDER, "flag": IMAGE_FLAG, "preferred": list(PREFERRED)}
     store.execute(_OUTDATED, {"patience": PATIENCE, **words})
     last = done = 0

@@ -8,14 +8,17 @@ from catalog.jobs import Job, now
 
 # One row per distinct input of a live, delivered item without a prediction of this model. Items known only from a
 # label file are left out: millions of standing placements need no prediction.
-_UNSEEN = """
+_WAITING = """
+    SELECT l.vendor, l.item_id, l.row_hash, l.input_hash FROM live_items l
+    WHERE l.delivered
+      AND NOT EXISTS (SELECT 1 FROM predictions p WHERE p.input_hash = l.input_hash AND p.model_id = ?)
+"""
+_UNSEEN = f"""
     SELECT i.input_hash, any_value(i.title) AS title, any_value(i.description) AS description,
            any_value(i.brand) AS brand, any_value(i.vendor_category) AS vendor_category,
            any_value(i.attributes) AS attributes, any_value(i.vendor) AS vendor,
            max(CASE WHEN i.image_status = 'ok' THEN i.image END) AS image
-    FROM live_items l JOIN items i USING (vendor, item_id, row_hash)
-    WHERE l.delivered
-      AND NOT EXISTS (SELECT 1 FROM predictions p WHERE p.input_hash = l.input_hash AND p.model_id = ?)
+    FROM ({_WAITING}) l JOIN items i USING (vendor, item_id, row_hash)
     GROUP BY i.input_hash ORDER BY i.input_hash
 """
 
@@ -28,8 +31,8 @@ def batches(job: Job, model_id: str, *, rows: int, limit: int | None = None) -> 
 
 def count(job: Job, model_id: str, *, limit: int | None = None) -> int:
     """How many inputs `batches` gives."""
-    statement = _limited(limit)
-    return job.store.one(f"SELECT count(*) FROM ({statement})", [model_id])
+    found = job.store.one(f"SELECT count(DISTINCT input_hash) FROM ({_WAITING})", [model_id])
+    return found if limit is None else min(found, limit)
 
 
 def _limited(limit: int | None) -> str:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -24,23 +25,26 @@ FIRST_RETRY_HOURS = 20  # so that the next night is late enough, also when it st
 LONGEST_RETRY_HOURS = 30 * 24
 
 # One row per URL of a live item whose turn it is: never asked, or failed and its pause over, or old enough to ask anew.
-# Items that only label files know come last. The order within a rank mixes the hosts.
-_DUE = """CREATE OR REPLACE TEMP TABLE due_pictures AS
+_WAITING = """
 WITH named AS (
     SELECT i.image_url AS url, bool_or(l.delivered) AS delivered
     FROM live_items l JOIN items i USING (vendor, item_id, row_hash)
     WHERE i.image_url IS NOT NULL GROUP BY i.image_url
 )
-SELECT
-    row_number() OVER (
-        ORDER BY NOT delivered, CASE WHEN p.url_key IS NULL THEN 0 WHEN p.failures > 0 THEN 1 ELSE 2 END, sha256(url)
-    ) AS place,
-    url, p.etag, p.last_modified, p.sha256
+SELECT url, delivered, p.etag, p.last_modified, p.sha256, p.url_key IS NOT NULL AS asked, p.failures
 FROM named LEFT JOIN pictures_current p ON p.url_key = sha256(url)
 WHERE p.url_key IS NULL OR $now >= p.fetched_at + to_hours(CASE
     WHEN p.failures = 0 THEN $revalidate
     ELSE least($retry * CAST(2 ** least(p.failures - 1, 10) AS BIGINT), $longest)
 END)"""
+# Items that only label files know come last. The order within a rank mixes the hosts.
+_DUE = f"""CREATE OR REPLACE TEMP TABLE due_pictures AS
+SELECT
+    row_number() OVER (
+        ORDER BY NOT delivered, CASE WHEN NOT asked THEN 0 WHEN failures > 0 THEN 1 ELSE 2 END, sha256(url)
+    ) AS place,
+    url, etag, last_modified, sha256
+FROM ({_WAITING})"""
 _NEXT = """SELECT place, url, etag, last_modified, sha256 FROM due_pictures WHERE place > ? ORDER BY place LIMIT ?"""
 # Contents that must stay: of live items, of what anybody decided about, and behind the URLs of live items, which a later
 # row may name again. A content that stands for no picture is one of the last.
@@ -122,16 +126,18 @@ def _write(target: Path, content: bytes, unfinished: Path) -> None:
 
 def find_due(store: Store, limits: Images) -> int:
     """Lists the URLs whose turn it is for `next_due`; returns how many there are."""
-    store.execute(
-        _DUE,
-        {
-            "now": now(),
-            "revalidate": limits.revalidate_hours,
-            "retry": FIRST_RETRY_HOURS,
-            "longest": LONGEST_RETRY_HOURS,
-        },
-    )
+    store.execute(_DUE, _times(limits))
     return store.one("SELECT count(*) FROM due_pictures")
+
+
+def waiting(store: Store, limits: Images) -> int:
+    """How many URLs' turn it is, without their list."""
+    return store.one(f"SELECT count(*) FROM ({_WAITING})", _times(limits))
+
+
+def _times(limits: Images) -> dict[str, Any]:
+    hours = {"revalidate": limits.revalidate_hours, "retry": FIRST_RETRY_HOURS, "longest": LONGEST_RETRY_HOURS}
+    return {"now": now(), **hours}
 
 
 def next_due(store: Store, files: PictureFiles, size: int) -> Iterator[list[Wanted]]:
@@ -181,6 +187,8 @@ def remove_unused(store: Store, files: PictureFiles, days: int) -> int:
     How long is told by the file's time: one that is needed is given a new time when its own is a week old. A run killed
     on the way leaves some for the next. Call it when items have the pictures they will have tonight.
     """
+    if next(files.folder.glob("[0-9a-f][0-9a-f]/*"), None) is None:
+        return 0
     store.execute(_NEEDED)
     removed, today = 0, time.time()
     for kept in files.kept():

@@ -1,77 +1,134 @@
-"""What a new published file takes over from the last one: the rows of items that stand as they stood.
+"""What a new published file takes over from the last one: tables whose facts stand, and the rows of items that stand as they stood.
 
-A version of an item never changes, and its text is most of what is published: written anew every night it took a quarter of
-the time. So the new file begins as a copy of the last one, which is emptied but for the items; those that stand no more are
-deleted, those that came are added, and all other tables are built whole. Contents are the same as built whole, their order on
-the disk is not.
+The new file begins as a copy of the last one, and what follows from the same facts by the same SQL stays in it: every view and
+macro, and each table whose `Origins` say so. The others are dropped and built whole, but for the items: a version of an item
+never changes, and its text is most of what is published, so that those that stand no more are deleted, those that came are
+added. Contents are the same as built whole, their order on the disk is not.
 
 Only a file that this work database published last, byte for byte, and that the same program made under the same settings
 is taken over: after a restore, an upgrade or a publication that was killed at its end everything is built whole.
 """
 
 import hashlib
+import json
+import re
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
 from catalog.jobs import digest, program_version
 from catalog.publishing import views
 from catalog.publishing.views import Statement
-from catalog.store import Store
+from catalog.review.review_ledger import workspace_id
+from catalog.store import Store, quoted
 
 TABLE = "items"
 _KEPT = "items_taken_over"  # under another name until its turn comes: tables before it read the items of the work file
 _KEY = "vendor, item_id, row_hash"
 _MOST_DEAD = 0.25  # of the rows on the disk; deleted ones are skipped by every question, and take room
 _PIECE = 1 << 20  # bytes copied at a time
-# One row per thing in the file being built that is not taken over: the statement that drops it.
-_DROPS = f"""
-    WITH made AS (
-        SELECT 'VIEW' AS kind, view_name AS name FROM duckdb_views() WHERE database_name = 'building' AND NOT internal
-        UNION ALL
-        SELECT 'TABLE', table_name FROM duckdb_tables() WHERE database_name = 'building' AND table_name <> '{TABLE}'
-        UNION
-        SELECT CASE function_type WHEN 'macro' THEN 'MACRO' ELSE 'MACRO TABLE' END, function_name FROM duckdb_functions()
-        WHERE database_name = 'building' AND NOT internal
-    )
-    SELECT 'DROP ' || kind || ' building.main."' || replace(name, '"', '""') || '"' FROM made
-"""
+# Small views asked for their rows: the facts they follow from grow every night, and seldom change what they say.
+_ASKED = ("taken_deliveries",)
+# Facts that change in place, or tell that others did.
+_TELLING = ("schema_version", "workspace_places")
+_OURS = "database_name = current_database() AND schema_name = 'main'"
+_OF_THE_MOMENT = re.compile(r"\$\w|\bnow\(\)")
 
 
-def texts(*, names: bool) -> str:
-    """Names what the published rows of items follow from beside the facts, and whether people may be named in the file.
+class Origins:
+    """What the tables of a publication follow from, one text each: where it is the same, so is the table.
+
+    Facts are only ever appended, so that how many rows a table of them has and where the last stands says which they are; a
+    table of the published file is named by all that its statement reads. What tells of the run or the moment has no origin.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        own = {view.name for view in views.standing() + views.questions()}
+        tables = store.query(f"SELECT table_name FROM duckdb_tables() WHERE {_OURS} AND NOT temporary").to_series()
+        self._known: dict[str, str | None] = self._counted(tables)
+        told = [self._known[name] for name in _TELLING]
+        kept = store.query(f"SELECT view_name, sql FROM duckdb_views() WHERE {_OURS} AND NOT internal").rows()
+        for view in views.ordered([Statement(name, sql) for name, sql in kept if name not in own]):
+            self._known[view.name] = digest(*self._read(view))
+        self._told = digest(told)
+
+    def _counted(self, tables: Iterable[str]) -> dict[str, str | None]:
+        """Facts by the name of their table."""
+        asked = [f"SELECT '{name}', count(*), max(rowid) FROM {quoted(name)}" for name in tables]
+        return {name: f"{rows} {last}" for name, rows, last in self._store.query(" UNION ALL ".join(asked)).rows()}
+
+    def _read(self, statement: Statement) -> list[tuple[str, str | None]]:
+        names = sorted(statement.words & self._known.keys())
+        return [(name, self._known[name]) for name in names]
+
+    def of(self, tables: Iterable[Statement]) -> dict[str, str]:
+        """By name, for tables in the order they are built in; those of the moment, and what reads them, are left out."""
+        found: dict[str, str] = {}
+        for table in tables:
+            if table.name in _ASKED:
+                made: str | None = digest(self._store.query(f"SELECT * FROM {table.name} ORDER BY ALL").rows())
+            else:
+                read = self._read(table)
+                passing = _OF_THE_MOMENT.search(table.body) or any(text is None for _, text in read)
+                made = None if passing else digest(self._told, *read)
+            self._known[table.name] = made
+            if made is not None:
+                found[table.name] = made
+        return found
+
+    def grown(self, name: str) -> dict[str, str]:
+        """The same of a table of facts after rows were appended to it, and to what is published of it alike."""
+        return {name: digest(self._told, *self._counted([name]).items())}
+
+
+def texts(store: Store, *, names: bool) -> str:
+    """Names what a published file follows from beside the facts: SQL, levels of the hierarchy, pseudonyms, and whether people
+    may be named in it.
 
     Blocks that a dropped table leaves free keep what stood there, so a file with names never becomes one without.
     """
     first, last = views.tables()
-    items = [table.text for table in first + last if table.name == TABLE]
-    return digest(program_version(), version("duckdb"), items, [macro.text for macro in views.macros()], names)
+    every = first + views.standing() + last + views.questions() + views.macros() + views.table_macros()
+    given = (views.taxonomy_depth(store), workspace_id(store), names)
+    return digest(program_version(), version("duckdb"), [one.text for one in every], *given)
 
 
-def copied(store: Store, published: Path, target: Path, told: str) -> bool:
-    """Copies the published file if its items may be taken over; False, with nothing left at `target`, where they may not."""
-    last = store.query("SELECT sha256, texts FROM publications ORDER BY published_at DESC, run_id DESC LIMIT 1").rows()
+def copied(store: Store, published: Path, target: Path, told: str) -> dict[str, str] | None:
+    """Copies the published file if it may be taken over, and says what its tables follow from (Origins.of); None, with
+    nothing left at `target`, where it may not."""
+    last = store.query(
+        "SELECT sha256, texts, made FROM publications ORDER BY published_at DESC, run_id DESC LIMIT 1"
+    ).rows()
     if not published.exists() or not last or last[0][1] != told:
-        return False
+        return None
     sha256 = hashlib.sha256()
     with published.open("rb") as source, target.open("wb") as copy:
         while piece := source.read(_PIECE):
             sha256.update(piece)
             copy.write(piece)
     if sha256.hexdigest() == last[0][0]:
-        return True
+        return json.loads(last[0][2] or "{}")
     target.unlink()
-    return False
+    return None
 
 
-def emptied(store: Store) -> bool:
-    """Drops everything from the file being built but its items; False, and these too, where too many were deleted by now."""
+def emptied(store: Store, stay: Iterable[str]) -> bool:
+    """Drops the tables of the file being built but those that stay and its items; False, and these too, where too many of
+    them were deleted by now."""
     with store.transaction():
-        store.execute(";\n".join(store.query(_DROPS).to_series()))
-        rows, places = store.query(f"SELECT count(*), coalesce(max(rowid) + 1, 0) FROM building.main.{TABLE}").row(0)
-        sound = places - rows <= _MOST_DEAD * places
-        store.execute(
-            f"ALTER TABLE building.main.{TABLE} RENAME TO {_KEPT}" if sound else f"DROP TABLE building.main.{TABLE}"
-        )
+        there = set(store.query("SELECT table_name FROM duckdb_tables() WHERE database_name = 'building'").to_series())
+        for name in sorted(there - {TABLE, *stay}):
+            store.execute(f"DROP TABLE building.main.{quoted(name)}")
+        sound = TABLE in stay
+        if not sound:
+            rows, places = store.query(f"SELECT count(*), coalesce(max(rowid) + 1, 0) FROM building.main.{TABLE}").row(
+                0
+            )
+            sound = places - rows <= _MOST_DEAD * places
+            store.execute(
+                f"ALTER TABLE building.main.{TABLE} RENAME TO {_KEPT}" if sound else f"DROP TABLE building.main.{TABLE}"
+            )
     store.execute("CHECKPOINT building")  # what is built next goes where the dropped tables stood
     return sound
 

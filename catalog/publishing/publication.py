@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,12 +56,14 @@ class Edition:
 
 @dataclass(frozen=True)
 class Published:
-    """What was put in place: the file's sha256, how much it holds, as its table publications says, and what its items
-    follow from (carrying.texts)."""
+    """What was put in place: the file's sha256, how much it holds, as its table publications says, what it follows from
+    (carrying.texts), each table by itself (carrying.Origins), and the tables that were taken over as they stood."""
 
     sha256: str
     counts: Counts
     texts: str
+    made: dict[str, str]
+    stayed: frozenset[str]
 
 
 def publish(store: Store, target: Path, edition: Edition, *, fence: Callable[[], None] | None = None) -> Published:
@@ -73,11 +75,12 @@ def publish(store: Store, target: Path, edition: Edition, *, fence: Callable[[],
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(target.parent)
     temporary = target.parent / f".tmp-{edition.run_id}.duckdb"
-    texts = carrying.texts(names=edition.names)
+    views.create(store)
+    texts = carrying.texts(store, names=edition.names)
     try:
-        begun = carrying.copied(store, target, temporary, texts)
+        last = carrying.copied(store, target, temporary, texts)
         reached("publish.copied")
-        counts = _build(store, temporary, edition, begun=begun)
+        counts, made, stayed = _build(store, temporary, edition, last)
         temporary.chmod(0o444)
         sha256 = _synced(temporary)
         reached("publish.fence")
@@ -90,7 +93,7 @@ def publish(store: Store, target: Path, edition: Edition, *, fence: Callable[[],
         temporary.unlink(missing_ok=True)
         raise
     durable.sync(target.parent)
-    return Published(sha256, counts, texts)
+    return Published(sha256, counts, texts, made, stayed)
 
 
 def _remove_leftovers(folder: Path) -> None:
@@ -98,39 +101,54 @@ def _remove_leftovers(folder: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def _build(store: Store, path: Path, edition: Edition, *, begun: bool) -> Counts:
-    """begun: `path` is a copy of the last file, whose items are taken over."""
-    views.create(store)
+def _build(
+    store: Store, path: Path, edition: Edition, last: Mapping[str, str] | None
+) -> tuple[Counts, dict[str, str], frozenset[str]]:
+    """last: `path` is a copy of the last file, whose tables follow from these; None where there is no such file."""
     depth = views.taxonomy_depth(store)
-    facts = {"run_id": edition.run_id, "published_at": edition.published_at, "version": program_version()}
+    # Facts that name people come first: what is derived from them then finds them here, under pseudonyms.
+    first, after = views.tables()
+    tables = [*first, *(views.with_levels(view, depth).as_table() for view in views.standing()), *after]
+    origins = carrying.Origins(store)
+    made = origins.of(tables)
+    stayed = frozenset(name for name, origin in made.items() if last and last.get(name) == origin)
+    built = [table for table in tables if table.name not in stayed]
     with store.building(path, storage_version=STORAGE_VERSION) as work, _reviewers(store, edition):
-        taken_over = begun and carrying.emptied(store)
-        for macro in views.macros():
-            store.execute(macro.text)
-        first, last = views.tables()
-        # Facts that name people come first: what is derived from them then finds them here, under pseudonyms.
-        for table in [*first, *(views.with_levels(view, depth).as_table() for view in views.standing()), *last]:
-            reached(f"publish.{table.name}")
-            if taken_over and table.name == carrying.TABLE:
-                carrying.completed(store, table)
-                continue
-            store.execute(table.text, {name: value for name, value in facts.items() if f"${name}" in table.text})
+        taken_over = last is not None and carrying.emptied(store, stayed)
+        if last is None:
+            for macro in views.macros():
+                store.execute(macro.text)
+        _fill(store, built, edition, taken_over=taken_over)
         store.execute("USE building")  # from here on nothing of the work file is visible: the new one stands alone
         reached("publish.views")
-        for statement in views.questions() + views.table_macros():
-            store.execute(views.with_levels(statement, depth).text)
-        views.comment(store, _made())
+        if last is None:
+            for statement in views.questions() + views.table_macros():
+                store.execute(views.with_levels(statement, depth).text)
+        views.comment(store, _told(built, whole=last is None))
         _check(store)
         changes.record(store, work, edition.run_id)
         counts = json.loads(store.one("SELECT counts FROM publications WHERE run_id = ?", [edition.run_id]))
         reached("publish.checkpoint")
-    return counts
+    return counts, made | origins.grown("category_changes"), stayed
 
 
-def _made() -> dict[str, list[views.Statement]]:
-    first, last = views.tables()
+def _fill(store: Store, built: list[views.Statement], edition: Edition, *, taken_over: bool) -> None:
+    """Makes the tables, in their order. taken_over: the last file's items are there, under another name."""
+    facts = {"run_id": edition.run_id, "published_at": edition.published_at, "version": program_version()}
+    for table in built:
+        reached(f"publish.{table.name}")
+        if taken_over and table.name == carrying.TABLE:
+            carrying.completed(store, table)
+        else:
+            store.execute(table.text, {name: value for name, value in facts.items() if f"${name}" in table.text})
+
+
+def _told(tables: list[views.Statement], *, whole: bool) -> dict[str, list[views.Statement]]:
+    """What gets its comments, by kind: tables that were built, and all the rest where the file is built whole."""
+    if not whole:
+        return {"TABLE": tables}
     return {
-        "TABLE": [*first, *views.standing(), *last],
+        "TABLE": tables,
         "VIEW": views.questions(),
         "MACRO": views.macros(),
         "MACRO TABLE": views.table_macros(),

@@ -9,6 +9,8 @@ from typing import Any
 
 import polars as pl
 
+from catalog.store import literal
+
 Ask = Callable[[str], pl.DataFrame]
 NOTHING = "\N{EN DASH}"
 _LONGEST = 120
@@ -45,7 +47,7 @@ def put(ask: Ask, name: str, run_id: str = "") -> Question:
     The run's id stands in the text: a reader copies one statement, and values the program made need no parameter.
     """
     text = resources.files("sql").joinpath("report", f"{name}.sql").read_text(encoding="utf-8")
-    sql = text.strip().removesuffix(";").replace("$run_id", "'" + run_id.replace("'", "''") + "'")
+    sql = text.strip().removesuffix(";").replace("$run_id", literal(run_id))
     return Question(name, sql, ask(sql))
 
 

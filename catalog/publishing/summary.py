@@ -7,23 +7,23 @@ from rich.console import Console
 from rich.table import Table
 
 from catalog.publishing.publication import OUTCOMES, SETTLED
-from catalog.store import Store
+from catalog.publishing.questions import Ask
+from catalog.store import literal
 
 APART = ("withdrawn", "refused", "held", "repeated", "undone", "gone", "kept")
 TOTAL = "total"
 _WIDTH = 160
 
 
-def counts(store: Store, run_id: str) -> pl.DataFrame:
+def counts(ask: Ask, run_id: str) -> pl.DataFrame:
     """One row per vendor of the run and a last row `total`.
 
     Columns vendor, rows_in, one per outcome, withdrawn, refused, held, repeated, undone (rows), gone, kept (items),
     files_refused, files_held (files), balanced (rows_in equals the sum of the outcomes and withdrawn). Empty when the run took no delivery.
     """
     columns = ("rows_in", *OUTCOMES, *APART, "files_refused", "files_held")
-    found = store.query(
-        f"SELECT vendor, {', '.join(columns)} FROM run_summary WHERE run_id = ? ORDER BY vendor", [run_id]
-    ).cast(dict.fromkeys(columns, pl.Int64))
+    asked = f"SELECT vendor, {', '.join(columns)} FROM run_summary WHERE run_id = {literal(run_id)} ORDER BY vendor"
+    found = ask(asked).cast(dict.fromkeys(columns, pl.Int64))
     if found.height > 1:
         found = pl.concat([found, found.select(pl.lit(TOTAL).alias("vendor"), pl.sum(*columns))])
     return found.with_columns((pl.col("rows_in") == pl.sum_horizontal(*SETTLED)).alias("balanced"))
@@ -47,9 +47,10 @@ def _plain(text: str) -> str:
     return text.replace("[", "\\[")
 
 
-def run_table(store: Store, run_id: str) -> str:
-    """The run's counts as plain lines, and whether they balance."""
-    frame = counts(store, run_id)
+def run_table(ask: Ask, run_id: str) -> str:
+    """The run's counts as plain lines, and whether they balance. ask: the published file once it has the run, where the
+    counts are a table; in the work database they are made of every row ever delivered."""
+    frame = counts(ask, run_id)
     if not frame.height:
         return "No deliveries in this run."
     lines = StringIO()

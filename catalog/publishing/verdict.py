@@ -90,7 +90,7 @@ def _kept_out(status: str) -> Callable[[_Night], Iterator[Alarm]]:
 
 
 def _late(night: _Night) -> Iterator[Alarm]:
-    late = night.today("SELECT * FROM late_vendors ORDER BY due_at, vendor")
+    late = night.today("SELECT * FROM vendor_deadlines WHERE late ORDER BY due_at, vendor")
     for row in late.iter_rows(named=True):
         last = row["last_accepted_at"]
         before = f"its last good file came on {_day(last)}" if last else "no good file of it ever came"

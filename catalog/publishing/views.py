@@ -75,9 +75,14 @@ class Statement:
         return self.columns.get(column) or self.columns.get(_NUMBER.sub("*", column))
 
     @cached_property
+    def body(self) -> str:
+        """The statement without its comments."""
+        return re.sub(r"--.*", "", self.text)
+
+    @cached_property
     def words(self) -> set[str]:
         """Every word of the statement without its comments: among them the names it reads."""
-        return set(re.findall(r"\w+", re.sub(r"--.*", "", self.text)))
+        return set(re.findall(r"\w+", self.body))
 
     @property
     def is_table_macro(self) -> bool:
@@ -113,12 +118,12 @@ def tables() -> tuple[list[Statement], list[Statement]]:
 
 def standing() -> list[Statement]:
     """The views of sql/views/standing, each after those it reads."""
-    return _ordered(_read("views", "standing"))
+    return ordered(_read("views", "standing"))
 
 
 def questions() -> list[Statement]:
     """The views analysts use, each after those it reads."""
-    return _ordered(_read("views"))
+    return ordered(_read("views"))
 
 
 def _read(*folders: str) -> list[Statement]:
@@ -127,7 +132,8 @@ def _read(*folders: str) -> list[Statement]:
     return [Statement(file.name.removesuffix(".sql"), file.read_text(encoding="utf-8")) for file in files]
 
 
-def _ordered(statements: list[Statement]) -> list[Statement]:
+def ordered(statements: list[Statement]) -> list[Statement]:
+    """Statements, each after those it reads."""
     by_name = {statement.name: statement for statement in statements}
     reads = {name: sorted((by_name[name].words & by_name.keys()) - {name}) for name in by_name}
     return [by_name[name] for name in TopologicalSorter(reads).static_order()]

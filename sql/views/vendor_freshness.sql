@@ -8,22 +8,8 @@
 -- due_at: when the next file must have come; NULL where the mapping says no expected_every
 -- late: true when none came in time; one that was refused or held does not count, one that repeats the last one does
 CREATE OR REPLACE VIEW vendor_freshness AS
-WITH live AS (SELECT vendor, count(*) AS live FROM live_items GROUP BY vendor),
-files AS (
-    SELECT
-        vendor, max(received_at) FILTER (status = 'accepted') AS last_accepted_at,
-        max(received_at) FILTER (status IN ('accepted', 'repeated')) AS last_good_at,
-        max(received_at) AS last_received_at, arg_max(status, (received_at, delivery_no)) AS last_status,
-        arg_max_null(reason, (received_at, delivery_no)) AS last_reason
-    FROM delivery_runs WHERE kind IS DISTINCT FROM 'labels' GROUP BY vendor
-),
-known AS (SELECT vendor FROM files UNION SELECT vendor FROM vendor_schedules),
-dated AS (
-    -- a night that starts a little earlier than yesterday's must notice too: a twentieth of the time is let off
-    SELECT *, coalesce(f.last_good_at, p.since) + to_seconds(p.seconds * 0.95) AS due_at
-    FROM known LEFT JOIN files f USING (vendor) LEFT JOIN vendor_schedules p USING (vendor)
-)
+WITH live AS (SELECT vendor, count(*) AS live FROM live_items GROUP BY vendor)
 SELECT
     d.vendor, coalesce(l.live, 0) AS live, d.last_accepted_at, d.last_received_at, d.last_status, d.last_reason, d.due_at,
-    coalesce(d.due_at < now(), false) AS late
-FROM dated d LEFT JOIN live l USING (vendor);
+    d.late
+FROM vendor_deadlines d LEFT JOIN live l USING (vendor);

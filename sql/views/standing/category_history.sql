@@ -23,7 +23,7 @@ stretches AS (
 left_at AS (
     SELECT vendor, item_id, gone_at FROM departures
     UNION ALL
-    SELECT s.vendor, s.item_id, d.undone_at FROM sightings s JOIN delivery_runs d USING (delivery_id) WHERE d.status = 'undone'
+    SELECT s.vendor, s.item_id, d.undone_at FROM sightings s JOIN taken_deliveries d USING (delivery_id) WHERE d.status = 'undone'
 ),
 gone AS (SELECT vendor, item_id, max(gone_at) AS gone_at FROM left_at ANTI JOIN live_items USING (vendor, item_id) GROUP BY ALL)
 SELECT

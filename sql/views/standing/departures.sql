@@ -6,7 +6,7 @@
 -- run_id: the run that answers for that delivery
 -- gone_at: when that delivery was read
 CREATE OR REPLACE VIEW departures AS
-WITH accepted AS (SELECT * FROM delivery_runs WHERE status = 'accepted'),
+WITH accepted AS (SELECT * FROM taken_deliveries WHERE status = 'accepted'),
 fulls AS (
     SELECT a.delivery_id, arg_min(f.delivery_id, f.delivery_no) AS full_id, min(f.delivery_no) AS full_no
     FROM accepted a LEFT JOIN accepted f ON f.vendor = a.vendor AND f.kind = 'full' AND f.delivery_no > a.delivery_no

@@ -15,7 +15,7 @@
 CREATE OR REPLACE VIEW live_items AS
 WITH accepted AS (
     SELECT delivery_id, kind, received_at, max(delivery_no) FILTER (kind = 'full') OVER (PARTITION BY vendor) AS last_full
-    FROM delivery_runs WHERE status = 'accepted'
+    FROM taken_deliveries WHERE status = 'accepted'
 ),
 last_seen AS (
     SELECT

@@ -12,6 +12,6 @@ CREATE OR REPLACE VIEW reject_counts AS
 SELECT
     d.run_id, d.vendor, d.delivery_id, d.file_name, r.rule, count(*) AS rows, min(r.line) AS example_line,
     without_keys(arg_min(r.detail, r.line)) AS example_detail, without_keys(arg_min(r.raw, r.line)) AS example_raw
-FROM rejects r JOIN delivery_runs d USING (delivery_id)
+FROM rejects r JOIN taken_deliveries d USING (delivery_id)
 WHERE d.status = 'accepted'
 GROUP BY d.run_id, d.vendor, d.delivery_id, d.file_name, r.rule;

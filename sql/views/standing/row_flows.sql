@@ -7,7 +7,7 @@
 --   became of, which must not be
 -- rows: how many
 CREATE OR REPLACE VIEW row_flows AS
-WITH accepted AS (SELECT * FROM delivery_runs WHERE status = 'accepted'),
+WITH accepted AS (SELECT * FROM taken_deliveries WHERE status = 'accepted'),
 settled AS (SELECT vendor, item_id, run_id, arg_max(outcome, seq) AS outcome FROM routes GROUP BY vendor, item_id, run_id),
 spans AS (SELECT *, lead(run_id) OVER (PARTITION BY vendor, item_id ORDER BY run_id) AS next_run FROM settled),
 seen AS (
@@ -30,7 +30,7 @@ seen AS (
 overtaken AS (
     SELECT DISTINCT s.run_id, s.vendor, s.item_id
     FROM seen s
-    JOIN delivery_runs f ON f.vendor = s.vendor AND f.run_id = s.run_id
+    JOIN taken_deliveries f ON f.vendor = s.vendor AND f.run_id = s.run_id
         AND f.delivery_no > s.delivery_no AND f.status IN ('accepted', 'undone')
     LEFT JOIN sightings t ON t.delivery_id = f.delivery_id AND t.item_id = s.item_id AND t.status <> 'duplicate'
     WHERE s.outcome IS NULL AND (t.status = 'deleted' OR (f.kind = 'full' AND t.status IS NULL))
