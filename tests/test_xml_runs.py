@@ -156,6 +156,11 @@ BROKEN = [
         "<name>",
         "</name>",
         "<name a='1' a='2'/>",
+        '<offer id="1" id="2"></offer>',
+        '<offer id="1"group_id="2"></offer>',
+        '<offer id="<"></offer>',
+        '<offer id="&e;"></offer>',
+        '<offer id="1></offer>',
     ),
     *(
         "<1a/>",
@@ -188,6 +193,11 @@ opening = st.sampled_from(
         "<offer id=\"b\" group_id='g'>",
         '<offer id=" c&amp; " available="true" >',
         "<offer\nid='d'>",
+        '<offer  id = "e id=" group_id="x y">',
+        '<offer id="it\'s&#65;&lt;&amp;lt;" group_id="">',
+        '<offer group_id="g" id="a\tb">',
+        '<offer id="a\nb">',
+        '<offer id="f" group_id=\'it "is"\'>',
     ]
 )
 plain = st.builds("{}{}</offer>".format, opening, inside)

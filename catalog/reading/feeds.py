@@ -24,6 +24,7 @@ __all__ = ["RAW_REJECTS", "RawBatch", "read_rows"]
 
 FEW = 5  # ragged rows fewer than this never refuse a feed, however short it is
 SMALL = 10_000  # rows of a stretch that are fewer than make a batch of their own
+ENOUGH = 20_000  # rows of small ones that do: the last batch is worked on alone, while nothing is read
 Piece = Record | Stretch | Block
 _IDENTIFYING = ("item_id", "product_id")
 
@@ -161,7 +162,7 @@ class _Small:
         if height > self._size or height * len(names) > MAX_SPREAD:
             yield from self.rest()
         self._waiting.append(rows)
-        if rows.height >= min(SMALL, self._size):
+        if rows.height >= min(SMALL, self._size) or height >= ENOUGH:
             yield from self.rest()
 
     def rest(self) -> Iterator[pl.DataFrame]:

@@ -57,8 +57,8 @@ def _pictures(cells: pl.DataFrame, columns: Columns, lists: Lists) -> list[pl.Ex
     parts = columns.parts["image"]
     if len(parts) == len(parts[0]) == 1 and not columns.image_separator:
         texts, ends = _filled(cells[str(parts[0][0])])
-        images = listed("images", texts, ends)
-        return [pl.lit(images), pl.lit(images.list.first().alias("image"))]
+        several = listed("images", texts, ends)
+        return [pl.lit(several), pl.lit(several.list.first().alias("image"))]
     images = _images(parts, columns.image_separator, lists)
     return [images.alias("images"), images.list.first().alias("image")]
 

@@ -86,7 +86,7 @@ class PlainColumns:
         for (place, _), which in zip(self._texts, asked, strict=True):
             rows, _, texts = leaf.of(which)
             cells[str(place)] = _cells(rows, texts, plain.rows)
-        nothing = pl.Series([None], dtype=pl.String).new_from_index(0, plain.rows)
+        nothing = _nothing(plain.rows)
         frame = pl.DataFrame([cells.get(str(place), nothing).alias(str(place)) for place in range(self._width)])
         columns = [
             column
@@ -103,13 +103,13 @@ class PlainColumns:
         return cells.with_columns(placed)
 
     def _paths(self, column: pl.Series, tree: VendorTree) -> pl.Series:
-        keys = column.drop_nulls().unique() if column.dtype == pl.String else column.filter(column.list.len() > 0)
-        cells = [tree.placed(_one_or_several(key)) for key in keys.to_list()]
-        if any(len(text) > MAX_CELL for cell in cells for text in _several(cell)):
-            raise NotPlain
         if column.dtype == pl.String:
-            return column.replace_strict(keys, pl.Series(cells, dtype=pl.String), return_dtype=pl.String)
-        found = iter(cells)
+            keys = column.to_list()
+            numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+            paths = pl.Series(column.name, _short([tree.placed(key) for key in numbers]), dtype=pl.String)
+            return paths.gather([numbers[key] for key in keys])
+        named = column.filter(column.list.len() > 0).to_list()
+        found = iter(_short([tree.placed(_one_or_several(key)) for key in named]))
         several = [_several(next(found)) if key else None for key in column.list.len()]
         return pl.Series(column.name, several, dtype=pl.List(pl.String))
 
@@ -130,10 +130,10 @@ class _Leaves:
 
     def of(self, which: list[bool]) -> tuple[np.ndarray, np.ndarray, pl.Series]:
         """The rows of those of some names, their tags and their texts."""
-        parts = [slice(*self._bounds[name : name + 2]) for name in np.flatnonzero(which)]
+        parts = [slice(*self._bounds[name : name + 2]) for name in np.flatnonzero(which)] or [slice(0, 0)]
         if len(parts) == 1:
             return self._rows[parts[0]], self._codes[parts[0]], self._texts[parts[0]]
-        found = np.concatenate([np.empty(0, np.int64), *(np.arange(part.start, part.stop) for part in parts)])
+        found = np.concatenate([np.arange(part.start, part.stop) for part in parts])
         found = found[np.argsort(self._of[found])]
         return self._rows[found], self._codes[found], self._texts.gather(found)
 
@@ -158,19 +158,31 @@ def _one_or_several(cell: str | list[str]) -> Cell:
     return cell[0] if isinstance(cell, list) and len(cell) == 1 else cell
 
 
+def _short(cells: list[Cell]) -> list[Cell]:
+    """The same cells. Raises NotPlain when one has a text that is longer than a cell may be."""
+    if any(len(text) > MAX_CELL for cell in cells for text in _several(cell)):
+        raise NotPlain
+    return cells
+
+
 def _several(cell: Cell) -> list[str]:
     return [cell] if isinstance(cell, str) else list(cell or ())
 
 
 def _meant(written: pl.Series, marked: np.ndarray, loose: np.ndarray) -> pl.Series:
-    """Texts as they are meant, without blanks around them. marked: where entities or CDATA may stand; loose: where blanks
-    may be around."""
-    touched = np.flatnonzero(marked | loose)
+    """Texts as they are meant, without blanks around them. marked: of each, what may stand in it; loose: where blanks may
+    be around."""
+    touched = np.flatnonzero((marked > 0) | loose)
     if not touched.size:
         return written
     texts, which = written.gather(touched), np.flatnonzero(marked[touched])
-    texts = texts.scatter(which, contents(texts.gather(which))) if which.size else texts
+    if which.size:
+        texts = texts.scatter(which, contents(texts.gather(which), marked[touched[which]]))
     return written.scatter(touched, texts.str.strip_chars())
+
+
+def _nothing(height: int) -> pl.Series:
+    return pl.Series([None], dtype=pl.String).new_from_index(0, height)
 
 
 def _cells(rows: np.ndarray, texts: pl.Series, height: int) -> pl.Series:
@@ -186,6 +198,8 @@ def _spread(rows: np.ndarray, texts: pl.Series, height: int) -> pl.Series:
     """A column with these texts in these rows."""
     if rows.size == height:
         return texts
+    if not rows.size:
+        return _nothing(height)
     places = np.full(height, rows.size, np.uint32)
     places[rows] = np.arange(rows.size)
     return pl.concat([texts, pl.Series([None], dtype=pl.String)]).gather(pl.Series(places))

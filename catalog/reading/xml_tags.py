@@ -10,6 +10,7 @@ import polars as pl
 MAX_NAMES = 1_000  # of elements; what has more is left to the parser and its bounds
 MAX_KNOWN, SHORT = 10_000, 200  # tags remembered, and characters of each
 ODD, OPEN, CLOSE, EMPTY = range(4)  # of an odd tag nothing is known
+ENTITY, RARE = 1, 2  # marks of texts: one of the five entities; numbers of characters, or CDATA
 _NAME = r"[A-Za-z_][A-Za-z0-9_.-]{0,99}"
 _ATTRIBUTE = rf"[ \t\n]+({_NAME})[ \t\n]*=[ \t\n]*(\"[^\"<\t\n]*\"|'[^'<\t\n]*')"
 _TAG = re.compile(rf"<(/?)((?:({_NAME}):)?({_NAME}))((?:{_ATTRIBUTE})*)[ \t\n]*(/?)>")
@@ -21,9 +22,9 @@ _NUMBER = (
 ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
 SECTION = "<![CDATA["
 _SECTION = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
-SECTION_BYTES = re.compile(_SECTION.pattern.encode(), re.DOTALL)
+_SECTION_BYTES = re.compile(_SECTION.pattern.encode(), re.DOTALL)
 _ENTITY = re.compile(rf"&(?:lt;|gt;|quot;|apos;|amp;|{_NUMBER})")
-ENTITY_BYTES = re.compile(_ENTITY.pattern.encode())
+_NUMBER_BYTES = re.compile(f"&{_NUMBER}".encode())
 
 
 class Tag(NamedTuple):
@@ -126,14 +127,11 @@ def decoded(text: str) -> str:
     return _ENTITY.sub(_character, text) if "&" in text else text
 
 
-def contents(written: pl.Series) -> pl.Series:
-    """What is between tags, decoded where it is no CDATA."""
-    rare = written.str.contains_any(["&#", SECTION])
+def contents(written: pl.Series, marks: np.ndarray) -> pl.Series:
+    """What is between tags, decoded where it is no CDATA. marks: of each text."""
     texts = written.str.replace_many(list(ENTITIES), list(ENTITIES.values()))
-    if rare.any():
-        places = rare.arg_true()
-        texts = texts.scatter(places, [_content(text) for text in written.gather(places)])
-    return texts
+    rare = np.flatnonzero(marks & RARE)
+    return texts.scatter(rare, [_content(text) for text in written.gather(rare)]) if rare.size else texts
 
 
 def _content(text: str) -> str:
@@ -151,14 +149,16 @@ def _character(found: re.Match[str]) -> str:
 
 def sections(block: bytes) -> np.ndarray:
     """int64 (n, 2): where sections of CDATA begin and end."""
-    return np.array([place.span() for place in SECTION_BYTES.finditer(block)], np.int64).reshape(-1, 2)
+    return np.array([place.span() for place in _SECTION_BYTES.finditer(block)], np.int64).reshape(-1, 2)
 
 
-def strange(block: bytes, found: np.ndarray, marks: np.ndarray) -> np.ndarray:
-    """Those of the places of '&' at which no entity begins that is surely understood. found: the bytes of the block."""
+def unusual(block: bytes, found: np.ndarray, marks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of the places of '&', those at which the number of a character begins, and those at which nothing begins that is
+    surely understood. found: the bytes of the block."""
     after = [found[np.minimum(marks + place, found.size - 1)] for place in range(1, 6)]
     known = np.zeros(marks.size, bool)
     for entity in ENTITIES:
         known |= np.logical_and.reduce([some == ord(mark) for some, mark in zip(after, entity[1:], strict=False)])
     others = marks[~known]
-    return others[[ENTITY_BYTES.match(block, at) is None for at in others.tolist()]] if others.size else others
+    number = np.array([_NUMBER_BYTES.match(block, at) is not None for at in others.tolist()], bool)
+    return others[number], others[~number]

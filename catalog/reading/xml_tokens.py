@@ -14,10 +14,11 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from catalog.reading.xml_tags import CLOSE, ODD, OPEN, Names, Tag, sections, strange
+from catalog.reading.xml_tags import CLOSE, ENTITY, ODD, OPEN, RARE, Names, Tag, sections, unusual
 
 MAX_PLAIN = 256 * 1024  # bytes of a record; the bounds of texts and cells lie far above
 _TAB, _NEWLINE, _BLANK, _ASCII = (np.uint8(byte) for byte in (0x09, 0x0A, 0x20, 0x80))
+_NEAR = 1 << 17  # bytes looked at together: what fits a core's cache is not fetched five times
 _NO_CHARACTERS = ("\ufffe", "\uffff")
 
 
@@ -28,8 +29,8 @@ class Plain:
     opening: int64 (rows,), tokens of the records' own tags. leaf: int64 (children,), tokens at which children begin.
     row: int64 (children,), the record of each. names: int16 (children,), numbers of their names. codes: int32 (tokens,), of
     each token its place in `tags` and `values`, those that stand apart. pieces: each token's tag and what follows it, as it
-    is written. marked: bool (children,), where it may hold entities or CDATA. loose: bool (children,), where it may have
-    blanks around it.
+    is written. marked: uint8 (children,), ENTITY or RARE where it may hold what they name. loose: bool (children,), where it
+    may have blanks around it.
     """
 
     opening: np.ndarray
@@ -80,8 +81,8 @@ class Tokens:
         self._tags, self._values = names.read(tags.dictionary.to_pylist())
         self._kinds = np.array([tag.kind for tag in self._tags] or [0], np.int8)[self._codes]
         self._names = np.array([tag.name for tag in self._tags] or [0], np.int16)[self._codes]
-        self._marked = np.zeros(self._codes.size, bool)
-        self._marked[self._token_of(self._sections[:, 0])] = True
+        self._marked = np.zeros(self._codes.size, np.uint8)
+        self._marked[self._token_of(self._sections[:, 0])] = RARE
         self._first, self._last = self._records(closes)
 
     def _token_of(self, places: np.ndarray) -> np.ndarray:
@@ -111,16 +112,20 @@ class Tokens:
         """Tokens in which, or behind which, stands what may not, or what is not surely understood."""
         block, found = self._block, self._found
         places = [np.empty(0, np.int64)]
-        controls, usual = found < _BLANK, found - _TAB <= _NEWLINE - _TAB  # modulo 256
-        if np.count_nonzero(controls) > np.count_nonzero(usual):
-            places.append(np.flatnonzero(controls & ~usual))
+        for at in range(0, found.size, _NEAR):
+            near = found[at : at + _NEAR]
+            controls, usual = near < _BLANK, near - _TAB <= _NEWLINE - _TAB  # modulo 256
+            if np.count_nonzero(controls) > np.count_nonzero(usual):
+                places.append(at + np.flatnonzero(controls & ~usual))
         if (found[np.maximum(closes - 1, 0)] == ord("]")).any():
             ends = np.fromiter((at.start() for at in re.finditer(rb"\]\]>", block)), np.int64)
             places.append(_outside(ends, self._sections))
         if b"&" in block:
             marks = _outside(np.flatnonzero(found == ord("&")), self._sections)
-            self._marked[self._token_of(marks)] = True
-            places.append(strange(block, found, marks))
+            numbers, others = unusual(block, found, marks)
+            self._marked[self._token_of(marks)] |= ENTITY
+            self._marked[self._token_of(numbers)] |= RARE
+            places.append(others)
         return self._token_of(np.concatenate(places))
 
     def runs(self) -> Iterator[tuple[int, int, slice]]:

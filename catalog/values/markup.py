@@ -50,8 +50,10 @@ def without_markup(column: pl.Series) -> pl.Series:
     marked = column.str.contains(f"{TAG}|{ENTITY}").fill_null(False)
     if not marked.any():
         return column
-    found = column.filter(marked).unique()
-    return column.replace(found, _words(found.str.slice(0, LONGEST_MARKUP)))
+    texts = column.filter(marked)
+    found = texts.unique()
+    words = texts.replace(found, _words(found.str.slice(0, LONGEST_MARKUP)))
+    return column.clone().scatter(marked.arg_true(), words)  # which writes where it is called
 
 
 def html_text(text: str) -> str:

@@ -23,7 +23,7 @@ _INVISIBLE = (
 )
 
 
-_SPACE, _DELETE = ord(" "), 0x7F
+_SPACE, _DELETE, _ASCII = ord(" "), 0x7F, 0x80
 _NEAR = 1 << 17  # bytes looked at together: what fits a core's cache is not fetched five times
 # Characters that no neighbour of their own kind composes with and that stand for themselves: without others, text is in
 # NFC (Unicode Standard Annex 15, quick check). Latin, Cyrillic, kana, Chinese and Korean syllables, signs of prices.
@@ -67,7 +67,8 @@ def _unsettled(column: pl.Series) -> pl.Series:
     data = np.frombuffer(content, np.uint8)[offsets[0] : offsets[-1]]
     starts, ends = offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
     filled = starts < ends
-    found = beyond_ascii(column).to_numpy().copy()
+    ascii_alone = data.max(initial=0) < _ASCII
+    found = np.zeros(len(texts), bool) if ascii_alone else beyond_ascii(column).to_numpy().copy()
     found[np.searchsorted(ends, _odd(data), side="right")] = True
     found[filled] |= (data[starts[filled]] == _SPACE) | (data[ends[filled] - 1] == _SPACE)
     return pl.Series(found).arg_true()
