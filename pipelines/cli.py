@@ -165,6 +165,7 @@ app.command()(cli_promote.promote)
 app.command()(cli_promote.rollback)
 models_app.command("sign")(cli_promote.sign)
 app.command()(cli_promote.approve_moves)
+app.command()(cli_promote.reclassify)
 
 
 @models_app.callback(invoke_without_command=True)

@@ -83,3 +83,25 @@ def approve_moves(
     typer.echo(
         f"{items:,} items may move in the next night: catalog nightly" if items else "No item is held back from moving."
     )
+
+
+def reclassify(
+    vendor: Annotated[str | None, typer.Option(help="Only items of this vendor.")] = None,
+    node: Annotated[
+        str | None, typer.Option(help="Only items at or below this category: id, path or leaf name.")
+    ] = None,
+    by: Annotated[str, typer.Option("--by", help="Your name; without it nothing is let move, only shown.")] = "",
+    note: Annotated[str | None, typer.Option(help="Why, in a few words.")] = None,
+    workspace: Here = CURRENT,
+) -> None:
+    """Shows which placements the serving model, certified, would put elsewhere if nothing stood, and lets them move."""
+    from catalog.placement.reclassification import Part
+    from pipelines import reclassify as job
+
+    with session(workspace) as place, place.single("reclassify", vendor, node, by) as work:
+        moves = job.run(work, Part(vendor, node), job.By(by, note) if by else None)
+    typer.echo(moves.text())
+    if by and moves.items.height:
+        typer.echo(f"{moves.items.height:,} items may move in the next night: catalog nightly")
+    elif moves.items.height:
+        typer.echo("Nothing was changed. To let them move in the next night, add --by NAME.")

@@ -15,9 +15,12 @@ def trial(
     workspace: Here = CURRENT,
     shadow: Annotated[bool, typer.Option("--shadow", help="Sum up what nights in the shadow found.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="All figures as JSON.")] = False,
+    page: Annotated[Path | None, typer.Option("--report", help="Also write them as a page, an HTML file.")] = None,
 ) -> None:
     """What would this have done on my last twelve months? Automation, precision, decisions and hours a day, by target."""
+    from catalog import durable
     from catalog.placement import trial as figures
+    from catalog.publishing.report import trial_page
     from pipelines import trial as job
     from pipelines.terminal import progress
 
@@ -28,4 +31,6 @@ def trial(
         return
     with progress() as show:
         found = job.run(file, workspace, progress=show)
+    if page:
+        durable.write(page, trial_page(found).encode())
     typer.echo(found.to_json() if as_json else figures.text(found))

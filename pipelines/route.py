@@ -20,10 +20,10 @@ from catalog.taxonomies.versions import latest_taxonomy
 from pipelines import rules
 
 # One row per live item whose outcome may have changed: its content, its decision, the model, the policy or the
-# taxonomy is not what its latest route was settled with. Members of one product are settled together.
+# taxonomy is not what its latest route was settled with, or somebody wanted it judged anew. Members of one product are settled together.
 DUE = """
     WITH now_at AS (
-        SELECT l.vendor, l.item_id, l.row_hash, l.input_hash, l.product_id,
+        SELECT l.vendor, l.item_id, l.row_hash, l.input_hash, l.product_id, coalesce(r.seq <= a.route_seq, false) AS reclassified,
                coalesce(d.decision_id, s.decision_id) AS decision_id, coalesce(d.category_id, s.category_id) AS decided_category,
                CASE WHEN d.decision_id IS NULL AND s.decision_id IS NOT NULL THEN 'category' ELSE d.verdict END AS decided_verdict,
                coalesce(d.source, s.source) AS decided_source,
@@ -37,12 +37,14 @@ DUE = """
         LEFT JOIN product_decisions s USING (vendor, item_id)
         LEFT JOIN standing_routes r USING (vendor, item_id)
         LEFT JOIN predictions p ON p.input_hash = l.input_hash AND p.model_id = $model
+        LEFT JOIN (SELECT vendor, item_id, max(route_seq) AS route_seq FROM reclassified_items GROUP BY ALL) a
+            USING (vendor, item_id)
     ), changed AS (
-        SELECT product_id FROM now_at WHERE route_key IS DISTINCT FROM key_now AND product_id IS NOT NULL
+        SELECT product_id FROM now_at WHERE (reclassified OR route_key IS DISTINCT FROM key_now) AND product_id IS NOT NULL
     )
     SELECT n.*, hash(coalesce(n.product_id, n.vendor || chr(31) || n.item_id)) AS place
     FROM now_at n
-    WHERE n.route_key IS DISTINCT FROM n.key_now OR n.product_id IN (SELECT product_id FROM changed)
+    WHERE n.reclassified OR n.route_key IS DISTINCT FROM n.key_now OR n.product_id IN (SELECT product_id FROM changed)
 """
 # They with where they stand and what rules ask for. It is asked only when some are due: asked of every item it took as
 # long as finding these.
@@ -50,7 +52,7 @@ STANDING = """
     SELECT n.* EXCLUDE (said_verdict, said_note),
            r.category_id AS standing_category, r.outcome AS standing_outcome, r.decided_by AS standing_by,
            r.audit AS standing_audit, r.taxonomy_version AS standing_version, r.model_id AS standing_model,
-           r.reason = 'move_held' AND r.seq <= (SELECT max(route_seq) FROM move_approvals) AS move_approved,
+           n.reclassified OR (r.reason = 'move_held' AND r.seq <= (SELECT max(route_seq) FROM move_approvals)) AS move_approved,
            r.certified_precision AS standing_certified_precision, r.confidence AS standing_probability,
            CASE WHEN n.said_verdict = 'retired' THEN n.said_note
                 WHEN n.said_verdict IS NULL AND r.reason = 'category_retired' AND r.outcome = 'review' THEN r.sentence END AS returned,

@@ -12,6 +12,7 @@ import typer
 from conftest import SETTINGS
 from typer.testing import CliRunner
 
+from catalog.certification.sequence import accepted_needed
 from catalog.publishing.reader import query_published
 from catalog.sample import write_sample
 from pipelines.cli import app
@@ -57,6 +58,15 @@ def test_every_command_and_option_a_page_names_exists(page: str) -> None:
 def test_a_command_or_option_that_is_none_would_be_noticed() -> None:
     assert unknown(["nightlies"]) == {"nightlies"} and unknown(["runs", "redo", "x"]) == {"redo"}
     assert unknown(["nightly", "--dead-line", "06:00"]) == {"--dead-line"}
+
+
+def test_the_answers_a_vendor_needs_are_those_the_test_takes() -> None:
+    rows = re.findall(r"^\| (\d\d)% \| (.*) \|$", (DOCS / "nights.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(rows) == 3
+    for percent, cells in rows:
+        target = int(percent) / 100
+        needed = [accepted_needed(part * (1 - target), target, 0.05) for part in (0.0, 0.25, 0.5, 0.75)]
+        assert cells.replace(",", "").split(" | ") == [str(many) for many in needed]
 
 
 class Shop:
@@ -127,7 +137,7 @@ def test_a_small_shop_goes_the_whole_way(tmp_path: Path, monkeypatch: pytest.Mon
             if line.startswith("catalog vendor check"):
                 (shop.root / "feeds" / "kessel").mkdir()
                 shutil.copy(shop.feed, shop.root / "feeds" / "kessel")
-    assert "labels missing" in said["catalog trial history.csv"]
+    assert "labels missing" in said["catalog trial history.csv --report trial.html"]
     assert "would be taken" in said["catalog nightly --dry-run"]
     assert re.search(r"[1-9]\d* would stand where you put them", said["catalog trial --shadow"])
     assert "Taken back" in said['catalog runs undo RUN --placements-only --by anna --note "prices read as titles"']

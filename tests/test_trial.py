@@ -18,6 +18,7 @@ from catalog.errors import CatalogError
 from catalog.learning import by_time
 from catalog.placement import trial
 from catalog.publishing.reader import query_published
+from catalog.publishing.report import trial_page
 from catalog.settings import Workspace
 from pipelines.cli import app
 
@@ -91,6 +92,10 @@ def test_a_trial_is_certified_on_the_evidence_and_judged_on_the_rest() -> None:
     assert sum(part.items for part in lax.departments) == tried.height
     told = trial.text(trial.Trial(("2026-01-01", "2026-11-30"), 20, 500, 2400, "none", (lax, strict)))
     assert "95%       yes" in told and "D0" in told and "labels missing" in told
+    page = trial_page(trial.Trial(("2026-01-01", "2026-11-30"), 20, 500, 2400, "none", (lax, strict)))
+    assert f'<td class="n">{lax.automation:.1%}</td>' in page and page.count('<th scope="row">D') == len(
+        lax.departments
+    )
 
 
 @pytest.mark.train
@@ -106,7 +111,11 @@ def test_a_trial_says_what_would_have_been_placed_and_how_right(shop: Path, tmp_
     (tmp_path / "ws" / "catalog.toml").write_text(
         (shop / "catalog.toml").read_text().replace("target = 0.9", "delta = 0.2")
     )
-    found = json.loads(catalog(tmp_path / "ws", "trial", str(tmp_path / "history.csv"), "--json"))
+    page = tmp_path / "trial.html"
+    found = json.loads(
+        catalog(tmp_path / "ws", "trial", str(tmp_path / "history.csv"), "--json", "--report", str(page))
+    )
+    assert "<h2>By department</h2>" in page.read_text() and "Sport" in page.read_text()
     assert [one["target"] for one in found["outcomes"]] == [0.95, 0.98, 0.99]
     first, _, last = found["outcomes"]
     assert first["certified"] and 0.3 < first["placed"] / first["items"] < 0.85

@@ -112,6 +112,7 @@ def state_key(store: Store, settings: Settings) -> str:
     taken_back = store.one("SELECT max(seq) FROM import_undos")
     trees = store.one("SELECT max(seq) FROM tree_maps")
     moves = store.one("SELECT max(seq) FROM move_approvals")
+    anew = store.one("SELECT max(seq) FROM reclassified_items")
     runs_back = store.one("SELECT max(seq) FROM run_undos")
     return digest(
         model,
@@ -124,6 +125,7 @@ def state_key(store: Store, settings: Settings) -> str:
         *([f"tree_maps {trees}"] if trees else []),
         *([f"run_undos {runs_back}"] if runs_back else []),
         *([f"move_approvals {moves}"] if moves else []),
+        *([f"reclassified {anew}"] if anew else []),
         *(["off"] if settings.automation == "off" else []),
         *(["shadow"] if settings.mode == "shadow" else []),
     )

@@ -45,6 +45,7 @@ OPTIONAL: dict[str, Any] = {
     "control_share": pl.Float64,
     "through_product": pl.Boolean,
     "move_held": pl.Boolean,
+    "reclassified": pl.Boolean,
     "standing_audit": pl.Boolean,
 }
 PREDICTION: dict[str, Any] = {
@@ -97,7 +98,8 @@ def route(
     vendor_conflict (what the vendor's own category says against the best guess, in words), held_back (why the model may not
     place it now, as the code of a reason), pinned and rule_of (the category a rule gives it, and the rule), standing_by, control_share
     (where another share than the policy's is to be drawn as control), through_product (the decision is on another item of it),
-    move_held (the model may not move it now: more than `routing.max_moves` would), standing_probability,
+    move_held (the model may not move it now: more than `routing.max_moves` would), reclassified (somebody wanted it judged
+    anew, so that it may leave a category that is not improbable), standing_probability,
     standing_certified_precision, standing_audit (what stands was drawn for the audit), decided_source ("label", "rule", else a person) and
     decided_input_hash (the content a decision was made on; without it a decision never counts as contradicted).
 
@@ -225,7 +227,8 @@ def _with_conflicts(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
 def _with_standing(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFrame:
     """Adds stays: an item that the model placed before keeps its place; rechecked: but a person looks at it.
 
-    It moves only to a certified category, and only when the old one is improbable or the new one lies below it.
+    It moves only to a certified category, and only when the old one is improbable, the new one lies below it, or somebody
+    wanted it judged anew.
     """
     known = taxonomy.nodes["category_id"].to_list()
     placed_before = pl.col("standing_outcome").is_in(["placed", "placed_at_parent"]).fill_null(False)
@@ -233,9 +236,20 @@ def _with_standing(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl
     moves = pl.col("certified") & ~pl.col("conflict")
     same = pl.col("proposed") == pl.col("standing_category")
     suspects = work.filter(pl.col("standing") & moves & ~same & ~pl.col("move_held").fill_null(False))
-    columns = ("row", "standing_category", "proposed", "top_ids", "top_log_odds", "chain_ids", "chain_mass")
+    columns = (
+        "row",
+        "reclassified",
+        "standing_category",
+        "proposed",
+        "top_ids",
+        "top_log_odds",
+        "chain_ids",
+        "chain_mass",
+    )
     free = [
-        row for row, old, new, *shown in suspects.select(columns).iter_rows() if _may_move(old, new, shown, taxonomy)
+        row
+        for row, anew, old, new, *shown in suspects.select(columns).iter_rows()
+        if anew or _may_move(old, new, shown, taxonomy)
     ]
     stays = pl.col("standing") & ~(moves & same).fill_null(False) & ~pl.col("row").is_in(free)
     stopped = department_of(taxonomy, "standing_category").is_in(list(policy.stopped_departments)).fill_null(False)

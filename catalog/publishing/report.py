@@ -12,6 +12,8 @@ from catalog.certification import shortage
 from catalog.certification.certificate import accepted_errors
 from catalog.errors import CatalogError
 from catalog.learning import examples
+from catalog.placement import trial
+from catalog.placement.trial import Trial
 from catalog.publishing import audited_shares, charts, example_pictures, figures, questions, verdict
 from catalog.publishing.publication import OUTCOMES, SETTLED
 from catalog.publishing.questions import NOTHING, Ask, Question
@@ -119,6 +121,13 @@ def index(ask: Ask, written: set[str]) -> str:
         _environment()
         .get_template("index.html")
         .render(runs=listed, outcomes=OUTCOMES, sparks=_sparks(listed[:_SPARKS]), question=runs)
+    )
+
+
+def trial_page(found: Trial) -> str:
+    """The page about a trial: what would have been placed, how right, and what people would still have had to do."""
+    return (
+        _environment().get_template("trial.html").render(trial=found, seconds=(trial.ALONE, trial.GROUP, trial.MEMBER))
     )
 
 
