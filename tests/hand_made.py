@@ -83,7 +83,7 @@ def rows(store: Store, table: str, *records: dict) -> None:
 
 
 def hand_made(root: Path) -> tuple[Workspace, Store]:
-    """The workspace of this module's docstring, its work database open."""
+    """The workspace of this module's docstring, its work database open and its views made."""
     workspace = Workspace(Path(shutil.copytree(_template(), root, dirs_exist_ok=True)))
     return workspace, Store.open(workspace.work_db)
 
@@ -105,6 +105,7 @@ def _template() -> Path:
         _predictions(store)
         _decisions(store)
         _routes(store)
+        views.create(store)
     return root
 
 

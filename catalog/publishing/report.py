@@ -42,6 +42,7 @@ def page(ask: Ask, store: Store, run_id: str, audit: Audit | None = None) -> str
     store: what is not published: the evidence of the certificate, and where pictures are kept. audit: the settings that say
     which fall the audit is to see.
     """
+    ask = cache(ask)  # the verdict and the page ask some questions both
     run = store.query("SELECT * FROM run_log WHERE run_id = ?", [run_id])
     if not run.height:
         raise CatalogError(f"There is no run {run_id}.", remedy="List them: catalog runs list")
