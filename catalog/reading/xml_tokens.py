@@ -24,7 +24,7 @@ _NO_CHARACTERS = ("\ufffe", "\uffff")
 
 @dataclass(frozen=True)
 class Plain:
-    """Plain records. rows: how many; tags: of each token, -1 in `leaf` if no child begins there.
+    """Plain records. rows: how many; tags: those of the block that differ.
 
     opening: int64 (rows,), tokens of the records' own tags. leaf: int64 (children,), tokens at which children begin.
     row: int64 (children,), the record of each. names: int16 (children,), numbers of their names. codes: int32 (tokens,), of
@@ -71,7 +71,7 @@ class Tokens:
         found = np.frombuffer(block, np.uint8)
         self._block, self._found = block, found
         opens, closes = (np.flatnonzero(found == ord(mark)) for mark in "<>")
-        self._sections = sections(block) if (found[opens[:-1] + 1] == ord("!")).any() else np.empty((0, 2), np.int64)
+        self._sections = sections(block) if (found[opens + 1] == ord("!")).any() else np.empty((0, 2), np.int64)
         self._starts, self._ends = _tags(_outside(opens, self._sections), _outside(closes, self._sections))
         self._pieces = _pieces(block, self._starts, self._ends)
         tags = self._pieces.gather_every(2).to_arrow(compat_level=pl.CompatLevel.oldest()).dictionary_encode()
