@@ -9,6 +9,7 @@ from catalog.reading.header import BETWEEN_CATEGORIES, SINGLE, Columns
 from catalog.reading.stretches import Stretch
 
 ATTRIBUTE = "attributes."
+FEW = 32  # texts of a cell that are compared one by one
 Lists = frozenset[str]  # names of columns whose cells are lists
 
 
@@ -73,10 +74,15 @@ def _filled(column: pl.Series) -> tuple[pl.Series, np.ndarray]:
     texts = column.explode().drop_nulls().str.strip_chars()
     rows = np.repeat(np.arange(counts.size), counts)
     kept = (texts != "").to_numpy().copy()
-    for apart in range(1, int(counts.max(initial=0))):
-        again = rows[apart:] == rows[:-apart]
-        again &= (texts[apart:] == texts[:-apart]).to_numpy()
-        kept[apart:] &= ~again
+    longest = int(counts.max(initial=0))
+    if longest > FEW:  # else thousands of texts in one cell would take as many turns for all cells
+        both = pl.DataFrame({"row": rows, "text": texts})
+        kept &= both.select(pl.struct("row", "text").is_first_distinct()).to_series().to_numpy()
+    else:
+        for apart in range(1, longest):
+            again = rows[apart:] == rows[:-apart]
+            again &= (texts[apart:] == texts[:-apart]).to_numpy()
+            kept[apart:] &= ~again
     if not kept.all():
         texts, counts = texts.filter(pl.Series(kept)), np.bincount(rows[kept], minlength=counts.size)
     return texts, np.concatenate([[0], np.cumsum(counts)])
