@@ -1,8 +1,11 @@
 """Shared, real, small inputs: a shop with eight shelves, and a workspace that has learned them."""
 
 import csv
+import os
 import random
 import shutil
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,22 @@ from review_desk import desk, prepared  # noqa: F401 - fixtures
 # No test is timed: a busy machine must not fail a property.
 settings.register_profile("untimed", deadline=None, derandomize=True)
 settings.load_profile("untimed")
+
+MEMORY = Path("/dev/shm")
+ROOM = 8 * 2**30  # bytes free, so that a run of all tests cannot fill it
+
+
+def pytest_configure() -> None:
+    """Folders of tests lie in memory where there is plenty: a night waits for the disk a hundred times and more.
+
+    Not where programs in it may not be run: a test installs the wheel there.
+    """
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
+        told = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        free = 1024 * int(told["MemAvailable"].split()[0])
+        if min(free, shutil.disk_usage(MEMORY).free) > ROOM:
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
 
 SETTINGS = """\
 [routing]
@@ -59,6 +78,21 @@ COMMON = [
     "gift",
 ]
 FIELDS = ["item_id", "title", "description", "brand", "price", "category_path"]
+
+
+@pytest.fixture(autouse=True)
+def exporter(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("train"):
+        keep_operators()
+
+
+@cache
+def keep_operators() -> None:
+    """torch's exporter lists its thousands of operators for each of the three networks of a bundle: once is enough."""
+    with suppress(ImportError, AttributeError):  # it is no public part of torch
+        from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+        ONNXRegistry.from_torchlib = staticmethod(cache(ONNXRegistry.from_torchlib))
 
 
 def product(rng: random.Random, number: int, *, vague: bool = False) -> dict[str, str]:

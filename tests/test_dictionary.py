@@ -24,6 +24,16 @@ def place(tmp_path):
     store.close()
 
 
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is published of the workspace as it was made."""
+    workspace, store = hand_made(tmp_path_factory.mktemp("published"))
+    busy(store)
+    publish.run(job(workspace, store))
+    store.close()
+    return workspace.published_db
+
+
 def statements() -> list[views.Statement]:
     first, last = views.tables()
     return [*first, *views.standing(), *last, *views.questions()]
@@ -37,24 +47,20 @@ def published_columns(file: Path) -> dict[str, list[tuple[str, str | None]]]:
     return found
 
 
-def test_everything_published_has_a_comment(place):
-    workspace, store = place
-    publish.run(job(workspace, store))
-    with reading(workspace.published_db) as reader:
+def test_everything_published_has_a_comment(published):
+    with reading(published) as reader:
         undescribed = [found.name for found in dictionary.entries(reader.query) if not found.holds]
     undescribed += [
         f"{table}.{column}"
-        for table, columns in published_columns(workspace.published_db).items()
+        for table, columns in published_columns(published).items()
         for column, comment in columns
         if not comment
     ]
     assert undescribed == []
 
 
-def test_every_description_is_of_a_column_that_exists(place):
-    workspace, store = place
-    publish.run(job(workspace, store))
-    columns = published_columns(workspace.published_db)
+def test_every_description_is_of_a_column_that_exists(published):
+    columns = published_columns(published)
     for statement in statements():
         there = {column for column, _ in columns[statement.name]}
         there |= {re.sub(r"\d+$", "*", column) for column in there}
@@ -94,16 +100,14 @@ def test_grain_and_meanings_may_go_on_over_lines():
     assert head.grain == "One row per item, live or not." and head.columns == {"a": "one of two"}
 
 
-def test_the_file_holds_what_sql_names_and_nothing_else(place):
-    workspace, store = place
-    publish.run(job(workspace, store))
+def test_the_file_holds_what_sql_names_and_nothing_else(published):
     found = query_published(
-        workspace.published_db,
+        published,
         "SELECT schema_name, table_name FROM duckdb_tables() UNION ALL "
         "SELECT schema_name, view_name FROM duckdb_views() WHERE NOT internal",
     )
     assert set(found.rows()) == {("main", statement.name) for statement in statements()}
-    macros = query_published(workspace.published_db, "SELECT function_name FROM duckdb_functions() WHERE NOT internal")
+    macros = query_published(published, "SELECT function_name FROM duckdb_functions() WHERE NOT internal")
     assert set(macros["function_name"]) == {macro.name for macro in views.macros() + views.table_macros()}
 
 
@@ -180,13 +184,15 @@ PICTURES = [
 ]
 
 
-@pytest.mark.parametrize(("delivered", "shown"), PICTURES)
-def test_pictures_are_published_without_keys_and_places(place, delivered, shown):
+def test_pictures_are_published_without_keys_and_places(place):
     workspace, store = place
-    store.execute("UPDATE items SET image = ?, image_url = ?, images = [?] WHERE item_id = 'd01'", [delivered] * 3)
+    for number, (delivered, _) in enumerate(PICTURES):
+        change = "UPDATE items SET image = ?, image_url = ?, images = [?] WHERE item_id = ?"
+        store.execute(change, [*[delivered] * 3, f"d{number:02}"])
     publication.publish(store, workspace.published_db, Edition("r", hour(99)))
-    sql = "SELECT image, image_url, images FROM items WHERE item_id = 'd01'"
-    assert query_published(workspace.published_db, sql).row(0) == (shown, shown, [shown])
+    for number, (delivered, shown) in enumerate(PICTURES):
+        sql = f"SELECT image, image_url, images FROM items WHERE item_id = 'd{number:02}'"
+        assert query_published(workspace.published_db, sql).row(0) == (shown, shown, [shown]), delivered
 
 
 def test_the_handbook_page_is_current():
@@ -194,9 +200,7 @@ def test_the_handbook_page_is_current():
     assert written == page.text(), "write it again: make dictionary"
 
 
-def test_numbered_columns_of_one_meaning_are_shown_once(place):
-    workspace, store = place
-    publish.run(job(workspace, store))
-    with reading(workspace.published_db) as reader:
+def test_numbered_columns_of_one_meaning_are_shown_once(published):
+    with reading(published) as reader:
         names = [column.name for column in dictionary.entry(reader.query, "current_category").columns]
     assert names[4:7] == ["path", "level_1 ...", "level"]

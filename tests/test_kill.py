@@ -13,7 +13,7 @@ from tests.crashing import APART, OF_RUNS, Children, children, first_difference,
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(900)]
 
-KILLS = 5
+KILLS = 3
 STAGES = ("ingest", "classify", "route", "publish", "review")
 
 
@@ -61,15 +61,15 @@ def unbroken(process: Children, learned: Path, shop: Path, tmp_path_factory: pyt
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_killed_five_times_in_a_stage(
+def test_killed_again_and_again_in_a_stage(
     process: Children, stage: str, unbroken: Calm, workspace_copy: Path, shop: Path
 ) -> None:
     passed = unbroken.points[stage]
-    assert passed > KILLS, f"{stage} passes {passed} points: too few to kill between"
+    assert passed > 5, f"{stage} passes {passed} points: too few to kill between"
     deliver(workspace_copy, shop)
     killed = 0
     for kill in range(KILLS):
-        nth = 2 + kill % (3 if stage == "review" else KILLS)  # after the first write, each time a little further
+        nth = 2 + kill * (1 if stage == "review" else 2)  # after the first write, each time a little further
         status = process.run("nightly", "-w", workspace_copy, point=f"{stage}.:{nth}")
         killed += status == -signal.SIGKILL
     assert killed == KILLS
@@ -77,7 +77,7 @@ def test_killed_five_times_in_a_stage(
     unbroken.same_as(workspace_copy)
 
 
-@pytest.mark.parametrize("step", [12, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [20, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_at_points_all_through_publish(
     process: Children, unbroken: Calm, workspace_copy: Path, shop: Path, step: int
 ) -> None:

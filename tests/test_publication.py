@@ -1,5 +1,6 @@
 """The published file: complete, checked, swapped in by one rename, never half seen."""
 
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,6 +17,7 @@ from catalog.publishing.publication import Edition
 from catalog.publishing.reader import query_published
 from catalog.settings import Review, Settings
 from pipelines import publish
+from tests.crashing import children
 
 READER = """
 import sys, time
@@ -32,6 +34,7 @@ while not stop.exists():
     seen.add(runs[0][0])
     reads += 1
     print(runs[0][0], flush=True)
+    time.sleep(0.01)  # the publications need the processor too
 """
 
 
@@ -186,39 +189,28 @@ def test_an_empty_workspace_publishes_empty_views(tmp_path):
 
 def test_every_write_has_a_failpoint_before_it(place, tmp_path):
     workspace, store = place
-    views.create(store)  # made once: the first run would have points that later ones have not
     store.close()
-    script = tmp_path / "publish.py"
-    script.write_text(
-        "import sys; from pathlib import Path\n"
+    code = (
+        "from pathlib import Path\n"
         "from catalog.settings import Workspace; from catalog.store import Store\n"
-        "from hand_made import job; from pipelines import publish\n"
-        "place = Workspace(Path(sys.argv[1]))\n"
+        "from tests.hand_made import job; from pipelines import publish\n"
+        f"place = Workspace(Path({str(workspace.root)!r}))\n"
         "with Store.open(place.work_db) as store: publish.run(job(place, store))\n"
     )
     points = tmp_path / "points"
-    run = _python(script, workspace.root, FEEDSHELF_FAILPOINT_LOG=str(points))
-    assert run.returncode == 0, run.stderr
-    names = [name for name in points.read_text().split() if name.startswith("publish.")]
-    assert len(names) >= 6
-    first = workspace.published_db.read_bytes()
-    # every eighth point, and every one of the last five, where the file is finished and swapped in
-    for nth in sorted({*range(1, len(names), 8), *range(len(names) - 4, len(names) + 1)}):
-        assert _python(script, workspace.root, FEEDSHELF_FAILPOINT=f"publish.:{nth}").returncode == -9, names[nth - 1]
-        if nth < len(names):
-            assert workspace.published_db.read_bytes() == first, names[nth - 1]
-    assert _python(script, workspace.root).returncode == 0
+    with children(tmp_path) as process:
+        assert process.run(code=code, log=points) == 0, process.said
+        names = [name for name in points.read_text().split() if name.startswith("publish.")]
+        assert len(names) >= 6
+        first = workspace.published_db.read_bytes()
+        # every eighth point, and every one of the last five, where the file is finished and swapped in
+        for nth in sorted({*range(1, len(names), 8), *range(len(names) - 4, len(names) + 1)}):
+            assert process.run(code=code, point=f"publish.:{nth}") == -signal.SIGKILL, names[nth - 1]
+            if nth < len(names):
+                assert workspace.published_db.read_bytes() == first, names[nth - 1]
+        assert process.run(code=code) == 0, process.said
     assert query_published(workspace.published_db, "SELECT count(*) FROM current_category").item() == 6
     assert list(workspace.published.glob(".tmp-*")) == []
-
-
-def _python(script: Path, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    root = Path(__file__).parents[1]
-    return subprocess.run(
-        [sys.executable, str(script), *map(str, arguments)],
-        env={"PYTHONPATH": f"{root}:{root / 'tests'}", "PATH": "/usr/bin:/bin", **environment},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
 
 
 def test_readers_see_one_publication_and_never_a_mix(place, tmp_path):
@@ -239,7 +231,7 @@ def test_readers_see_one_publication_and_never_a_mix(place, tmp_path):
     ) as reader:  # fmt: skip
         assert reader.stdout is not None
         assert reader.stdout.readline().strip() == "000010-loop"
-        for number in range(11, 17):
+        for number in range(11, 15):
             edition(number)
             reader.stdout.readline()  # the reader has read again since
         stop.touch()
@@ -247,4 +239,4 @@ def test_readers_see_one_publication_and_never_a_mix(place, tmp_path):
     assert reader.returncode == 0, err
     seen = pl.Series(out.split()).unique().to_list()
     assert seen and all(name.endswith("-loop") for name in seen)
-    assert out.split()[-1] in {"000015-loop", "000016-loop"}
+    assert out.split()[-1] in {"000013-loop", "000014-loop"}

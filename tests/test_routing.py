@@ -300,9 +300,9 @@ def rows(draw):
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
-    st.lists(rows(), min_size=1, max_size=12),
+    st.lists(rows(), min_size=1, max_size=12) | st.lists(rows(), min_size=12, max_size=36),
     st.randoms(use_true_random=False),
     st.sampled_from([None, 3.0]),
     st.sampled_from([None, 2.0]),

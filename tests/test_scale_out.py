@@ -183,10 +183,12 @@ def test_a_cluster_answers_like_one_process(place: Path, local: pl.DataFrame, cl
 def test_a_killed_worker_changes_nothing(place: Path, local: pl.DataFrame) -> None:
     """Every worker is killed (SIGKILL) in its second shard, after predicting and before writing."""
     needs_ray()
-    log = place / "points.log"
+    settings, log = place / "catalog.toml", place / "points.log"
+    # three shards: each worker that dies costs the start of another
+    settings.write_text(settings.read_text().replace(SCALE, SCALE.replace("25", "40")))
     result = command(place, "classify", FEEDSHELF_FAILPOINT="worker.:2", FEEDSHELF_FAILPOINT_LOG=str(log))
     assert result.returncode == 0, result.stderr
-    assert log.read_text().split().count("worker.predicted") > 5, "no worker died"
+    assert log.read_text().split().count("worker.predicted") > 3, "no worker died"
     assert_equal(predictions(place), local)
 
 
