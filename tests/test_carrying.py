@@ -1,6 +1,8 @@
 """What a publication takes over from the one before is what it would have built whole."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hand_made import busy, hand_made, hour, job, rows
@@ -8,16 +10,25 @@ from hand_made import busy, hand_made, hour, job, rows
 from catalog.publishing import carrying, publication, views
 from catalog.publishing.publication import Edition
 from catalog.publishing.reader import query_published, reading
-from catalog.settings import Review, Settings
+from catalog.settings import Review, Settings, Workspace
+from catalog.store import Store
 from pipelines import publish
 
 
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """The workspace of hand_made, published; copy it before changing it."""
+    workspace, store = hand_made(tmp_path_factory.mktemp("published"))
+    with store:
+        publish.run(job(workspace, store))
+    return workspace.root
+
+
 @pytest.fixture
-def place(tmp_path):
-    workspace, store = hand_made(tmp_path)
-    publish.run(job(workspace, store))
-    yield workspace, store
-    store.close()
+def place(published, tmp_path):
+    workspace = Workspace(Path(shutil.copytree(published, tmp_path / "ws")))
+    with Store.open(workspace.work_db) as store:
+        yield workspace, store
 
 
 def _taken_over(workspace, store, names: bool = False) -> bool:
