@@ -1,5 +1,6 @@
 """What a publication takes over from the one before is what it would have built whole."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -110,6 +111,14 @@ def test_a_file_this_database_did_not_publish_last_is_not_taken_over(place):
     assert not _taken_over(workspace, store)
     workspace.published_db.write_bytes(other)  # as after a restore, or a publication killed after its rename
     assert not _taken_over(workspace, store)
+
+
+def test_nothing_is_taken_over_once_something_was_found_broken(place):
+    workspace, store = place
+    for number, broken in enumerate((0, 1, 0)):
+        look = {"run_id": "000004-dddd", "stage": "verify", "finished_at": hour(60 + number)}
+        rows(store, "stages", look | {"counts": json.dumps({"asked": 16, "broken": broken})})
+        assert _taken_over(workspace, store) == (not broken)
 
 
 def test_a_file_with_names_is_not_taken_over_into_one_without(place):
