@@ -11,6 +11,8 @@ from catalog.publishing.questions import Ask
 
 APART = ("withdrawn", "refused", "held", "repeated", "undone", "gone", "kept")
 TOTAL = "total"
+_NUMBERS = ("rows_in", *OUTCOMES, *APART, "files_refused", "files_held")
+_COUNTED = f"SELECT vendor, {', '.join(_NUMBERS)} FROM run_summary WHERE run_id = $run_id ORDER BY vendor"
 _WIDTH = 160
 
 
@@ -20,13 +22,11 @@ def counts(ask: Ask, run_id: str) -> pl.DataFrame:
     Columns vendor, rows_in, one per outcome, withdrawn, refused, held, repeated, undone (rows), gone, kept (items),
     files_refused, files_held (files), balanced (rows_in equals the sum of the outcomes and withdrawn). Empty when the run took no delivery.
     """
-    numbers = ("rows_in", *OUTCOMES, *APART, "files_refused", "files_held")
-    which = run_id.replace("'", "''")
-    found = ask(f"SELECT vendor, {', '.join(numbers)} FROM run_summary WHERE run_id = '{which}' ORDER BY vendor").cast(
-        dict.fromkeys(numbers, pl.Int64)
+    found = ask(_COUNTED.replace("$run_id", "'" + run_id.replace("'", "''") + "'")).cast(
+        dict.fromkeys(_NUMBERS, pl.Int64)
     )
     if found.height > 1:
-        found = pl.concat([found, found.select(pl.lit(TOTAL).alias("vendor"), pl.sum(*numbers))])
+        found = pl.concat([found, found.select(pl.lit(TOTAL).alias("vendor"), pl.sum(*_NUMBERS))])
     return found.with_columns((pl.col("rows_in") == pl.sum_horizontal(*SETTLED)).alias("balanced"))
 
 
