@@ -122,6 +122,9 @@ def night(place: Path, towers: dict[str, str], threads: int) -> Night:
     """One `catalog nightly`, measured."""
     before, log = kept(place), place.with_name(f"{place.name}.log")
     environment = os.environ | ({"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"} if threads == 1 else {})
+    environment.pop(
+        "PYTHONDONTWRITEBYTECODE", None
+    )  # an installed program has its bytecode, and does not compile at each start
     started = time.perf_counter()
     with log.open("wb") as file:
         process = subprocess.Popen([*NIGHT, str(place)], stdout=file, stderr=file, env=environment)

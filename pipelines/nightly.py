@@ -188,11 +188,15 @@ def begin(session: Session, found: list[Pending]) -> tuple[str | None, bool]:
     left = open_run(store)
     if left and left.state_key == state:
         return left.run_id, True
-    same = _published_as_today(session) and state == last_state(store) and not left_by_last(store)
-    idle = same and not verify.was_broken(session)
-    if not left and not found and idle and not _pictures_due(session):
+    if not left and not found and _idle(session, state):
         return None, False
     return _start(session, found, state, left.run_id if left else None), False
+
+
+def _idle(session: Session, state: str) -> bool:
+    """Whether nothing but a delivery would give a run something to do."""
+    same = state == last_state(session.store) and not left_by_last(session.store) and _published_as_today(session)
+    return same and not verify.was_broken(session) and not _pictures_due(session)
 
 
 def state_of(store: Store, workspace: Workspace, settings: Settings) -> str:

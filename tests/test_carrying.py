@@ -1,6 +1,9 @@
 """What a publication takes over from the one before is what it would have built whole."""
 
+import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hand_made import busy, hand_made, hour, job, rows
@@ -8,16 +11,25 @@ from hand_made import busy, hand_made, hour, job, rows
 from catalog.publishing import carrying, publication, views
 from catalog.publishing.publication import Edition
 from catalog.publishing.reader import query_published, reading
-from catalog.settings import Review, Settings
+from catalog.settings import Review, Settings, Workspace
+from catalog.store import Store
 from pipelines import publish
 
 
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """The workspace of hand_made, published; copy it before changing it."""
+    workspace, store = hand_made(tmp_path_factory.mktemp("published"))
+    with store:
+        publish.run(job(workspace, store))
+    return workspace.root
+
+
 @pytest.fixture
-def place(tmp_path):
-    workspace, store = hand_made(tmp_path)
-    publish.run(job(workspace, store))
-    yield workspace, store
-    store.close()
+def place(published, tmp_path):
+    workspace = Workspace(Path(shutil.copytree(published, tmp_path / "ws")))
+    with Store.open(workspace.work_db) as store:
+        yield workspace, store
 
 
 def _taken_over(workspace, store, names: bool = False) -> bool:
@@ -99,6 +111,14 @@ def test_a_file_this_database_did_not_publish_last_is_not_taken_over(place):
     assert not _taken_over(workspace, store)
     workspace.published_db.write_bytes(other)  # as after a restore, or a publication killed after its rename
     assert not _taken_over(workspace, store)
+
+
+def test_nothing_is_taken_over_once_something_was_found_broken(place):
+    workspace, store = place
+    for number, broken in enumerate((0, 1, 0)):
+        look = {"run_id": "000004-dddd", "stage": "verify", "finished_at": hour(60 + number)}
+        rows(store, "stages", look | {"counts": json.dumps({"asked": 16, "broken": broken})})
+        assert _taken_over(workspace, store) == (not broken)
 
 
 def test_a_file_with_names_is_not_taken_over_into_one_without(place):

@@ -6,7 +6,8 @@ never changes, and its text is most of what is published, so that those that sta
 added. Contents are the same as built whole, their order on the disk is not.
 
 Only a file that this work database published last, byte for byte, and that the same program made under the same settings
-is taken over: after a restore, an upgrade or a publication that was killed at its end everything is built whole.
+is taken over: after a restore, an upgrade or a publication that was killed at its end everything is built whole. So too when
+the last look at the facts and files found something broken: what stayed would stay broken.
 """
 
 import hashlib
@@ -31,6 +32,8 @@ _PIECE = 1 << 20  # bytes copied at a time
 _ASKED = ("taken_deliveries",)
 # Facts that change in place, or tell that others did.
 _TELLING = ("schema_version", "workspace_places")
+_BROKEN = """
+    SELECT (counts->>'$.broken')::BIGINT > 0 FROM stages WHERE stage = 'verify' ORDER BY finished_at DESC, run_id DESC LIMIT 1"""
 _OURS = "database_name = current_database() AND schema_name = 'main'"
 _OF_THE_MOMENT = re.compile(r"\$\w|\bnow\(\)")
 
@@ -100,7 +103,7 @@ def copied(store: Store, published: Path, target: Path, told: str) -> dict[str, 
     last = store.query(
         "SELECT sha256, texts, made FROM publications ORDER BY published_at DESC, run_id DESC LIMIT 1"
     ).rows()
-    if not published.exists() or not last or last[0][1] != told:
+    if not published.exists() or not last or last[0][1] != told or store.one(_BROKEN):
         return None
     sha256 = hashlib.sha256()
     with published.open("rb") as source, target.open("wb") as copy:
