@@ -262,6 +262,20 @@ def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind
     assert caught.value.reason == f"{kind}_bomb"
 
 
+@pytest.mark.parametrize("many", ["rows", "entries of one row"])
+def test_a_parquet_file_of_one_long_text_many_times_is_refused(tmp_path: Path, many: str) -> None:
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 1_000, pa.int32()), pa.array(["x" * 500_000]))
+    if many == "rows":
+        table = pa.table({"id": [str(n) for n in range(1_000)], "name": texts})
+    else:
+        table = pa.table({"id": ["1"], "name": pa.ListArray.from_arrays(pa.array([0, 1_000], pa.int32()), texts)})
+    pq.write_table(table, tmp_path / "bomb.parquet", compression="zstd")
+    assert (tmp_path / "bomb.parquet").stat().st_size < 50_000
+    with pytest.raises(FeedRefused) as caught:
+        read(tmp_path / "bomb.parquet", {"format": "parquet"})
+    assert caught.value.reason == "parquet_bomb"
+
+
 def test_a_workbook_bomb_is_refused_by_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spreadsheets, "SMALL", 1024 * 1024)
     book = with_part(workbook({"a": TITLED}), "xl/sharedStrings.xml", b"<sst>" + b" " * 20_000_000 + b"</sst>")
