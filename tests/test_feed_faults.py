@@ -276,6 +276,20 @@ def test_a_parquet_file_of_one_long_text_many_times_is_refused(tmp_path: Path, m
     assert caught.value.reason == "parquet_bomb"
 
 
+def test_texts_in_lists_maps_and_structures_of_a_parquet_file_are_read(tmp_path: Path) -> None:
+    kinds = {
+        "list": pa.list_(pa.string()),
+        "map": pa.map_(pa.string(), pa.string()),
+        "s": pa.struct({"t": pa.string()}),
+    }
+    values = {"list": [["x", "y"], None], "map": [[("a", "b")], None], "s": [{"t": "z"}, None]}
+    table = pa.table({"id": ["1", "2"], **{name: pa.array(values[name], kind) for name, kind in kinds.items()}})
+    pq.write_table(table, tmp_path / "f.parquet")
+    for title, said in (("list", "x, y"), ("map", "a"), ("s.t", "z")):
+        found = read(tmp_path / "f.parquet", {"format": "parquet", "columns": {"item_id": "id", "title": title}})
+        assert said in found.rows["title"][0] and found.rows["title"][1] is None
+
+
 def test_a_workbook_bomb_is_refused_by_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spreadsheets, "SMALL", 1024 * 1024)
     book = with_part(workbook({"a": TITLED}), "xl/sharedStrings.xml", b"<sst>" + b" " * 20_000_000 + b"</sst>")

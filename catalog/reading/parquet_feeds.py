@@ -78,8 +78,8 @@ def _texts(column: pa.Array) -> Iterator[pa.DictionaryArray]:
     kind = column.type
     if pa.types.is_dictionary(kind):
         yield column
-    elif pa.types.is_struct(kind):
-        for part in column.flatten():
+    elif pa.types.is_struct(kind) or pa.types.is_map(kind):
+        for part in column.flatten() if pa.types.is_struct(kind) else (column.keys, column.items):
             yield from _texts(part)
     elif pa.types.is_nested(kind):
         yield from _texts(column.flatten())
