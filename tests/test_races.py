@@ -199,6 +199,7 @@ def test_two_reviewers_and_a_night_at_once_lose_no_answer(shop: Shop, processes:
     race(shop, processes)
 
 
+@pytest.mark.slow
 def test_of_two_nights_in_the_same_moment_one_takes_the_delivery(shop: Shop, processes: list[Children]) -> None:
     two_nights(shop, processes)
 
