@@ -67,7 +67,7 @@ class Origins:
         found: dict[str, str] = {}
         for table in tables:
             if table.name in _ASKED:
-                made: str | None = digest(self._store.query(f"SELECT * FROM {table.name} ORDER BY ALL").rows())
+                made: str | None = digest(self._store.query(f"SELECT * FROM {quoted(table.name)} ORDER BY ALL").rows())
             else:
                 read = self._read(table)
                 passing = _OF_THE_MOMENT.search(table.body) or any(text is None for _, text in read)
