@@ -4,6 +4,7 @@ import contextlib
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,13 @@ COLUMNS = (
 )
 TRUSTED = ("token", "decision", "category", "note", "reviewer")
 MAX_BYTES = 64 * 2**20
-_ACTIVE = frozenset("=+-@\t\r\n'")
+# What begins a formula, in some languages of the spreadsheet in its wide form; "19,-" is a price.
+FORMULA = r"[=+@\uff1d\uff0b\uff0d\uff20]|-[^ \t\r\n.,;|]"
+_ACTIVE = frozenset("=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20")
+# A spreadsheet that divides cells at another mark than the sheet does makes a cell of what follows such a mark.
+MARKS = r"[,;|\t\r\n]"
+_INSIDE = re.compile(rf"(?<={MARKS})(?='*(?:{FORMULA}))")
+_QUOTED_INSIDE = re.compile(rf"(?<={MARKS})'(?='*(?:{FORMULA}))")
 _CELL_LIMIT = 1_000_000
 
 
@@ -60,13 +67,15 @@ class Returned:
 
 
 def inert(text: str) -> str:
-    """A cell no spreadsheet executes: text that could start a formula, or with ', gets one ' in front."""
+    """A cell no spreadsheet executes: text that could start a formula, or with ', gets one ' in front; so does what would
+    after a mark at which some spreadsheets divide cells."""
+    text = _INSIDE.sub("'", text)
     return f"'{text}" if text[:1] in _ACTIVE else text
 
 
 def original(cell: str) -> str:
-    """Undoes `inert`: exactly one leading ' is taken away."""
-    return cell.removeprefix("'")
+    """Undoes `inert`: exactly the ' it wrote are taken away."""
+    return _QUOTED_INSIDE.sub("", cell.removeprefix("'"))
 
 
 def render(header: Sequence[str], rows: Iterable[Sequence[object]], *, delimiter: str = ",") -> bytes:

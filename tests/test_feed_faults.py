@@ -262,6 +262,34 @@ def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind
     assert caught.value.reason == f"{kind}_bomb"
 
 
+@pytest.mark.parametrize("many", ["rows", "entries of one row"])
+def test_a_parquet_file_of_one_long_text_many_times_is_refused(tmp_path: Path, many: str) -> None:
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 1_000, pa.int32()), pa.array(["x" * 500_000]))
+    if many == "rows":
+        table = pa.table({"id": [str(n) for n in range(1_000)], "name": texts})
+    else:
+        table = pa.table({"id": ["1"], "name": pa.ListArray.from_arrays(pa.array([0, 1_000], pa.int32()), texts)})
+    pq.write_table(table, tmp_path / "bomb.parquet", compression="zstd")
+    assert (tmp_path / "bomb.parquet").stat().st_size < 50_000
+    with pytest.raises(FeedRefused) as caught:
+        read(tmp_path / "bomb.parquet", {"format": "parquet"})
+    assert caught.value.reason == "parquet_bomb"
+
+
+def test_texts_in_lists_maps_and_structures_of_a_parquet_file_are_read(tmp_path: Path) -> None:
+    kinds = {
+        "list": pa.list_(pa.string()),
+        "map": pa.map_(pa.string(), pa.string()),
+        "s": pa.struct({"t": pa.string()}),
+    }
+    values = {"list": [["x", "y"], None], "map": [[("a", "b")], None], "s": [{"t": "z"}, None]}
+    table = pa.table({"id": ["1", "2"], **{name: pa.array(values[name], kind) for name, kind in kinds.items()}})
+    pq.write_table(table, tmp_path / "f.parquet")
+    for title, said in (("list", "x, y"), ("map", "a"), ("s.t", "z")):
+        found = read(tmp_path / "f.parquet", {"format": "parquet", "columns": {"item_id": "id", "title": title}})
+        assert said in found.rows["title"][0] and found.rows["title"][1] is None
+
+
 def test_a_workbook_bomb_is_refused_by_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spreadsheets, "SMALL", 1024 * 1024)
     book = with_part(workbook({"a": TITLED}), "xl/sharedStrings.xml", b"<sst>" + b" " * 20_000_000 + b"</sst>")

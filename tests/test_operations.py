@@ -23,7 +23,7 @@ TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 # Where a code is put together: what it can be. A new place of this kind must be named here.
 COMPOSED = {
     "f'broken_{kind}'": {f"broken_{kind}" for kind in get_args(Packing)},
-    "f'{kind}_bomb'": {f"{kind}_bomb" for kind in get_args(Packing)},
+    "f'{kind}_bomb'": {f"{kind}_bomb" for kind in (*get_args(Packing), "parquet")},
     "header.rule": {"bad_quote", "bad_encoding"},
     "refused.reason": set(),  # raised again
     "waiting.refusal[0]": set(),  # of the inbox, found below

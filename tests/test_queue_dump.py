@@ -17,7 +17,7 @@ from pipelines import review
 @pytest.fixture
 def stocked(desk: Desk) -> Desk:
     for n in range(4):
-        desk.item(f"plain{n}", title="=1+1", reason="close_call", price=n + 1, currency="EUR")
+        desk.item(f"plain{n}", title="=1+1" if n else "mug;=1+1", reason="close_call", price=n + 1, currency="EUR")
     desk.item("pair0", group_id="g")
     desk.item("pair1", group_id="g", outcome="placed_at_parent", category_id=KITCHEN)
     leases.take(desk.job(), Wanted("anna", timedelta(hours=1), groups=1))
@@ -33,7 +33,7 @@ def test_both_forms_hold_every_waiting_row_in_order(stocked: Desk, tmp_path: Pat
         assert rows["place"].to_list() == list(range(1, 7))
         assert set(rows["item_id"]) == {"plain0", "plain1", "plain2", "plain3", "pair0", "pair1"}
     assert dict(parquet.filter(item_id="pair0").select("group_size", "parent").rows()) == {2: "Home > Kitchen"}
-    assert set(parquet["title"]) >= {"=1+1"} and set(text["title"]) >= {"'=1+1"}
+    assert set(parquet["title"]) >= {"=1+1", "mug;=1+1"} and set(text["title"]) >= {"'=1+1", "mug;'=1+1"}
     assert set(parquet["held_by"]) == {None, "anna"}
     worth = parquet.filter(pl.col("item_id").is_in(["pair0", "pair1"]))["worth"].to_list()
     assert worth[0] == worth[1] == parquet["worth"].max()

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -146,6 +147,31 @@ def test_what_changes_under_a_stopped_run_makes_a_new_one(
     assert "BROKEN" not in process.said
 
 
+def at_once(works: list[Callable[[], None]]) -> None:
+    threads = [threading.Thread(target=work) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def two_nights(shop: Shop, processes: list[Children]) -> None:
+    """Started in the same moment: one takes the delivery, the other is refused or finds nothing left to do."""
+    statuses: dict[int, int] = {}
+
+    def night(number: int) -> None:
+        statuses[number] = processes[number].run("nightly", "-w", shop.place.root)
+
+    at_once([partial(night, number) for number in range(2)])
+    assert sorted(statuses.values()) in ([0, 0], [0, 75]), [process.said for process in processes]
+    with duckdb.connect(str(shop.place.work_db), read_only=True) as con:
+        taken = con.execute("SELECT status FROM deliveries WHERE file_name = '2026-01-02.csv'").fetchall()
+    assert taken == [("accepted",)]
+    assert len(shop.current()) == 2
+    assert processes[0].run("doctor", "--verify", "-w", shop.place.root) in (0, 1)
+    assert "BROKEN" not in processes[0].said, processes[0].said
+
+
 def race(shop: Shop, processes: list[Children]) -> None:
     """Two reviewers bring their sheets back while a night runs: each tries again as long as it is refused."""
     words = (("nightly",), ("review", "import", shop.root / "anna.csv", "--reviewer", "anna"),
@@ -157,11 +183,7 @@ def race(shop: Shop, processes: list[Children]) -> None:
             time.sleep(0.05)
         statuses[number] = status
 
-    threads = [threading.Thread(target=until_taken, args=(number,)) for number in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once([partial(until_taken, number) for number in range(3)])
     assert statuses == {0: 0, 1: 0, 2: 0}, [process.said for process in processes]
     assert processes[0].run("nightly", "-w", shop.place.root) == 0, processes[0].said
     said = query_published(
@@ -178,8 +200,21 @@ def test_two_reviewers_and_a_night_at_once_lose_no_answer(shop: Shop, processes:
 
 
 @pytest.mark.slow
+def test_of_two_nights_in_the_same_moment_one_takes_the_delivery(shop: Shop, processes: list[Children]) -> None:
+    two_nights(shop, processes)
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_hundred_times_at_once(prepared: Shop, processes: list[Children], tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", [race, two_nights])
+def test_a_hundred_times_at_once(
+    prepared: Shop,
+    processes: list[Children],
+    tmp_path: Path,
+    what: Callable[[Shop, list[Children]], None],
+    record_property,
+) -> None:
     for number in range(100):
-        race(prepared.copied(tmp_path / f"race-{number}"), processes)
+        what(prepared.copied(tmp_path / f"race-{number}"), processes)
         shutil.rmtree(tmp_path / f"race-{number}")
+    record_property("races", 100)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,19 @@ def test_cells_are_inert_and_lossless(text: str) -> None:
     assert sheets.original(cell) == text
 
 
-def test_inert_leaves_ordinary_text_alone() -> None:
-    assert sheets.inert("Mug 5-piece = blue") == "Mug 5-piece = blue"
+@pytest.mark.parametrize("text", ["Mug 5-piece = blue", "Pan, 19,- EUR", "4,-", "a; -5", "1,5-2,5 kg", "x,-"])
+def test_inert_leaves_ordinary_text_alone(text: str) -> None:
+    assert sheets.inert(text) == text
+
+
+@given(st.text("=+-@';,|\t\n\uff1d x1", max_size=12))
+@example("mug;=1+cmd|' /C calc'!A0;x")
+@example("mug\n-1+cmd|' /C calc'!A0")
+def test_cells_are_inert_and_lossless_wherever_a_spreadsheet_divides_them(text: str) -> None:
+    cell = sheets.inert(text)
+    for part in re.split(r"[,;|\t\r\n]", cell):
+        assert not re.match(r"[=+@\uff1d]|-[^ ]", part)
+    assert sheets.original(cell) == text
 
 
 @given(st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2, max_size=2), max_size=5))

@@ -27,7 +27,8 @@ COLUMNS = (
 )  # fmt: skip
 _TOLD = ("reason", "group_id", "worth", "parent")
 _SLICE = 250_000  # rows made at a time: what their paths and sentences take is bounded
-_ACTIVE = r"\A[=+\-@\t\r\n']"  # as `sheets.inert` has it
+_ACTIVE = r"\A[=+\-@\t\r\n'\uff1d\uff0b\uff0d\uff20]"  # as `sheets.inert` has it
+_INSIDE = f"({sheets.MARKS})('*(?:{sheets.FORMULA}))"
 Write = Callable[[pl.DataFrame], None]
 
 
@@ -95,6 +96,7 @@ def _csv(path: Path) -> Iterator[Write]:
 
         def write(rows: pl.DataFrame) -> None:
             texts = [pl.col(name) for name, kind in rows.schema.items() if kind == pl.String]
+            texts = [text.str.replace_all(_INSIDE, "${1}'${2}") for text in texts]
             inert = [pl.when(text.str.contains(_ACTIVE)).then(pl.lit("'") + text).otherwise(text) for text in texts]
             inert = [cell.alias(text.meta.output_name()) for cell, text in zip(inert, texts, strict=True)]
             rows.with_columns(inert).write_csv(file, include_header=False, line_terminator="\r\n")
