@@ -241,6 +241,20 @@ def test_a_preset_is_known_under_any_prefix(tmp_path: Path) -> None:
     assert checked.counts["titles"] == checked.counts["prices"] == 40
 
 
+def test_quotes_go_before_a_width_that_only_commas_inside_cells_make(tmp_path: Path) -> None:
+    lines = [f'A{n},"{row["title"]}","12,5{n % 10}",{n}' for n, row in enumerate(ROWS)]
+    path = wrote(tmp_path, "a.csv", "\n".join(['SKU,"Name, long or short",Price,"x, y"', *lines]))
+    found = propose(path, "shop")
+    assert "quote" not in found.values and columns(found)["title"] == ["Name, long or short"]
+
+
+def test_a_line_of_totals_does_not_hide_that_a_column_counts_the_rows(tmp_path: Path) -> None:
+    rows = [[str(n), str(7_000 + 3 * n), row["title"]] for n, row in enumerate(ROWS, start=1)]
+    text = table(["Nr.", "Artikel", "Beschreibung"], [*rows, ["Gesamt: 40", "", ""]], delimiter=";")
+    found = columns(propose(wrote(tmp_path, "a.csv", text), "shop"))
+    assert (found["item_id"], found["title"]) == (["Artikel"], ["Beschreibung"])
+
+
 def test_a_workbook_with_one_table_among_its_sheets_says_so(tmp_path: Path) -> None:
     table = [["sku", "name"], *([row["item_id"], row["title"]] for row in ROWS)]
     path = wrote(tmp_path, "a.xlsx", workbook({"Info": [["Prices of 2026"]], "Items": table}))

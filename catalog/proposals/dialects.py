@@ -58,9 +58,9 @@ def find_dialect(text: str) -> Dialect | None:
     lines = _lines(text)
     tried = [dialect for mark in _candidates(lines) for quote in QUOTES if (dialect := _try(lines, mark, quote))]
     good = [dialect for dialect in tried if dialect.width > 1]
-    if not good:
-        return None
-    return max(good, key=_rank)
+    # Of one delimiter quotes go before width: without them a comma inside a cell would make more columns.
+    best = {one.delimiter: max((d for d in good if d.delimiter == one.delimiter), key=_quoted) for one in good}
+    return max(best.values(), key=_rank, default=None)
 
 
 def _lines(text: str) -> list[str]:
@@ -73,9 +73,13 @@ def _by_line_feed(text: str) -> list[str]:
     return re.findall(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+", text.replace("\0", ""))
 
 
-def _rank(dialect: Dialect) -> tuple[float, int, float, int]:
+def _quoted(dialect: Dialect) -> tuple[float, int]:
+    return round(dialect.even, 2), -QUOTES.index(dialect.quote)
+
+
+def _rank(dialect: Dialect) -> tuple[float, int, int]:
     evenness = round(dialect.even, 2)
-    return evenness * (1 - 0.5**dialect.width), dialect.width, -QUOTES.index(dialect.quote), -_order(dialect.delimiter)
+    return evenness * (1 - 0.5**dialect.width), dialect.width, -_order(dialect.delimiter)
 
 
 def _order(mark: str) -> int:
