@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from catalog.deliveries import manifest as manifests
 from catalog.deliveries.manifest import Manifest
@@ -278,7 +278,7 @@ def stamp_of(facts: os.stat_result) -> Stamp:
     return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
-def opened(path: Path) -> IO[bytes]:
+def opened(path: Path) -> BufferedReader:
     """A file of a vendor's folder itself: whoever may write there could put a link, or a pipe, in its place after it was
     looked at.
 
