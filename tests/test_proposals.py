@@ -32,6 +32,7 @@ SHOP = [
     ("de", "windows-1252", ";", ("Preisliste der Muster GmbH", "gültig ab 1. Januar", "")),
     ("en", "utf-8-sig", "^", ()),
     ("en", "utf-8", "¦", ()),
+    ("en", "utf-8", "\x01", ()),
     ("ar", "windows-1256", ",", ()),
     ("ar", "utf-8", "\t", ()),
     ("tr", "windows-1254", ";", ()),
@@ -239,6 +240,34 @@ def test_a_preset_is_known_under_any_prefix(tmp_path: Path) -> None:
     assert (columns(found)["item_id"], columns(found)["price"]) == (["ns0:id"], ["ns0:price"])
     checked = check(path, "shop", Mapping.model_validate(found.values), Settings())
     assert checked.counts["titles"] == checked.counts["prices"] == 40
+
+
+def test_quotes_go_before_a_width_that_only_commas_inside_cells_make(tmp_path: Path) -> None:
+    lines = [f'A{n},"{row["title"]}","12,5{n % 10}",{n}' for n, row in enumerate(ROWS)]
+    path = wrote(tmp_path, "a.csv", "\n".join(['SKU,"Name, long or short",Price,"x, y"', *lines]))
+    found = propose(path, "shop")
+    assert "quote" not in found.values and columns(found)["title"] == ["Name, long or short"]
+
+
+def test_quotes_behind_a_backslash_are_told_and_read(tmp_path: Path) -> None:
+    lines = [f'"A{n}","{row["title"]} 12\\" wide, C:\\new\\","1{n}.50"' for n, row in enumerate(ROWS)]
+    lines = [line.replace('\\","1', '\\\\","1') for line in lines]  # a backslash that ends a cell is escaped too
+    path = wrote(tmp_path, "a.csv", "\n".join(["sku,name,price", *lines]))
+    found = propose(path, "shop")
+    form = Mapping.model_validate(tomllib.loads(found.text))
+    assert form.escape == "\\"
+    checked = check(path, "shop", form, Settings())
+    assert (checked.counts["accepted"], checked.rules) == (40, [])
+    assert checked.first[0][2] == f'{ROWS[0]["title"]} 12" wide, C:\\new\\'
+    with pytest.raises(FeedRefused, match=r"escape = '\\'"):
+        check(path, "shop", form.model_copy(update={"escape": ""}), Settings())
+
+
+def test_a_line_of_totals_does_not_hide_that_a_column_counts_the_rows(tmp_path: Path) -> None:
+    rows = [[str(n), str(7_000 + 3 * n), row["title"]] for n, row in enumerate(ROWS, start=1)]
+    text = table(["Nr.", "Artikel", "Beschreibung"], [*rows, ["Gesamt: 40", "", ""]], delimiter=";")
+    found = columns(propose(wrote(tmp_path, "a.csv", text), "shop"))
+    assert (found["item_id"], found["title"]) == (["Artikel"], ["Beschreibung"])
 
 
 def test_a_workbook_with_one_table_among_its_sheets_says_so(tmp_path: Path) -> None:

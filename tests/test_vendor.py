@@ -237,7 +237,7 @@ def test_the_issue_list_names_line_problem_example_and_what_to_send(root: Path) 
         table(
             ["item_id", "title", "price", "gtin", "image"],
             [
-                ["A-1", "lamp", "1.00", "123", ""],
+                ["A-1", "lamp", "1.299", "123", ""],
                 ["", "=cmd()", "1.00", "", ""],
                 ["A-3", hostile, f"{hostile} 1", "", ""],
                 ["A-4", "chair", "2.00", "", "missing.jpg"],
@@ -247,6 +247,7 @@ def test_the_issue_list_names_line_problem_example_and_what_to_send(root: Path) 
     rows, page = reported(root)
     found = {(row["line"], row["code"]): row for row in rows}
     assert found["2", "gtin_invalid"]["taken"] == "yes" and found["2", "gtin_invalid"]["item_id"] == "A-1"
+    assert found["2", "ambiguous_price"]["example"] == "lamp (taken as 1.2990)"
     assert found["3", "missing_item_id"]["taken"] == "no"
     assert "number" in found["3", "missing_item_id"]["what_to_send_instead"]
     assert hostile in found["4", "bad_price"]["example"]

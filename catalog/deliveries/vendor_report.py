@@ -18,16 +18,22 @@ COLUMNS = ("line", "item_id", "taken", "code", "problem", "example", "what_to_se
 _LATEST = """SELECT delivery_id, vendor, file_name, status, reason, sentence, rows_in, received_at FROM deliveries
 WHERE vendor = ? AND kind <> 'labels' AND status <> 'repeated' ORDER BY received_at DESC, delivery_id LIMIT 1"""
 _ISSUES = """WITH seen AS (
-    SELECT s.line, s.item_id, i.flags, i.title, i.image, i.image_status
+    SELECT s.line, s.item_id, i.flags, i.title, i.price, i.image, i.image_status
     FROM sightings s
     LEFT JOIN revised r ON r.vendor = s.vendor AND r.item_id = s.item_id AND r.sighted_hash = s.row_hash
     JOIN items i ON i.vendor = s.vendor AND i.item_id = s.item_id AND i.row_hash = coalesce(r.row_hash, s.row_hash)
     WHERE s.delivery_id = $1 AND s.status NOT IN ('duplicate', 'kept')
 ),
-flagged AS (SELECT line, item_id, unnest(flags) AS flag, title FROM seen)
+flagged AS (
+    SELECT
+        line, item_id, unnest(flags) AS flag,
+        CASE WHEN flag IN ('ambiguous_price', 'price_range', 'price_from', 'currency_conflict')
+            THEN concat(title, ' (taken as ', price, ')') ELSE title END AS example
+    FROM seen
+)
 SELECT line, item_id, rule AS code, coalesce(detail, raw) AS example FROM rejects WHERE delivery_id = $1
 UNION ALL
-SELECT line, item_id, flag, title FROM flagged WHERE NOT starts_with(flag, 'image_')
+SELECT line, item_id, flag, example FROM flagged WHERE NOT starts_with(flag, 'image_')
 UNION ALL
 SELECT line, item_id, 'image_' || image_status, image || coalesce(' (' || list_filter(flags, lambda f: starts_with(f, 'image_'))[1][7:] || ')', '')
 FROM seen

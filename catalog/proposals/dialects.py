@@ -8,6 +8,7 @@ from statistics import median
 
 from catalog.proposals.headers import columns, meaning
 from catalog.proposals.values import Values
+from catalog.reading.delimited import csv_reader
 
 DELIMITERS = ",;\t|~^"
 QUOTES = ('"', "'", "")
@@ -37,6 +38,7 @@ class Dialect:
 
     delimiter: str
     quote: str
+    escape: str
     width: int
     even: float
     rows: list[Line]
@@ -56,11 +58,13 @@ def find_dialect(text: str) -> Dialect | None:
     """The dialect under which the beginning of a file has the most even rows of two columns and more; None if none."""
     csv.field_size_limit(_MAX_CELL)
     lines = _lines(text)
-    tried = [dialect for mark in _candidates(lines) for quote in QUOTES if (dialect := _try(lines, mark, quote))]
+    quotes = [(quote, "") for quote in QUOTES]
+    quotes += [('"', "\\")] if any('\\"' in line for line in lines) else []
+    tried = [dialect for mark in _candidates(lines) for quote in quotes if (dialect := _try(lines, mark, *quote))]
     good = [dialect for dialect in tried if dialect.width > 1]
-    if not good:
-        return None
-    return max(good, key=_rank)
+    # Of one delimiter quotes go before width: without them a comma inside a cell would make more columns.
+    best = {one.delimiter: max((d for d in good if d.delimiter == one.delimiter), key=_quoted) for one in good}
+    return max(best.values(), key=_rank, default=None)
 
 
 def _lines(text: str) -> list[str]:
@@ -73,9 +77,13 @@ def _by_line_feed(text: str) -> list[str]:
     return re.findall(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+", text.replace("\0", ""))
 
 
-def _rank(dialect: Dialect) -> tuple[float, int, float, int]:
+def _quoted(dialect: Dialect) -> tuple[float, int, int]:
+    return round(dialect.even, 2), -QUOTES.index(dialect.quote), -len(dialect.escape)
+
+
+def _rank(dialect: Dialect) -> tuple[float, int, int]:
     evenness = round(dialect.even, 2)
-    return evenness * (1 - 0.5**dialect.width), dialect.width, -QUOTES.index(dialect.quote), -_order(dialect.delimiter)
+    return evenness * (1 - 0.5**dialect.width), dialect.width, -_order(dialect.delimiter)
 
 
 def _order(mark: str) -> int:
@@ -92,10 +100,10 @@ def _candidates(lines: list[str]) -> list[str]:
     ]
 
 
-def _try(lines: list[str], delimiter: str, quote: str) -> Dialect | None:
+def _try(lines: list[str], delimiter: str, quote: str, escape: str) -> Dialect | None:
     if not _worth_trying(lines, delimiter, quote):
         return None
-    rows, broken = read_lines(lines, delimiter, quote)
+    rows, broken = read_lines(lines, delimiter, quote, escape)
     widths = Counter(len(row.cells) for row in rows)
     if not widths:
         return None
@@ -103,7 +111,7 @@ def _try(lines: list[str], delimiter: str, quote: str) -> Dialect | None:
     above = next((at for at, row in enumerate(rows) if row.filled > max(1, 0.3 * width)), 0)
     body = rows[above:] if above <= MAX_TITLE_ROWS else rows
     even = sum(_fits(row, width, len(body[0].cells)) for row in body) / max(1, len(body) + broken)
-    return Dialect(delimiter, quote, width, even, rows)
+    return Dialect(delimiter, quote, escape, width, even, rows)
 
 
 def _fits(row: Line, width: int, header: int) -> bool:
@@ -120,13 +128,10 @@ def _worth_trying(lines: list[str], delimiter: str, quote: str) -> bool:
     return found > 0.5 * len(lines[:200])
 
 
-def read_lines(lines: list[str], delimiter: str, quote: str) -> tuple[list[Line], int]:
+def read_lines(lines: list[str], delimiter: str, quote: str, escape: str = "") -> tuple[list[Line], int]:
     """Rows of a sample and how many could not be read. A row cut by the sample's end is left out; blank lines are no rows."""
     source = _Numbered(lines)
-    if quote:
-        reader = csv.reader(source, delimiter=delimiter, quotechar=quote, strict=True)
-    else:
-        reader = csv.reader(source, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
+    reader = csv_reader(source, delimiter, quote, escape)
     rows: list[Line] = []
     broken = 0
     while len(rows) < _SHOWN:

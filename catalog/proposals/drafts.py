@@ -85,6 +85,8 @@ def _dialect(seen: Look, dialect: dialects.Dialect, header: dialects.Header) -> 
     if dialect.quote != '"':
         why = "cells stand in apostrophes" if dialect.quote else "quotes mean nothing here: read as such, rows break"
         entries.append(Entry("quote", dialect.quote, why))
+    if dialect.escape:
+        entries.append(Entry("escape", dialect.escape, "quotes inside cells stand behind a backslash"))
     return entries + _header_row(header)
 
 

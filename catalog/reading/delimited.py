@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
@@ -53,10 +54,16 @@ def _header(header: Record | None, mapping: Mapping) -> list[str]:
     return [" ".join(cell.split()) for cell in header.cells]
 
 
-def _csv_reader(lines: Iterable[str], delimiter: str, quote: str, *, strict: bool = True) -> Any:
+def csv_reader(lines: Iterable[str], delimiter: str, quote: str, escape: str = "") -> Any:
+    """Python's reader in strict mode. escape: a backslash where quotes inside cells stand behind one; other backslashes
+    stay what they are."""
     if not quote:
-        return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=strict)
-    return csv.reader(lines, delimiter=delimiter, quotechar=quote, strict=strict)
+        return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
+    if not escape:
+        return csv.reader(lines, delimiter=delimiter, quotechar=quote, strict=True)
+    alone = re.compile(rf"\\([\\{re.escape(quote)}])?")
+    doubled = (alone.sub(lambda found: found[0] if found[1] else "\\\\", line) for line in lines)
+    return csv.reader(doubled, delimiter=delimiter, quotechar=quote, escapechar=escape, strict=True)
 
 
 def _csv_records(path: Path, mapping: Mapping) -> Generator[Record, None, None]:
@@ -75,7 +82,7 @@ def _pieces(path: Path, mapping: Mapping) -> Generator[Record | Stretch, None, N
         yield header
         while lines.gave_back or (block := ahead.block(_BLOCK)):
             found = NOTHING
-            if not lines.gave_back:
+            if not lines.gave_back and not mapping.escape:
                 found = cut(block, lines.number + 1, len(header.cells), mapping.separator, mapping.quote)
             if not found.characters:
                 yield from _records(lines, mapping, lambda: ahead.exhausted and not lines.gave_back)
@@ -103,7 +110,7 @@ def _records(
 ) -> Generator[Record, None, None]:
     """Row by row to the end, or until a row ends where it is enough."""
     csv.field_size_limit(MAX_CELL)
-    reader = _csv_reader(lines, mapping.separator, mapping.quote)
+    reader = csv_reader(lines, mapping.separator, mapping.quote, mapping.escape)
     while True:
         first = lines.begin()
         try:
@@ -135,18 +142,24 @@ def suggest_dialect(path: Path, mapping: Mapping) -> str:
     """The mapping lines under which the beginning of the file has rows of one width, or nothing when none do."""
     with open_text(path, mapping.encoding) as text:
         sample = decoded(text.read, 400_000).replace("\0", "").splitlines(keepends=True)[mapping.header_row - 1 :]
-    candidates = [(delimiter, quote) for quote in ('"', "") for delimiter in ",;\t|~"]
+    escaped = ['"'] if any('\\"' in line for line in sample) else []
+    candidates = [(delimiter, quote, "") for quote in ('"', "") for delimiter in ",;\t|~"]
+    candidates += [(delimiter, quote, "\\") for quote in escaped for delimiter in ",;\t|~"]
     fits = {dialect: _fit(sample, *dialect) for dialect in candidates}
     best = max(fits, key=lambda dialect: fits[dialect])
-    if fits[best] <= fits.get((mapping.separator, mapping.quote), (0.0, 0)) or fits[best][0] < 0.9:
+    now = (mapping.separator, mapping.quote, mapping.escape)
+    if fits[best] <= fits.get(now, (0.0, 0)) or fits[best][0] < 0.9:
         return ""
-    delimiter = best[0].replace("\t", "\\t")
-    return f'delimiter = "{delimiter}"' + ("" if best[1] == mapping.quote else f" and quote = '{best[1]}'")
+    delimiter, quote, escape = best
+    said = [f'delimiter = "{delimiter}"'.replace("\t", "\\t")]
+    said += [] if quote == mapping.quote else [f"quote = '{quote}'"]
+    said += [] if escape == mapping.escape else [f"escape = '{escape}'"]
+    return " and ".join(said)
 
 
-def _fit(sample: list[str], delimiter: str, quote: str) -> tuple[float, int]:
+def _fit(sample: list[str], delimiter: str, quote: str, escape: str) -> tuple[float, int]:
     """Share of rows that are readable and as wide as the header, and that width; (0, 0) when there is one column."""
-    reader = _csv_reader(sample[:-1] if len(sample) > 1 else sample, delimiter, quote)
+    reader = csv_reader(sample[:-1] if len(sample) > 1 else sample, delimiter, quote, escape)
     widths: list[int] = []
     while len(widths) < _SAMPLE_ROWS:
         try:

@@ -328,8 +328,8 @@ def require_ours(header: list[str]) -> None:
         raise FeedRefused(
             "missing_column",
             f"The file has no column {absent!r}. Its columns: {_shown(header)}.",
-            remedy=f"Write a mapping vendors/<vendor>.toml whose [columns] has the line "
-            f'`{absent} = "<their column>"`; every column used is named there.',
+            remedy="Have a form written from it: catalog vendor propose VENDOR FILE. Or write vendors/VENDOR.toml, whose "
+            f'[columns] has the line `{absent} = "<their column>"`; every column used is named there.',
         )
 
 

@@ -103,6 +103,7 @@ class Mapping(Part):
     encoding: str = "utf-8"
     delimiter: str = Field(default="", max_length=1)
     quote: str = Field(default='"', max_length=1)
+    escape: Literal["", "\\"] = ""
     header_row: int = Field(default=1, ge=1)
     sheet: str | int = 1
     record: str | list[str] = ""
@@ -243,6 +244,7 @@ _LATER: dict[str, Any] = {
     "categories": None,
     "variants": None,
     "own_categories": {},
+    "escape": "",
 }
 
 
