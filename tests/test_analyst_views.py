@@ -114,6 +114,43 @@ def test_review_throughput(shop):
     ]
 
 
+def test_a_conflict_the_program_marked_is_nobodys_work(store):
+    rows(store, "decisions", {"decision_id": "d90", "seq": 90, "vendor": "dome", "item_id": "d21", "input_hash": "in-d21",
+                              "verdict": "unsure", "who": "adjudication", "source": "review", "decided_at": hour(75)})  # fmt: skip
+    assert "adjudication" not in {who for (who,) in answer(store, "SELECT who FROM review_throughput")}
+
+
+def test_reviewers_agree_or_not_about_the_same_content(store):
+    said = (
+        ("anna", "d20", "category", KETTLES, None), ("anna", "d20", "category", PANS, None),  # her last word counts
+        ("cleo", "d20", "category", KETTLES, None), ("cleo", "d19", "none", None, None), ("anna", "d19", "none", None, None),
+        ("cleo", "d21", "category", PANS, "g"), ("reviewer", "d20", "category", HOSES, None),
+        ("adjudication", "d20", "unsure", None, None),
+    )  # fmt: skip
+    for seq, (who, item, verdict, category, group) in enumerate(said, start=90):
+        rows(store, "decisions", {
+            "decision_id": f"d{seq}", "seq": seq, "vendor": "dome", "item_id": item, "input_hash": f"in-{item}", "who": who,
+            "verdict": verdict, "category_id": category, "group_token": group, "source": "review", "decided_at": hour(seq),
+        })  # fmt: skip
+    audited = {"vendor": "dome", "outcome": "placed", "placed_id": PANS, "department": "1", "model_id": "m2",
+               "policy_id": "p2", "who": "bo", "source": "review"}  # fmt: skip
+    rows(store, "audit_answers", audited | {"seq": 9, "item_id": "d00", "input_hash": "in-d00", "agrees": True,
+                                            "decided_at": hour(99)})  # fmt: skip
+    columns = "who, answers, compared, agreed, round(agreement, 2), checked, against, overruled"
+    assert answer(store, f"SELECT {columns} FROM reviewer_agreement ORDER BY who") == [
+        ("anna", 3, 3, 2, 0.67, 3, 1, 1),  # with bo and cleo about d20, with cleo about d19; of d21 she had no opinion
+        ("bo", 2, 2, 1, 0.5, 1, 0, 0),
+        ("cleo", 2, 3, 1, 0.33, 0, 0, 0),
+    ]
+
+
+def test_audited_by_day_has_every_audit_that_is_settled_under_its_vendor_and_brand(store):
+    columns = "day, vendor, department, brand, outcome, model_id, answers, right_items, round(low, 3)"
+    assert answer(store, f"SELECT {columns} FROM audited_by_day") == [
+        (date(2026, 3, 4), "dome", "Home", "Ferro", "placed", "m2", 2, 2, 0.342)
+    ]
+
+
 def test_audited_by_run_counts_the_audits_that_are_settled(store):
     columns = "model_id, run_id, answered, right_items, answered_so_far, round(low, 3), round(high, 3)"
     sql = f"SELECT {columns} FROM audited_by_run ORDER BY run_id"
