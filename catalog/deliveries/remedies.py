@@ -51,7 +51,12 @@ RULES = {
     "bad_encoding": Remedy(
         "The row has characters that cannot be read in the file's encoding.", "Export the whole file as UTF-8."
     ),
-    "bad_action": Remedy("The word in the action column is not known.", "Send one of the words agreed on.", "delete"),
+    "too_many_attributes": Remedy(
+        "The row has more than 1,000 named attributes.", "Send what describes the product; leave out what is empty."
+    ),
+    "unknown_action": Remedy(
+        "The word in the action column is not known.", "Send one of the words agreed on.", "delete"
+    ),
     "bad_vendor": Remedy(
         "The vendor's name has characters other than letters, digits, '.', '_' and '-'.", "Use those only."
     ),
