@@ -11,7 +11,7 @@ import pytest
 from hand_made import HOSES, KETTLES, PANS, RUN, busy, hand_made, hour, rows
 
 from catalog.certification.metrics import wilson
-from catalog.publishing import views
+from catalog.publishing import parquet, views
 from catalog.publishing.publication import Edition, publish
 from catalog.store import Store
 
@@ -376,7 +376,8 @@ def test_the_python_of_the_handbook_runs(tmp_path, published):
     (tmp_path / "published" / "catalog.duckdb").write_bytes(published.read_bytes())
     text = (Path(__file__).parents[1] / "docs" / "sql.md").read_text(encoding="utf-8")
     pieces = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(pieces) == 2
+    assert len(pieces) == 3
+    parquet.export(tmp_path / "published" / "catalog.duckdb", tmp_path / "lake")
     for piece in pieces:
         done = subprocess.run([sys.executable, "-c", piece], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
