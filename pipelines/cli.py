@@ -51,9 +51,23 @@ app.add_typer(cli_vendor.app, name="vendor")
 Limit = Annotated[int | None, typer.Option(help="At most this many rows, to try things out.", min=1)]
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        from catalog.jobs import program_version
+        from catalog.publishing.publication import STORAGE_VERSION, schema_version
+
+        typer.echo(
+            f"feedshelf {program_version()}; publishes DuckDB storage {STORAGE_VERSION}, schema {schema_version()}"
+        )
+        raise typer.Exit()
+
+
 @app.callback()
 def common(
     log_format: Annotated[str, typer.Option(help="plain or json lines on standard error.")] = "plain",
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Says what this is, in one line.")
+    ] = False,
 ) -> None:
     """Settings shared by all commands."""
     from catalog import logs

@@ -11,7 +11,7 @@ import pytest
 from hand_made import HOSES, KETTLES, PANS, RUN, busy, hand_made, hour, rows
 
 from catalog.certification.metrics import wilson
-from catalog.publishing import views
+from catalog.publishing import parquet, views
 from catalog.publishing.publication import Edition, publish
 from catalog.store import Store
 
@@ -111,6 +111,43 @@ def test_review_throughput(shop):
         (SECOND, "unknown", 3, 3, 2, 0, 1),
         (date(2026, 3, 4), "anna", 1, 1, 0, 1, 0),
         (date(2026, 3, 4), "bo", 2, 2, 2, 0, 0),
+    ]
+
+
+def test_a_conflict_the_program_marked_is_nobodys_work(store):
+    rows(store, "decisions", {"decision_id": "d90", "seq": 90, "vendor": "dome", "item_id": "d21", "input_hash": "in-d21",
+                              "verdict": "unsure", "who": "adjudication", "source": "review", "decided_at": hour(75)})  # fmt: skip
+    assert "adjudication" not in {who for (who,) in answer(store, "SELECT who FROM review_throughput")}
+
+
+def test_reviewers_agree_or_not_about_the_same_content(store):
+    said = (
+        ("anna", "d20", "category", KETTLES, None), ("anna", "d20", "category", PANS, None),  # her last word counts
+        ("cleo", "d20", "category", KETTLES, None), ("cleo", "d19", "none", None, None), ("anna", "d19", "none", None, None),
+        ("cleo", "d21", "category", PANS, "g"), ("reviewer", "d20", "category", HOSES, None),
+        ("adjudication", "d20", "unsure", None, None),
+    )  # fmt: skip
+    for seq, (who, item, verdict, category, group) in enumerate(said, start=90):
+        rows(store, "decisions", {
+            "decision_id": f"d{seq}", "seq": seq, "vendor": "dome", "item_id": item, "input_hash": f"in-{item}", "who": who,
+            "verdict": verdict, "category_id": category, "group_token": group, "source": "review", "decided_at": hour(seq),
+        })  # fmt: skip
+    audited = {"vendor": "dome", "outcome": "placed", "placed_id": PANS, "department": "1", "model_id": "m2",
+               "policy_id": "p2", "who": "bo", "source": "review"}  # fmt: skip
+    rows(store, "audit_answers", audited | {"seq": 9, "item_id": "d00", "input_hash": "in-d00", "agrees": True,
+                                            "decided_at": hour(99)})  # fmt: skip
+    columns = "who, answers, compared, agreed, round(agreement, 2), checked, against, overruled"
+    assert answer(store, f"SELECT {columns} FROM reviewer_agreement ORDER BY who") == [
+        ("anna", 3, 3, 2, 0.67, 3, 1, 1),  # with bo and cleo about d20, with cleo about d19; of d21 she had no opinion
+        ("bo", 2, 2, 1, 0.5, 1, 0, 0),
+        ("cleo", 2, 3, 1, 0.33, 0, 0, 0),
+    ]
+
+
+def test_audited_by_day_has_every_audit_that_is_settled_under_its_vendor_and_brand(store):
+    columns = "day, vendor, department, brand, outcome, model_id, answers, right_items, round(low, 3)"
+    assert answer(store, f"SELECT {columns} FROM audited_by_day") == [
+        (date(2026, 3, 4), "dome", "Home", "Ferro", "placed", "m2", 2, 2, 0.342)
     ]
 
 
@@ -339,7 +376,8 @@ def test_the_python_of_the_handbook_runs(tmp_path, published):
     (tmp_path / "published" / "catalog.duckdb").write_bytes(published.read_bytes())
     text = (Path(__file__).parents[1] / "docs" / "sql.md").read_text(encoding="utf-8")
     pieces = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(pieces) == 2
+    assert len(pieces) == 3
+    parquet.export(tmp_path / "published" / "catalog.duckdb", tmp_path / "lake")
     for piece in pieces:
         done = subprocess.run([sys.executable, "-c", piece], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

@@ -160,6 +160,13 @@ def test_tables_and_describe_tell_what_there_is(place):
     assert "FROM under('Home > Kitchen')" in ask(place, ".describe under", output="csv")
 
 
+def test_what_explains_is_shown_whole_and_long_titles_are_cut(place):
+    rule = next(row for row in ask(place, ".tables").splitlines() if " run_summary " in row)
+    assert rule.endswith("rows_in = placed + placed_at_parent + review + decided + duplicate + quarantine + withdrawn.")
+    assert "…" not in ask(place, ".tables") + ask(place, ".describe decisions")
+    assert ask(place, "SELECT repeat('a', 200) AS title").splitlines()[1] == "a" * 99 + "…"
+
+
 def test_what_is_not_there_is_named_with_the_remedy(place):
     with pytest.raises(CatalogError, match=r"Nothing published is called nonsense.*\.tables"):
         ask(place, ".describe nonsense")

@@ -2,9 +2,11 @@
 
 import json
 import re
+import socketserver
 import stat
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -174,6 +176,38 @@ def test_a_command_reads_the_json_and_may_fail(tmp_path) -> None:
         for command in ((sys.executable, "-c", "raise SystemExit(3)"), ("/no/such/program",)):
             night_end.tell(Workspace(tmp_path), Notify(command=command), night(alarms=(ALARM,)))
     assert [log["reason"] for log in logs] == ["exit_3", "No such file or directory"]
+
+
+class MailServer(socketserver.StreamRequestHandler):
+    """As much of SMTP as one message takes."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 here\r\n")
+        while line := self.rfile.readline():
+            word = line[:4].upper()
+            self.wfile.write({b"DATA": b"354 go on\r\n", b"QUIT": b"221 bye\r\n"}.get(word, b"250 well\r\n"))
+            if word == b"DATA":
+                self.server.mails.append(b"".join(iter(self.rfile.readline, b".\r\n")))  # type: ignore[attr-defined]
+                self.wfile.write(b"250 taken\r\n")
+            elif word == b"QUIT":
+                return
+
+
+def test_the_mail_of_the_handbook_is_sent(tmp_path) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "operations.md").read_text(encoding="utf-8")
+    [example] = [part for part in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "smtplib" in part]
+    with socketserver.TCPServer(("127.0.0.1", 0), MailServer) as server:
+        server.mails = []  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        words = tomllib.loads(example)["notify"]["command"]
+        script = words[2].replace('"localhost", 25', f'"127.0.0.1", {server.server_address[1]}')
+        with capture_logs() as logs:
+            night_end.tell(Workspace(tmp_path), Notify(command=(sys.executable, "-c", script)), night(alarms=(ALARM,)))
+        assert logs == []
+        thread.join()
+        [mail] = server.mails  # type: ignore[attr-defined]
+    assert b"Subject: Catalog: look here" in mail and b"LOOK HERE, 1 thing." in mail and b"to do: Call bolt." in mail
 
 
 # ---------------------------------------------------------------- a night and its end

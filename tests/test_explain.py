@@ -16,12 +16,14 @@ from catalog.certification.policy import Policy
 from catalog.errors import CatalogError
 from catalog.inference import occlusion
 from catalog.inference.classifier import Classifier, KeptEmbeddings, MemoryEmbeddings
+from catalog.placement.reason_codes import PRIORITY
 from catalog.review.review_queue import NEUTRAL
 from catalog.taxonomies.taxonomy import from_paths
 from catalog.watch import explain_page, outcomes
 from catalog.watch.explanation import Candidate, Explanation, Moved, Seen
 from catalog.watch.facts import Facts
 from pipelines import cli, explain, nightly, review
+from pipelines.route import UNCLASSIFIED
 from pipelines.session import opened
 from tests.conftest import SHELVES, write
 
@@ -256,6 +258,24 @@ def test_every_way_to_miss_a_place_is_named() -> None:
     assert (
         "Without the word 'mug' it would miss the threshold of a leaf." in surer and "No single part flips it" in surer
     )
+
+
+def test_every_reason_to_wait_says_what_would_end_it() -> None:
+    by_the_model = {
+        "no_certificate", "department_not_certified", "vendor_suspended", "department_suspended", "unseen_vendor",
+        "close_call", "below_threshold",
+    }  # fmt: skip
+    assert {*PRIORITY, UNCLASSIFIED} - by_the_model == set(outcomes.ENDS), (
+        "the others are told from policy and thresholds"
+    )
+    handbook = (Path(__file__).parents[1] / "docs" / "sql.md").read_text(encoding="utf-8")
+    stands = {"certified", "sticky", "move_held", "rule_pin", "decided", "product_decided", "settled"}
+    assert {code for code in {*PRIORITY, UNCLASSIFIED, *stands} if f"`{code}`" not in handbook} == set()
+    taxonomy = from_paths(["Home > Mugs"])
+    row = {"outcome": "review", "reason": "shadow_mode"}
+    facts = Facts("acme", "1", row, pl.DataFrame(), ("shadow_mode", "no_text", "below_threshold"), None, [], None)
+    said = list(outcomes.changes(facts, pl.DataFrame(), Policy("m", 0.98, 0.05), taxonomy, None))
+    assert len(said) == 2 and 'mode = "live"' in said[0] and "send a title" in said[1]
 
 
 def test_a_title_is_no_markup_on_the_page() -> None:

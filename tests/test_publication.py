@@ -10,13 +10,16 @@ import polars as pl
 import pytest
 from hand_made import RUN, busy, hand_made, hour, job, rows
 from polars.testing import assert_frame_equal
+from typer.testing import CliRunner
 
 from catalog.errors import CatalogError
+from catalog.jobs import program_version
 from catalog.publishing import publication, views
 from catalog.publishing.publication import Edition
 from catalog.publishing.reader import query_published
 from catalog.settings import Review, Settings
 from pipelines import publish
+from pipelines.cli import app
 from tests.crashing import children
 
 READER = """
@@ -95,6 +98,10 @@ def test_older_clients_can_open_the_file(place):
         workspace.published_db, "SELECT tags::VARCHAR FROM duckdb_databases() WHERE NOT internal"
     ).item()
     assert "v1.5.0" in tags
+    schema = query_published(workspace.published_db, "SELECT schema_version FROM freshness").item()
+    said = CliRunner().invoke(app, ["--version"])
+    program = f"feedshelf {program_version()}; publishes DuckDB storage v1.5.0, schema {schema}\n"
+    assert (said.exit_code, said.output) == (0, program)
 
 
 def test_an_unfinished_file_of_a_killed_publish_is_removed(place):

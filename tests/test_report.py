@@ -542,7 +542,12 @@ def test_the_handbook_describes_every_view_by_its_grain():
     text = DOCS.read_text(encoding="utf-8")
     sections = dict(re.findall(r"^### (\w+)\n(.+)$", text, re.MULTILINE))
     assert sections.pop("freshness") == next(table.grain for table in views.tables()[1] if table.name == "freshness")
-    assert sections == {view.name: view.grain for view in views.questions()}
+    questions = {view.name: view.grain for view in views.questions()}
+    kept = {view.name: view.grain for view in views.standing()}  # what is costly to ask is a table of the same name
+    assert {name: grain for name, grain in sections.items() if name not in kept} == questions
+    assert {name: kept[name] for name in sections if name in kept}.items() <= sections.items()
+    asked = {"automation_by_vendor", "automation_by_brand", "price_outliers", "time_to_category", "vendor_quality"}
+    assert asked <= set(sections)
 
 
 def test_without_a_certificate_the_page_says_which_department_lacks_how_many_labels(place):

@@ -289,16 +289,21 @@ def test_a_vendor_that_sent_nothing_has_no_list(root: Path) -> None:
         vendor.check(root, "../acme", plain(root))
 
 
-def test_every_rule_the_program_writes_has_words_for_the_vendor() -> None:
-    known = {
-        *RULE_NAMES.values(),
-        "bad_price",
-        "nothing_to_classify",
-        "duplicate_id",
-        "ragged",
-        "bad_quote",
-        "bad_json",
-    }
+def written_rules() -> set[str]:
+    """The rules that rows are given anywhere in the code: rule="...", rule=pl.lit("...")."""
+    root = Path(__file__).parents[1]
+    found = set(RULE_NAMES.values())
+    for file in (*(root / "catalog" / "reading").glob("*.py"), *(root / "catalog" / "deliveries").glob("*.py")):
+        found |= set(re.findall(r"\brule=(?:pl\.lit\()?\"([a-z_]+)\"", file.read_text(encoding="utf-8")))
+    return found
+
+
+def test_every_rule_the_program_writes_has_words_for_the_vendor_and_a_line_in_the_handbook() -> None:
+    known = written_rules() | {"bad_price", "nothing_to_classify", "duplicate_id", "bad_quote", "bad_json"}
+    assert {"ragged", "digits_lost", "too_many_attributes", "unknown_action"} <= known
+    handbook = (Path(__file__).parents[1] / "docs" / "vendors.md").read_text(encoding="utf-8")
+    said = handbook.partition("\n## What becomes of a row\n")[2].partition("\n## ")[0]
+    assert {code for code in RULES if f"`{code}`" not in said} == set()
     assert known <= RULES.keys()
     assert not RULES.keys() & FLAGS.keys()
     assert all(words.problem.endswith(".") and words.send.endswith(".") for words in {**RULES, **FLAGS}.values())

@@ -29,14 +29,16 @@ def ask(workspace: Workspace, query: str | None = None, output: Output = "table"
 
     `rows` cuts the answer. Raises CatalogError when nothing is published yet, or the query is wrong or not allowed.
     """
+    asked = (query or ".tables").strip()
     with reading(workspace.published_db) as reader:
-        found = _found(reader, (query or ".tables").strip())
+        found = _found(reader, asked)
     shown = found if rows is None else found.head(rows)
     if output == "csv":
         return _flat(shown).write_csv()
     if output == "json":
         return json.dumps(shown.to_dicts(), default=_plain, ensure_ascii=False, indent=1) + "\n"
-    return _table(shown, found.height)
+    # half an explanation explains nothing: what `.tables` and `.describe` say is not cut as titles are
+    return _table(shown, found.height, longest=1_000 if asked.startswith(".") else _LONGEST)
 
 
 def write(workspace: Workspace, query: str, target: Path, output: Output | Literal["parquet"]) -> None:
@@ -103,20 +105,20 @@ def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, date | time) else str(value)
 
 
-def _table(frame: pl.DataFrame, height: int) -> str:
+def _table(frame: pl.DataFrame, height: int, *, longest: int = _LONGEST) -> str:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, kind in frame.schema.items():
         table.add_column(Text(name), justify="right" if kind.is_numeric() else "left", overflow="fold")
     for row in frame.iter_rows():
-        table.add_row(*(Text(_cell(value)) for value in row))
-    console = Console(file=StringIO(), width=max(40, len(frame.columns) * (_LONGEST + 2)), color_system=None)
+        table.add_row(*(Text(_cell(value, longest)) for value in row))
+    console = Console(file=StringIO(), width=max(40, len(frame.columns) * (longest + 2)), color_system=None)
     console.print(table)
     lines = [line.rstrip() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
     cut = f", {frame.height:,} shown" if frame.height < height else ""
     return "\n".join([*lines, f"({height:,} {'row' if height == 1 else 'rows'}{cut})"]) + "\n"
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, longest: int) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
@@ -125,4 +127,4 @@ def _cell(value: object) -> str:
         return f"{value:%Y-%m-%d %H:%M:%S}"
     text = _json(value) if isinstance(value, (list, dict, pl.Series)) else str(value)
     text = _CONTROL.sub(" ", text)  # a title with escape codes must not drive the reader's terminal
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -66,6 +66,12 @@ class Published:
     stayed: frozenset[str]
 
 
+def schema_version() -> str:
+    """What the macro schema_version() answers in the files this program publishes."""
+    [macro] = [macro for macro in views.macros() if macro.name == "schema_version"]
+    return macro.text.rpartition(" AS '")[2].partition("'")[0]
+
+
 def publish(store: Store, target: Path, edition: Edition, *, fence: Callable[[], None] | None = None) -> Published:
     """Replaces `target` by a file built from the work database.
 

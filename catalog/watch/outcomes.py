@@ -11,6 +11,37 @@ from catalog.watch.explanation import Seen, probability, share
 from catalog.watch.facts import Facts
 
 _FLIPS = 5  # parts named
+_PERSON = "An answer of a person settles it: catalog review export, catalog review serve, or catalog correct FILE."
+_RULE = "A rule of policy.toml keeps the model from placing it: catalog rules check says which; change it, or let a person answer."
+# What ends a reason to wait that no surer model would end.
+ENDS = {
+    "control": "It was drawn for a person whatever the model thinks; an answer settles it.",
+    "shadow_mode": 'Nothing is placed in the shadow: mode = "live" in catalog.toml lets the model place.',
+    "automation_off": 'Placing is switched off: automation = "on" in catalog.toml lets the model place.',
+    "run_undone": "The run that placed it was taken back, and the same model does not place it again: a person or another model may.",
+    "department_stopped": "The audit stopped its department; the view suspended says what ends it.",
+    "product_conflict": "It waits until the words on its product agree: the view product_conflicts names them.",
+    "vendor_category_conflict": "What its vendor's category means speaks against the model: catalog vendor categories says and corrects it.",
+    "unseen_kind": "The model knows nothing like it; labels of such products, and catalog train, would let it be placed.",
+    "no_prediction": "The next night asks the model, or a person answers first: catalog nightly.",
+    "not_classified_yet": "The next night asks the model: catalog nightly.",
+    "no_content": "Its vendor has to send a title or a picture that can be read.",
+    "no_text": "Its vendor has to send a title.",
+    "picture_unreadable": "Its vendor has to send a picture that can be read.",
+    "guess_retired": "What the model knows it as is no category any more: catalog train on today's hierarchy, or a person.",
+    **dict.fromkeys(("rule_never_automate", "rule_target", "rule_probation", "rule_unclear"), _RULE),
+    **dict.fromkeys(
+        (
+            "category_retired",
+            "contradicts_decision",
+            "no_category_fits",
+            "reviewer_unsure",
+            "reviewer_skipped",
+            "wrong_picture",
+        ),
+        _PERSON,
+    ),
+}
 
 
 def changes(
@@ -30,6 +61,7 @@ def changes(
         )
     if row["reason"] == "move_held":
         yield "It moves when somebody has looked and lets it: catalog approve-moves --by NAME; or in a later night, within routing.max_moves."
+    yield from dict.fromkeys(ENDS[code] for code in facts.reasons if code in ENDS)
     if prediction.height and seen is not None:
         yield from _stopped(facts.vendor, prediction, policy, taxonomy)
         yield from _thresholds(prediction, policy, taxonomy)

@@ -17,4 +17,5 @@ SELECT
     count(*) FILTER (verdict = 'none') AS no_category, count(DISTINCT vendor) AS vendors
 FROM decisions
 WHERE source <> 'label' AND verdict <> 'skip'
+    AND who IS DISTINCT FROM 'adjudication' -- marks that two answers differ: nobody's work
 GROUP BY ALL;
