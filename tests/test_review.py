@@ -420,7 +420,19 @@ def test_one_row_pasted_twice(desk: Desk) -> None:
     (row,) = desk.sheet()
     filled = row | {"decision": "accept"}
     assert "answered differently in row 2" in desk.answer([filled, row | {"decision": "2"}]).problems[0].problem
-    assert desk.answer([row, filled, filled]).counts["applied"] == 1
+    again = row | {"decision": " Accept"}
+    assert desk.answer([row, filled, filled, again, row | {"decision": "1"}]).counts["applied"] == 1
+
+
+def test_of_two_answers_to_one_token_none_counts_even_where_good_rows_are_taken(desk: Desk) -> None:
+    for name in ("a1", "a2", "a3"):
+        desk.item(name, group_id="g" if name != "a3" else None)
+    rows = desk.sheet()
+    first, second = (of(rows, name) for name in ("a1", "a2"))
+    sheet = [first | {"decision": "1"}, first | {"decision": "2"}, second, of(rows, "a3") | {"decision": "1"}]
+    report = desk.answer(sheet, partial=True)
+    assert [row[0] for row in desk.said()] == ["a3"]
+    assert (report.counts["problems"], report.counts["applied"]) == (1, 1)
 
 
 # ---------------------------------------------------------------- back: tokens, staleness, repeats, disagreement
