@@ -424,6 +424,16 @@ def test_one_row_pasted_twice(desk: Desk) -> None:
     assert desk.answer([row, filled, filled, again, row | {"decision": "1"}]).counts["applied"] == 1
 
 
+def test_nobody_answers_in_the_name_under_which_disagreement_is_noted(desk: Desk) -> None:
+    desk.item("a1")
+    (row,) = desk.sheet()
+    (problem,) = desk.answer([row | {"decision": "1", "reviewer": "Adjudication"}]).problems
+    assert problem.column == "reviewer"
+    with pytest.raises(CatalogError, match="no name of a reviewer"):
+        desk.answer([row | {"decision": "1"}], reviewer="adjudication")
+    assert desk.said() == []
+
+
 def test_of_two_answers_to_one_token_none_counts_even_where_good_rows_are_taken(desk: Desk) -> None:
     for name in ("a1", "a2", "a3"):
         desk.item(name, group_id="g" if name != "a3" else None)

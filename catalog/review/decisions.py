@@ -207,7 +207,7 @@ def settle(
             continue
         if not answer.filled:
             continue
-        said = reader.verdict(answer, row)
+        said = _nobody(answer) or reader.verdict(answer, row)
         if isinstance(said, Problem):
             problems.append(said)
             leaders.setdefault(row.group_token, None)
@@ -262,6 +262,15 @@ def _plain(answer: Answer) -> tuple[str, str]:
 
 def _word(decision: str) -> str:
     return "_".join(decision.casefold().replace("-", " ").split())
+
+
+def _nobody(answer: Answer) -> Problem | None:
+    """The ledger's own name in the column reviewer: it would block every later answer about the item."""
+    if answer.reviewer.casefold() != ADJUDICATION:
+        return None
+    return _problem(
+        answer, "reviewer", f"{answer.reviewer!r} is no name of a reviewer", "Write who decided, or nothing."
+    )
 
 
 def _unknown(answer: Answer) -> Problem:
