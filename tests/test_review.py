@@ -10,7 +10,8 @@ from review_desk import KITCHEN, MUGS, PANS, PATHS, PUZZLES, START, Desk, cells,
 
 from catalog import failpoints, sheets
 from catalog.errors import CatalogError
-from catalog.review import review_queue
+from catalog.learning.examples import EXAMPLES
+from catalog.review import disagreements, review_queue, review_status, undo
 from catalog.settings import Review, Settings
 from catalog.store import Store
 from catalog.taxonomies.taxonomy import Taxonomy, from_paths
@@ -583,6 +584,22 @@ def test_two_reviewers_who_disagree_are_both_kept_and_the_item_comes_back(desk: 
     desk.answer([again | {"decision": "2", "reviewer": "carl"}])
     assert standing(desk) == [("a1", "category", PANS)]
     assert desk.sheet() == []
+
+
+def test_a_disagreement_is_listed_with_who_says_what_and_teaches_nothing(desk: Desk) -> None:
+    desk.item("a1", title="Blue mug")
+    (row,) = desk.sheet()
+    assert disagreements.lines(desk.store) == []
+    assert disagreements.left_out(desk.store) == []
+    desk.answer([row | {"decision": "accept", "reviewer": "anna"}])
+    report = desk.answer([row | {"decision": "none", "reviewer": "bob"}])
+    _, said = disagreements.lines(desk.store)
+    assert said == "  acme a1  Blue mug: anna says Home > Kitchen > Mugs, bob says none"
+    assert "1 item about" in disagreements.left_out(desk.store)[0]
+    assert said in review_status.text(desk.store, desk.settings.audit)
+    assert desk.store.query(EXAMPLES).is_empty()
+    undo.undo(desk.job(), str(report.import_id), undo.By("dora"))
+    assert disagreements.lines(desk.store) == []
 
 
 def test_an_old_sheet_does_not_settle_a_conflict(desk: Desk) -> None:
