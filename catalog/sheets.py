@@ -137,17 +137,18 @@ def answers(rows: Sequence[tuple[int, list[str]]], file: Path) -> tuple[Answer, 
 
 
 def _text(content: bytes, file: Path) -> str:
+    """The text of a file whose encoding nobody names: UTF-8, UTF-16 with a mark, or what Windows calls ANSI. That is another
+    one in each country and only its Western form is read; the letters of others come out wrong, and tokens and decisions,
+    which are plain, as they are."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings: tuple[str, ...] = ("utf-16",)
+        ways: tuple[tuple[str, str], ...] = (("utf-16", "strict"),)
     else:
-        encodings = ("utf-8-sig", "cp1252")
-    for encoding in encodings:
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
+        ways = (("utf-8-sig", "strict"), ("cp1252", "replace"))
+    for encoding, errors in ways:
+        with contextlib.suppress(UnicodeDecodeError):
+            text = content.decode(encoding, errors)
+            if "\0" not in text:
+                return text
     raise CatalogError(f"{file} is not a text file.", remedy="Save the sheet as CSV (UTF-8) and import that file.")
 
 

@@ -159,6 +159,7 @@ def train(
     ] = False,
 ) -> None:
     """Trains, exports, calibrates and certifies a bundle; it serves at once only when none serves yet."""
+    from catalog.review import disagreements
     from pipelines import certify, compare_encoders
     from pipelines import train as job
 
@@ -169,6 +170,8 @@ def train(
     with _session(workspace) as session, session.single("train") as work:
         model_id = job.run(work, limit=limit)
         typer.echo(certify.outlook(work, model_id))
+        for line in disagreements.left_out(work.store):
+            typer.echo(line)
     typer.echo(
         f"Model {model_id} is ready. Compare it: catalog evaluate {model_id}; serve it: catalog promote {model_id}"
     )

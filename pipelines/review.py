@@ -15,11 +15,21 @@ from catalog.errors import CatalogError
 from catalog.inference.signatures import trust_of
 from catalog.jobs import Counts, Job, now
 from catalog.placement import ledger
-from catalog.review import audit_answers, leases, queue_dump, queue_order, review_ledger, review_queue, sheet_files
+from catalog.review import (
+    audit_answers,
+    leases,
+    queue_dump,
+    queue_order,
+    review_ledger,
+    review_queue,
+    reviewers,
+    sheet_files,
+)
 from catalog.review.decisions import Decision, Problem, Reader, Standing, outcome, settle
 from catalog.review.review_ledger import Import
 from catalog.review.review_queue import EVERYTHING, Naming, Narrowing
 from catalog.sheets import Answer
+from catalog.store import Store
 from catalog.taxonomies.category_moves import model_translation
 from catalog.taxonomies.versions import latest_taxonomy
 
@@ -65,7 +75,7 @@ def export(
     CatalogError for a form or department that is none.
     """
     store, taxonomy = job.store, latest_taxonomy(job.store)
-    who = leases.reviewer_name(to.reviewer) if to else None
+    who = reviewers.known(store, to.reviewer) if to else None
     naming = Naming(review_ledger.workspace_id(store), job.run_id)
     files = sheet_files.SheetFiles(form or job.settings.review.format, taxonomy, job.settings.review.delimiter)
     with store.exclusive():
@@ -185,6 +195,7 @@ def _record_answers(
     job: Job, source: Import, answers: Sequence[Answer], *, partial: bool, reviewer: str | None
 ) -> ImportReport:
     taxonomy = latest_taxonomy(job.store)
+    answers, reviewer = _under_known_names(job.store, answers, reviewer)
     known = review_ledger.offered(job.store, [answer.token for answer in answers])
     decisions, problems = settle(answers, known, Reader(taxonomy), reviewer=reviewer)
     counts = {"rows": len(answers), "applied": 0, "problems": len(problems)}
@@ -198,6 +209,18 @@ def _record_answers(
         audit_answers.append(job, source.import_id, taxonomy)
         review_ledger.append_import(job, source, counts)
     return ImportReport(counts, tuple(problems), import_id=source.import_id)
+
+
+def _under_known_names(
+    store: Store, answers: Sequence[Answer], reviewer: str | None
+) -> tuple[list[Answer], str | None]:
+    """The answers, and who decided where they do not say, each name as this workspace writes it."""
+    names: dict[str, str] = {}
+    for name in dict.fromkeys(answer.reviewer for answer in answers):
+        if name and not reviewers.is_ledgers(name):
+            names.setdefault(name.casefold(), reviewers.known(store, name))
+    told = [replace(answer, reviewer=names.get(answer.reviewer.casefold(), answer.reviewer)) for answer in answers]
+    return told, reviewers.known(store, reviewer) if reviewer else None
 
 
 def _judge(job: Job, decisions: list[Decision]) -> list[tuple[Decision, str]]:

@@ -18,7 +18,7 @@ from catalog.jobs import Job, end_run, now, start_run
 from catalog.page.rendering import VERDICTS
 from catalog.pictures.thumbnails import thumbnail
 from catalog.placement import ledger
-from catalog.review import leases, own_answers, review_ledger, screens, undo
+from catalog.review import leases, own_answers, review_ledger, reviewers, screens, undo
 from catalog.review.review_queue import Waiting
 from catalog.review.screens import Choice, Progress, Screen
 from catalog.settings import Settings, Workspace
@@ -140,11 +140,13 @@ class Desk:
     def view(self, reviewer: str) -> View:
         """What a reviewer holds, or what is lent to them now."""
         with self._job() as job:
+            reviewer = reviewers.known(job.store, reviewer)
             return self._next(job, reviewer)
 
     def answer(self, reviewer: str, said: Said) -> View:
         """Records an answer, or says why not, and gives the next screen; both are in the database before it shows."""
         with self._job() as job:
+            reviewer = reviewers.known(job.store, reviewer)
             told = self._recorded(job, reviewer, said)
             if said.verdict == "unsure":  # asked again, but first of somebody else
                 self._set_aside(job, reviewer, said.kept)
@@ -156,6 +158,7 @@ class Desk:
     def skip(self, reviewer: str, tokens: tuple[str, ...]) -> View:
         """Gives items back; this reviewer sees them again when nothing else is free and they ask for them."""
         with self._job() as job:
+            reviewer = reviewers.known(job.store, reviewer)
             leases.give_back(job, reviewer, tokens)
             self._set_aside(job, reviewer, tokens)
             return self._next(job, reviewer, passed=frozenset(tokens))
@@ -163,12 +166,14 @@ class Desk:
     def look_again(self, reviewer: str) -> View:
         """Shows what was skipped or not known."""
         with self._job() as job:
+            reviewer = reviewers.known(job.store, reviewer)
             self._memory.aside.pop(reviewer, None)
             return self._next(job, reviewer)
 
     def undo(self, reviewer: str, import_id: str) -> View:
         """Takes back the reviewer's last answer, if it is still this one, and shows its items again."""
         with self._job() as job, job.store.exclusive():
+            reviewer = reviewers.known(job.store, reviewer)
             if own_answers.last_answer(job, reviewer) != import_id:
                 return self._next(
                     job, reviewer, Told("wrong", "That was taken back already, or is not your last answer.")

@@ -81,6 +81,15 @@ def test_nobody_is_their_own_second_reviewer(desk):
     assert [row.item_id for row in leases.take(desk.job(), Wanted("bob", timedelta(hours=1))).rows] == ["1"]
 
 
+def test_a_name_in_other_capitals_is_the_same_reviewer(desk):
+    desk.item("1", **PLACED)
+    against(desk, "Anna")
+    assert leases.take(desk.job(), Wanted("anna", timedelta(hours=1))).rows == ()
+    against(desk, "ANNA", name="again.csv")
+    assert results(desk) == [("1", "open")]
+    assert {who for *_, who in desk.said()} == {"Anna"}
+
+
 def test_an_answer_taken_back_was_never_heard(desk):
     desk.item("1", **PLACED)
     report = against(desk, "anna")

@@ -69,6 +69,11 @@ def test_a_part_of_the_queue_by_vendor_department_and_reason(desk: Desk) -> None
     assert ids(take(desk, "anna")) == ["unguessed"]
     with pytest.raises(CatalogError, match="Home, Toys"):
         take(desk, "anna", department="Garden")
+    with pytest.raises(CatalogError, match="acme, bolt"):
+        take(desk, "anna", vendor="bot")
+    with pytest.raises(CatalogError, match="close_call, unsure"):
+        take(desk, "anna", reason="closecall")
+    assert ids(take(desk, "bob", vendor="bolt")) == []  # nothing is left, and that is no mistake
 
 
 def test_a_lease_ends_with_the_answer_with_a_return_and_with_its_time(desk: Desk) -> None:

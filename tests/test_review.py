@@ -10,7 +10,8 @@ from review_desk import KITCHEN, MUGS, PANS, PATHS, PUZZLES, START, Desk, cells,
 
 from catalog import failpoints, sheets
 from catalog.errors import CatalogError
-from catalog.review import review_queue
+from catalog.learning.examples import EXAMPLES
+from catalog.review import disagreements, review_queue, review_status, undo
 from catalog.settings import Review, Settings
 from catalog.store import Store
 from catalog.taxonomies.taxonomy import Taxonomy, from_paths
@@ -420,7 +421,29 @@ def test_one_row_pasted_twice(desk: Desk) -> None:
     (row,) = desk.sheet()
     filled = row | {"decision": "accept"}
     assert "answered differently in row 2" in desk.answer([filled, row | {"decision": "2"}]).problems[0].problem
-    assert desk.answer([row, filled, filled]).counts["applied"] == 1
+    again = row | {"decision": " Accept"}
+    assert desk.answer([row, filled, filled, again, row | {"decision": "1"}]).counts["applied"] == 1
+
+
+def test_nobody_answers_in_the_name_under_which_disagreement_is_noted(desk: Desk) -> None:
+    desk.item("a1")
+    (row,) = desk.sheet()
+    (problem,) = desk.answer([row | {"decision": "1", "reviewer": "Adjudication"}]).problems
+    assert problem.column == "reviewer"
+    with pytest.raises(CatalogError, match="no name of a reviewer"):
+        desk.answer([row | {"decision": "1"}], reviewer="adjudication")
+    assert desk.said() == []
+
+
+def test_of_two_answers_to_one_token_none_counts_even_where_good_rows_are_taken(desk: Desk) -> None:
+    for name in ("a1", "a2", "a3"):
+        desk.item(name, group_id="g" if name != "a3" else None)
+    rows = desk.sheet()
+    first, second = (of(rows, name) for name in ("a1", "a2"))
+    sheet = [first | {"decision": "1"}, first | {"decision": "2"}, second, of(rows, "a3") | {"decision": "1"}]
+    report = desk.answer(sheet, partial=True)
+    assert [row[0] for row in desk.said()] == ["a3"]
+    assert (report.counts["problems"], report.counts["applied"]) == (1, 1)
 
 
 # ---------------------------------------------------------------- back: tokens, staleness, repeats, disagreement
@@ -561,6 +584,22 @@ def test_two_reviewers_who_disagree_are_both_kept_and_the_item_comes_back(desk: 
     desk.answer([again | {"decision": "2", "reviewer": "carl"}])
     assert standing(desk) == [("a1", "category", PANS)]
     assert desk.sheet() == []
+
+
+def test_a_disagreement_is_listed_with_who_says_what_and_teaches_nothing(desk: Desk) -> None:
+    desk.item("a1", title="Blue mug")
+    (row,) = desk.sheet()
+    assert disagreements.lines(desk.store) == []
+    assert disagreements.left_out(desk.store) == []
+    desk.answer([row | {"decision": "accept", "reviewer": "anna"}])
+    report = desk.answer([row | {"decision": "none", "reviewer": "bob"}])
+    _, said = disagreements.lines(desk.store)
+    assert said == "  acme a1  Blue mug: anna says Home > Kitchen > Mugs, bob says none"
+    assert "1 item about" in disagreements.left_out(desk.store)[0]
+    assert said in review_status.text(desk.store, desk.settings.audit)
+    assert desk.store.query(EXAMPLES).is_empty()
+    undo.undo(desk.job(), str(report.import_id), undo.By("dora"))
+    assert disagreements.lines(desk.store) == []
 
 
 def test_an_old_sheet_does_not_settle_a_conflict(desk: Desk) -> None:

@@ -95,6 +95,15 @@ def test_a_separator_line_and_short_rows_are_understood(tmp_path: Path) -> None:
     assert sheets.read(file).answers == (Answer(3, "BBBBBBBBBBBBB", "none"),)
 
 
+def test_a_sheet_saved_where_windows_means_another_encoding_keeps_tokens_and_decisions(tmp_path: Path) -> None:
+    content = "token;title;decision\r\nBBBBBBBBBBBBB;Pleťová maska;accept\r\n".encode(
+        "cp1250"
+    )  # 0x9d is none of cp1252's
+    (tmp_path / "s.csv").write_bytes(content)
+    (answer,) = sheets.read(tmp_path / "s.csv").answers
+    assert (answer.token, answer.decision) == ("BBBBBBBBBBBBB", "accept")
+
+
 def test_one_quote_is_taken_from_what_a_reviewer_reads_back(tmp_path: Path) -> None:
     rows = [["token", "category"], ["BBBBBBBBBBBBB", "'-5 degrees"]]
     assert sheets.read(saved(tmp_path / "s.csv", rows)).answers[0].category == "-5 degrees"
@@ -108,7 +117,7 @@ def test_one_quote_is_taken_from_what_a_reviewer_reads_back(tmp_path: Path) -> N
         (b"token,title\nB,x\n", "'decision'"),
         (b"token,decision,Decision\nB,1,2\n", "twice"),
         (b"PK\x03\x04\x00\x00binary\x00", "not a text file"),
-        (b"\x81\x8d\x8f,decision\n", "not a text file"),
+        (b"\x81\x8d\x8f,decision\n", "'token'"),
         (b"\xff\xfe\x00", "not a text file"),
         (b"token,decision\nB," + b"x" * 1_100_000, "cannot be read"),
     ],

@@ -111,7 +111,7 @@ class Reader:
         return named
 
     def _decision(self, answer: Answer, offered: Offered) -> tuple[str, str | None] | Problem:
-        word = "_".join(answer.decision.casefold().replace("-", " ").split())
+        word = _word(answer.decision)
         if word in VERDICTS:
             return word, None
         if word == "parent":
@@ -207,7 +207,7 @@ def settle(
             continue
         if not answer.filled:
             continue
-        said = reader.verdict(answer, row)
+        said = _nobody(answer) or reader.verdict(answer, row)
         if isinstance(said, Problem):
             problems.append(said)
             leaders.setdefault(row.group_token, None)
@@ -233,8 +233,10 @@ def _followers(
 
 
 def _once(answers: Sequence[Answer], problems: list[Problem]) -> list[Answer]:
-    """Each token once. A copied row that says the same is dropped; one that says something else is a problem."""
+    """Each token once. A copied row that says the same is dropped; of rows that say different things none counts, for
+    which of them is meant only their writer knows."""
     first: dict[str, Answer] = {}
+    at_odds: set[str] = set()
     for answer in answers:
         if not answer.token and not answer.filled:
             continue
@@ -244,11 +246,31 @@ def _once(answers: Sequence[Answer], problems: list[Problem]) -> list[Answer]:
         seen = first.setdefault(answer.token, answer)
         if answer.filled and not seen.filled:
             first[answer.token] = answer
-        elif answer.filled and (seen.decision, seen.category) != (answer.decision, answer.category):
+        elif answer.filled and _plain(seen) != _plain(answer):
+            at_odds.add(answer.token)
             problems.append(
                 _problem(answer, "token", f"answered differently in row {seen.line}", "Keep one of the rows.")
             )
-    return list(first.values())
+    return [replace(one, decision="", category="") if one.token in at_odds else one for one in first.values()]
+
+
+def _plain(answer: Answer) -> tuple[str, str]:
+    """What a row says, as far as its spelling does not matter."""
+    word = _word(answer.decision)
+    return "1" if word == "accept" else word, answer.category.casefold()
+
+
+def _word(decision: str) -> str:
+    return "_".join(decision.casefold().replace("-", " ").split())
+
+
+def _nobody(answer: Answer) -> Problem | None:
+    """The ledger's own name in the column reviewer: it would block every later answer about the item."""
+    if answer.reviewer.casefold() != ADJUDICATION:
+        return None
+    return _problem(
+        answer, "reviewer", f"{answer.reviewer!r} is no name of a reviewer", "Write who decided, or nothing."
+    )
 
 
 def _unknown(answer: Answer) -> Problem:

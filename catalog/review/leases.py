@@ -33,7 +33,7 @@ import polars as pl
 
 from catalog.errors import CatalogError
 from catalog.jobs import Job, now
-from catalog.review import queue_order, review_ledger, review_queue
+from catalog.review import queue_order, review_ledger, review_queue, reviewers
 from catalog.review.review_queue import EVERYTHING, Naming, Narrowing, Waiting
 from catalog.store import Store
 from catalog.taxonomies.taxonomy import Taxonomy
@@ -122,7 +122,7 @@ def take(job: Job, wanted: Wanted) -> Lease:
 
     Raises CatalogError when the reviewer has no name or the department is none.
     """
-    who = reviewer_name(wanted.reviewer)
+    who = reviewers.known(job.store, wanted.reviewer)
     with job.store.exclusive():
         number = job.store.one("SELECT count(*) FROM exports WHERE run_id = ?", [job.run_id])
         export_id = f"{job.run_id}-{number + 1}"
@@ -174,7 +174,7 @@ def resume(job: Job, reviewer: str) -> Lease:
     `until` is the earliest end; the Lease is empty, with the present time, when nothing is held.
     """
     with job.store.exclusive():
-        with job.store.frame("held", job.store.query(HELD, [reviewer_name(reviewer)])):
+        with job.store.frame("held", job.store.query(HELD, [reviewers.known(job.store, reviewer)])):
             held = job.store.query(SHOWN)
         offered = review_ledger.offered(job.store, held["token"])
     rows = []
@@ -217,16 +217,8 @@ def duration(text: str) -> timedelta:
     return int(found[1]) * {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[found[2]]
 
 
-def reviewer_name(text: str) -> str:
-    """A reviewer's name as it is kept: single spaces, none at the ends. Raises CatalogError when nothing is left."""
-    name = " ".join(text.split())
-    if not name:
-        raise CatalogError("A lease needs the reviewer's name.", remedy="Say who works on it: --reviewer NAME.")
-    return name
-
-
 def _change(job: Job, reviewer: str, word: str, until: datetime, tokens: Iterable[str] | None) -> int:
-    who = reviewer_name(reviewer)
+    who = reviewers.known(job.store, reviewer)
     with job.store.exclusive():
         held = job.store.query(HELD, [who])
         if tokens is not None:

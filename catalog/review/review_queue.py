@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from catalog import sheets, tokens
+from catalog.errors import CatalogError
 from catalog.reading.cells import listed
 from catalog.review import queue_order
 from catalog.store import Store
@@ -139,8 +140,10 @@ def waiting(
 ) -> pl.DataFrame:
     """What could be asked now, or a part of it, in no order that means anything; with `held` also what somebody holds.
 
-    What is shown of a row is not in it: `detailed` adds that. Raises CatalogError when there is no such department.
+    What is shown of a row is not in it: `detailed` adds that. Raises CatalogError when there is no such vendor, department or
+    reason.
     """
+    _require_known(store, part)
     params = {
         "secret": naming.workspace_id,
         "export": naming.export,
@@ -152,6 +155,17 @@ def waiting(
     if part.department is not None:
         rows = queue_order.in_department(rows, taxonomy, part.department)
     return rows if part.reason is None else queue_order.for_reason(rows, part.reason)
+
+
+def _require_known(store: Store, part: Narrowing) -> None:
+    """A name mistyped would else look like work that is done."""
+    for what, said, table in (("vendor", part.vendor, "deliveries"), ("reason", part.reason, "routes")):
+        if said is not None and not store.one(f"SELECT count(*) FROM {table} WHERE {what} = ?", [said]):
+            known = store.query(
+                f"SELECT {what} FROM {table} WHERE {what} IS NOT NULL GROUP BY ALL ORDER BY count(*) DESC, {what} LIMIT 40"
+            )
+            names = ", ".join(known[what].sort()) or "none yet"
+            raise CatalogError(f"There is no {what} {said!r}.", remedy=f"Known are: {names}.")
 
 
 def detailed(store: Store, queue: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:

@@ -1,7 +1,7 @@
-"""How the review stands, in words: what waits and why, who holds what, sheets out and back, answers a day."""
+"""How the review stands, in words: what waits and why, who disagrees, who holds what, sheets out and back, answers a day."""
 
 from catalog.certification import monitor
-from catalog.review import leases
+from catalog.review import disagreements, leases
 from catalog.settings import Audit
 from catalog.store import Store
 
@@ -41,8 +41,15 @@ AUDITED = """
 
 def text(store: Store, audit: Audit) -> str:
     """All of it as plain lines."""
-    parts = (_backlog(store), _leases(store), _sheets(store), _rate(store), _audit(store, audit))
-    return "\n\n".join("\n".join(lines) for lines in parts)
+    parts = (
+        _backlog(store),
+        disagreements.lines(store),
+        _leases(store),
+        _sheets(store),
+        _rate(store),
+        _audit(store, audit),
+    )
+    return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
 
 def _audit(store: Store, audit: Audit) -> list[str]:

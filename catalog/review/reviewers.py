@@ -1,0 +1,32 @@
+"""The names reviewers go by: one person is one name, however it is typed.
+
+Who said something decides whether two looks are two people's and whether an answer corrects one's own or contradicts
+another's. So `Anna`, `anna` and ` anna ` are one, under the spelling this workspace heard first.
+"""
+
+from catalog.errors import CatalogError
+from catalog.review.decisions import ADJUDICATION, ANONYMOUS
+from catalog.store import Store
+
+# The spelling of a name, in any capitals, that was heard first.
+HEARD = """
+    SELECT arg_min(name, moment) FROM (
+        SELECT who AS name, decided_at AS moment FROM decisions WHERE source = 'review'
+        UNION ALL SELECT reviewer, exported_at FROM exports
+    ) WHERE lower(name) = lower(?)
+"""
+
+
+def known(store: Store, text: str) -> str:
+    """A reviewer's name as this workspace writes it. Raises CatalogError for none, and for the one the ledger uses itself."""
+    name = " ".join(text.split())
+    if not name or is_ledgers(name):
+        raise CatalogError(
+            f"{name!r} is no name of a reviewer.", remedy="Say who it is, so that answers are known: --reviewer NAME."
+        )
+    return name if name == ANONYMOUS else str(store.one(HEARD, [name]) or name)
+
+
+def is_ledgers(name: str) -> bool:
+    """True for the name under which the ledger notes that two answers disagree: nobody may answer in it."""
+    return name.casefold() == ADJUDICATION
