@@ -65,7 +65,7 @@ def test_where_the_score_tells_right_from_wrong_the_surer_part_comes_back() -> N
 def test_boundaries_spend_what_they_may_and_no_more() -> None:
     looks, spent = [43, 53, 66, 83, 103, 129, 161], [0.01, 0.015, 0.02, 0.022, 0.025, 0.028, 0.03]
     most = boundaries(looks, 0.9, spent)
-    wrong = np.random.default_rng(4).random((40_000, looks[-1])) < 0.1
+    wrong = np.random.default_rng(4).random((20_000, looks[-1])) < 0.1
     passed = np.cumsum(wrong, axis=1)[:, np.array(looks) - 1] <= np.array(most)
     by_look = np.maximum.accumulate(passed, axis=1).mean(axis=0)
     room = 3 * np.sqrt(0.03 / len(wrong))
@@ -89,7 +89,7 @@ def wrong_where_it_is_unsure(rng: np.random.Generator, many: int) -> tuple[np.nd
 @pytest.mark.parametrize("world", [below_the_target, wrong_where_it_is_unsure])
 @pytest.mark.parametrize("earlier", [0, 40])
 def test_what_is_below_the_target_comes_back_in_at_most_a_share_delta_of_cases(world, earlier: int) -> None:
-    rng, runs, many, wrongly = np.random.default_rng(5), 300, attempt_at(0.9, 0.05, 6), 0
+    rng, runs, many, wrongly = np.random.default_rng(5), 150, attempt_at(0.9, 0.05, 6), 0
     large, missed = world(rng, 200_000)
     for _ in range(runs):
         before = curve(*world(rng, earlier)) if earlier else None
