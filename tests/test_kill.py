@@ -89,6 +89,7 @@ def test_killed_at_points_all_through_publish(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_training_killed_at_every_state_of_the_disk(
     process: Children, taught: Path, tmp_path: Path, record_property
 ) -> None:
