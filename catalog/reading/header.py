@@ -317,7 +317,8 @@ def missing(ours: str, theirs: str, header: list[str]) -> FeedRefused:
     return FeedRefused(
         "missing_column",
         f"The file has no column {theirs!r}, which the mapping uses for {ours}. Its columns: {_shown(header)}.",
-        remedy=f'Correct the line `{ours} = "{theirs}"` under [columns] of the vendor\'s mapping, or remove it.',
+        remedy=f'Correct the line `{ours} = "{theirs}"` under [columns] of the vendor\'s mapping, or remove it. '
+        "What the vendor changed: catalog vendor propose VENDOR FILE --update.",
     )
 
 
