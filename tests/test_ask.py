@@ -52,6 +52,15 @@ def test_json_numbers_are_numbers_and_times_are_iso(place):
     ]  # fmt: skip
 
 
+def test_json_has_no_word_for_what_is_no_number(place):
+    query = (
+        "SELECT 'nan'::DOUBLE AS a, '-inf'::FLOAT AS b, ['inf'::DOUBLE, 1] AS c, {'d': 'nan'::DOUBLE} AS d, 2.5 AS e"
+    )
+    found = json.loads(ask(place, query, output="json"), parse_constant=pytest.fail)
+    assert found == [{"a": None, "b": None, "c": [None, 1.0], "d": {"d": None}, "e": 2.5}]
+    assert "[null,1.0]" in ask(place, query, output="csv").replace(" ", "")
+
+
 def test_two_columns_of_one_name_are_both_answered(place):
     lines = ask(place, "SELECT 1 AS a, 2 AS a, 3 AS a_2").splitlines()
     assert [line.split() for line in lines[:2]] == [["a", "a_2", "a_2_2"], ["1", "2", "3"]]

@@ -1,9 +1,11 @@
 """Answering an analyst's SQL from the published file, locked down: read-only, no other files, no settings."""
 
 import json
+import math
 import re
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Literal
@@ -36,7 +38,7 @@ def ask(workspace: Workspace, query: str | None = None, output: Output = "table"
     if output == "csv":
         return _flat(shown).write_csv()
     if output == "json":
-        return json.dumps(shown.to_dicts(), default=_plain, ensure_ascii=False, indent=1) + "\n"
+        return _as_json(shown.to_dicts(), indent=1) + "\n"
     # half an explanation explains nothing: what `.tables` and `.describe` say is not cut as titles are
     return _table(shown, found.height, longest=1_000 if asked.startswith(".") else _LONGEST)
 
@@ -93,7 +95,24 @@ def _flat(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _json(value: object) -> str:
-    return json.dumps(_plain(value) if isinstance(value, pl.Series) else value, default=_plain, ensure_ascii=False)
+    return _as_json(_plain(value) if isinstance(value, pl.Series) else value)
+
+
+def _as_json(value: object, indent: int | None = None) -> str:
+    """JSON that any reader takes: it has no word for NaN and infinity, which become null."""
+    write = partial(json.dumps, default=_plain, ensure_ascii=False, indent=indent, allow_nan=False)
+    try:
+        return write(value)
+    except ValueError:
+        return write(_finite(value))
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | pl.Series):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: object) -> object:
