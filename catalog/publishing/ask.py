@@ -23,6 +23,8 @@ from catalog.settings import Workspace
 
 Output = Literal["table", "csv", "json"]
 _LONGEST = 100
+_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+_DAYS = (-719_162, 2_932_896)  # since 1970: the first of year 1, the last of year 9999
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -78,7 +80,19 @@ def _found(reader: Reader, query: str) -> pl.DataFrame:
         raise CatalogError(
             f"{word} is not understood.", remedy="Use `.tables`, `.describe NAME` or a statement in SQL."
         )
-    return reader.query(query)
+    return _with_times(reader.query(query))
+
+
+def _with_times(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame itself; CatalogError where a day or time is none of the years 1 to 9999, as infinity is none."""
+    for name, kind in frame.schema.items():
+        a_day = 1 if kind == pl.Date else _DAY.get(kind.time_unit or "") if isinstance(kind, pl.Datetime) else None
+        numbers = frame[name].drop_nulls().to_physical() if a_day else None
+        if a_day and numbers is not None and not (numbers // a_day).is_between(*_DAYS).all():
+            raise CatalogError(
+                f"{name} holds a time outside of the years 1 to 9999.", remedy=f"Ask for its text: {name}::VARCHAR."
+            )
+    return frame
 
 
 def shown(frame: pl.DataFrame, rows: int | None = None) -> str:
