@@ -52,6 +52,24 @@ def test_json_numbers_are_numbers_and_times_are_iso(place):
     ]  # fmt: skip
 
 
+def test_json_has_no_word_for_what_is_no_number(place):
+    query = (
+        "SELECT 'nan'::DOUBLE AS a, '-inf'::FLOAT AS b, ['inf'::DOUBLE, 1] AS c, {'d': 'nan'::DOUBLE} AS d, 2.5 AS e"
+    )
+    found = json.loads(ask(place, query, output="json"), parse_constant=pytest.fail)
+    assert found == [{"a": None, "b": None, "c": [None, 1.0], "d": {"d": None}, "e": 2.5}]
+    assert "[null,1.0]" in ask(place, query, output="csv").replace(" ", "")
+
+
+@pytest.mark.parametrize("endless", ["TIMESTAMP 'infinity'", "DATE '-infinity'", "TIMESTAMPTZ '294000-01-01'"])
+def test_a_time_without_end_is_asked_for_as_text(place, endless):
+    with pytest.raises(CatalogError, match=r"years 1 to 9999.*until::VARCHAR"):
+        ask(place, f"SELECT {endless} AS until, now() AS today, NULL::DATE AS never")
+    assert ask(place, f"SELECT ({endless})::VARCHAR AS until", output="csv").startswith("until\n")
+    ends = "SELECT DATE '9999-12-31' AS last, TIMESTAMP '0001-01-01' AS first, TIMESTAMP_S '9999-12-31 23:59:59' AS s"
+    assert "9999-12-31,0001-01-01" in ask(place, ends, output="csv")
+
+
 def test_two_columns_of_one_name_are_both_answered(place):
     lines = ask(place, "SELECT 1 AS a, 2 AS a, 3 AS a_2").splitlines()
     assert [line.split() for line in lines[:2]] == [["a", "a_2", "a_2_2"], ["1", "2", "3"]]

@@ -575,9 +575,10 @@ def test_drift_has_a_figure_a_vendor_with_how_far_it_is_from_an_alarm(place):
     }
     rows(store, "drift_statistics", {**quiet, "vendor": "acme"}, {**quiet, "vendor": "o'hara", "score": 0.3, "category_id": "1"},
          *({**quiet, "vendor": f"v{n}", "score": 0.01} for n in range(20)))  # fmt: skip
-    figures = {
-        f.css_first("h3").text(): f for f in seen(store, 5).css("figure") if f.css_first("[data-question=drift]")
-    }
+    page = seen(store, 5)
+    figures = {f.css_first("h3").text(): f for f in page.css("figure") if f.css_first("[data-question=drift]")}
+    called = {row[0]: row[1] for row in table(page, "Which vendor to call")}
+    assert "what it sends has changed" in called["dome"] and "changed" not in called["acme"]
     assert list(figures)[:3] == ["dome", "acme", "o'hara"] and len(figures) == 12
     dome = figures["dome"]
     assert "208%" in dome.css_first("svg").text() and len(dome.css("rect.over")) == 1

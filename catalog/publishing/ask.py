@@ -1,9 +1,11 @@
 """Answering an analyst's SQL from the published file, locked down: read-only, no other files, no settings."""
 
 import json
+import math
 import re
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Literal
@@ -21,6 +23,8 @@ from catalog.settings import Workspace
 
 Output = Literal["table", "csv", "json"]
 _LONGEST = 100
+_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+_DAYS = (-719_162, 2_932_896)  # since 1970: the first of year 1, the last of year 9999
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -36,7 +40,7 @@ def ask(workspace: Workspace, query: str | None = None, output: Output = "table"
     if output == "csv":
         return _flat(shown).write_csv()
     if output == "json":
-        return json.dumps(shown.to_dicts(), default=_plain, ensure_ascii=False, indent=1) + "\n"
+        return _as_json(shown.to_dicts(), indent=1) + "\n"
     # half an explanation explains nothing: what `.tables` and `.describe` say is not cut as titles are
     return _table(shown, found.height, longest=1_000 if asked.startswith(".") else _LONGEST)
 
@@ -76,7 +80,19 @@ def _found(reader: Reader, query: str) -> pl.DataFrame:
         raise CatalogError(
             f"{word} is not understood.", remedy="Use `.tables`, `.describe NAME` or a statement in SQL."
         )
-    return reader.query(query)
+    return _with_times(reader.query(query))
+
+
+def _with_times(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame itself; CatalogError where a day or time is none of the years 1 to 9999, as infinity is none."""
+    for name, kind in frame.schema.items():
+        a_day = 1 if kind == pl.Date else _DAY.get(kind.time_unit or "") if isinstance(kind, pl.Datetime) else None
+        numbers = frame[name].drop_nulls().to_physical() if a_day else None
+        if a_day and numbers is not None and not (numbers // a_day).is_between(*_DAYS).all():
+            raise CatalogError(
+                f"{name} holds a time outside of the years 1 to 9999.", remedy=f"Ask for its text: {name}::VARCHAR."
+            )
+    return frame
 
 
 def shown(frame: pl.DataFrame, rows: int | None = None) -> str:
@@ -93,7 +109,24 @@ def _flat(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _json(value: object) -> str:
-    return json.dumps(_plain(value) if isinstance(value, pl.Series) else value, default=_plain, ensure_ascii=False)
+    return _as_json(_plain(value) if isinstance(value, pl.Series) else value)
+
+
+def _as_json(value: object, indent: int | None = None) -> str:
+    """JSON that any reader takes: it has no word for NaN and infinity, which become null."""
+    write = partial(json.dumps, default=_plain, ensure_ascii=False, indent=indent, allow_nan=False)
+    try:
+        return write(value)
+    except ValueError:
+        return write(_finite(value))
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | pl.Series):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: object) -> object:

@@ -11,14 +11,16 @@ delivered AS (
 -- What this shop's vendors usually send: in a shop without pictures nobody is to be called for them.
 usual AS (
     SELECT median(q.with_picture) AS with_picture FROM vendor_quality q SEMI JOIN vendor_freshness f USING (vendor)
-)
+),
+drifted AS (SELECT DISTINCT vendor FROM drift WHERE alarm AND run_id = $run_id)
 SELECT
     f.vendor, f.live AS items, f.late, f.due_at, f.last_accepted_at, f.last_status, d.rows, d.left_out,
     share(d.left_out, d.rows) AS share_left_out, d.files_refused, d.files_held, q.score, q.with_picture,
-    coalesce(q.with_picture < 0.5 * (SELECT with_picture FROM usual), false) AS few_pictures, q.with_gtin, q.with_description
+    coalesce(q.with_picture < 0.5 * (SELECT with_picture FROM usual), false) AS few_pictures, q.with_gtin, q.with_description,
+    f.vendor IN (SELECT vendor FROM drifted) AS drifted
 FROM vendor_freshness f LEFT JOIN delivered d USING (vendor) LEFT JOIN vendor_quality q USING (vendor)
 WHERE f.last_status IS NOT NULL OR f.due_at IS NOT NULL
 ORDER BY
     f.late DESC, coalesce(f.last_status IN ('refused', 'held'), false) DESC,
-    coalesce(d.files_refused + d.files_held, 0) DESC, share_left_out DESC NULLS LAST, q.score NULLS LAST, f.vendor
+    coalesce(d.files_refused + d.files_held, 0) DESC, drifted DESC, share_left_out DESC NULLS LAST, q.score NULLS LAST, f.vendor
 LIMIT 30;
