@@ -174,7 +174,12 @@ def test_too_many_columns_are_refused(tmp_path: Path) -> None:
 def test_a_missing_column_names_the_line_of_the_mapping_and_the_header(tmp_path: Path) -> None:
     path = wrote(tmp_path, "sku,name\n1,x\n")
     why = refused(path)
-    assert why.reason == "missing_column" and "sku, name" in why.message and "item_id = " in why.remedy and "--update" in why.remedy
+    assert (
+        why.reason == "missing_column"
+        and "sku, name" in why.message
+        and "item_id = " in why.remedy
+        and "--update" in why.remedy
+    )
     why = refused(path, form(columns={"item_id": "sku", "title": "name", "brand": "Марка"}))
     assert "Марка" in why.message and 'brand = "Марка"' in why.remedy
 
