@@ -30,7 +30,10 @@ def export(  # noqa: PLR0913, PLR0917 - each is an option of the command
         str | None, typer.Option("--format", help="csv, xlsx or labelstudio; default: review.format of the settings.")
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Each row also says which words moved the model; about 20 ms a row.")
+        bool,
+        typer.Option(
+            "--explain", help="Each row also says what moved the model and what is labelled most alike; 20 ms a row."
+        ),
     ] = False,
 ) -> None:
     """Writes review sheets to review/outbox: all that nobody holds, or one reviewer's share."""

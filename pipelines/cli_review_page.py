@@ -20,6 +20,10 @@ def serve(
     network: Annotated[
         bool, typer.Option("--network", help="Other machines may connect; plain HTTP, on a network you trust.")
     ] = False,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Each screen also says what moved the model and what is labelled most alike."),
+    ] = False,
 ) -> None:
     """Serves the review page until it is stopped with Ctrl-C; prints the link that opens it."""
     from catalog.page.rendering import own_name
@@ -31,7 +35,7 @@ def serve(
     from pipelines.review_page import Desk
 
     name = own_name(reviewer) if reviewer is not None else None
-    desk = Desk.at(workspace)
+    desk = Desk.at(workspace, explain=explain)
     key = [Key(port)]
 
     def application(taken: int) -> review_app.Application:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from catalog.jobs import Job, end_run, now, start_run
 from catalog.page.rendering import VERDICTS
@@ -28,6 +29,9 @@ from catalog.taxonomies.taxonomy import Taxonomy
 from catalog.taxonomies.versions import current_version, latest_taxonomy
 from pipelines import review
 from pipelines.session import opened, passing
+
+if TYPE_CHECKING:
+    from catalog.review.telling import Telling
 
 LENGTH = timedelta(minutes=30)
 GROUPS, ITEMS = 10, 80  # lent at once; a screen has at most as many members
@@ -102,29 +106,37 @@ class _Memory:
     pictures: OrderedDict[str, tuple[str, str]] = field(default_factory=OrderedDict)
     encoded: OrderedDict[tuple[str, int], bytes | None] = field(default_factory=OrderedDict)
     search: CategorySearch | None = None
+    telling: "Telling | None" = None
+    telling_of: tuple[str | None, str] = (None, "")  # its model and the version of the categories
 
 
 class Desk:
     """The review queue behind one page. Its methods may be called from several threads."""
 
-    def __init__(self, workspace: Workspace, settings: Settings, run_id: str) -> None:
+    def __init__(self, workspace: Workspace, settings: Settings, run_id: str, *, explain: bool = False) -> None:
         self.workspace = workspace
         self.settings = settings
         self.run_id = run_id
+        self.explain = explain
         self._turn = threading.Lock()
         self._decoding = threading.Lock()
         self._memory = _Memory()
 
     @classmethod
-    def at(cls, root: Path) -> "Desk":
-        """Begins a run in a workspace, under which all of the page's answers stand.
+    def at(cls, root: Path, *, explain: bool = False) -> "Desk":
+        """Begins a run in a workspace, under which all of the page's answers stand. explain: each screen says what moved the
+        model and which labelled products are most alike.
 
-        Raises Busy when another run holds it, CatalogError when it is no workspace or has no taxonomy.
+        Raises Busy when another run holds it, CatalogError when it is no workspace, has no taxonomy, or nothing that
+        serves can explain itself.
         """
         with opened(root) as session:
             run_id = start_run(session.store, "review page", key=ledger.digest("review page", now()), plan="[]")
-            desk = cls(session.workspace, session.settings, run_id)
-            desk._remember_categories(session.job(run_id))
+            desk = cls(session.workspace, session.settings, run_id, explain=explain)
+            search = desk._remember_categories(session.job(run_id))
+            if explain:
+                desk._memory.telling = review.explaining(session.job(run_id))
+                desk._memory.telling_of = (ledger.current_model(session.store), search.taxonomy.version)
         return desk
 
     def close(self) -> None:
@@ -263,11 +275,23 @@ class Desk:
             until = now() + LENGTH
         if not rows:
             rows, until = self._lent(job, reviewer)
-        shown = screens.prepared(job.store, taxonomy, rows)
+        shown = screens.prepared(job.store, taxonomy, self._explained(job, taxonomy, rows))
         for screen in shown:
             self._memory.pictures.update({item.token: item.picture for item in screen.items if item.picture})
         _trim(self._memory.pictures, _PICTURES_REMEMBERED)
         return _Ahead(shown, until)
+
+    def _explained(self, job: Job, taxonomy: Taxonomy, rows: list[Waiting]) -> list[Waiting]:
+        """The rows, the first of each group with what moved the model, where the page was told to say so."""
+        model = ledger.current_model(job.store)
+        if not self.explain or not rows or model is None or ledger.is_foreign(job.store, model):
+            return rows
+        memory = self._memory
+        if memory.telling is None or memory.telling_of != (model, taxonomy.version):
+            memory.telling, memory.telling_of = review.explaining(job), (model, taxonomy.version)
+        lead = list({row.group_token: row for row in reversed(rows)}.values())
+        told = {row.token: row for row in memory.telling.told(job.store, lead)}
+        return [told.get(row.token, row) for row in rows]
 
     def _lent(self, job: Job, reviewer: str) -> tuple[list[Waiting], datetime]:
         """The next rows of the queue but those set aside, which go back at once."""

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from catalog.watch import explain_page, outcomes
 from catalog.watch.explanation import Candidate, Explanation, Moved, Seen
 from catalog.watch.facts import Facts
 from pipelines import cli, explain, nightly, review
+from pipelines.review_page import Desk
 from pipelines.route import UNCLASSIFIED
 from pipelines.session import opened
 from tests.conftest import SHELVES, write
@@ -200,6 +202,9 @@ def test_errors_name_the_vendors_or_the_item_that_may_be_meant(place: Path, tmp_
     assert found.seen is None and dict(found.story)["stands"].startswith("in Home > Kitchen > Mugs")
 
 
+NEAR = re.compile(r"Labelled and most alike: \S.* \(\w+\); \S.* \(\w+\)\.")
+
+
 def test_a_sheet_says_what_moved_the_model_when_asked_to(place: Path, tmp_path: Path) -> None:
     own = Path(shutil.copytree(place, tmp_path / "ws"))
     with opened(own) as session, session.single("review export") as job:
@@ -213,7 +218,20 @@ def test_a_sheet_says_what_moved_the_model_when_asked_to(place: Path, tmp_path: 
         rows = {row["item_id"]: row["sentence"] for row in csv.DictReader(file)}
     assert rows["sure"] == NEUTRAL
     told = [sentence for sentence in rows.values() if " speak: " in sentence]
+    assert all(NEAR.search(sentence) for sentence in told)
     assert told and all("text " in sentence for sentence in told)
+
+
+def test_the_page_says_so_too_when_it_is_served_so(place: Path, tmp_path: Path) -> None:
+    own = Path(shutil.copytree(place, tmp_path / "ws"))
+    with opened(own) as session:
+        session.store.execute("UPDATE routes SET outcome = 'review', category_id = NULL WHERE vendor = 'acme'")
+    desks = [Desk.at(own, explain=explain) for explain in (False, True)]
+    plain, explaining = (desk.view("anna").screen for desk in desks)
+    if explaining is not None and not explaining.items[0].title:  # of an item without text and picture nothing is said
+        plain, explaining = desks[0].view("anna").screen, desks[1].skip("anna", tuple(explaining.tokens)).screen
+    assert plain is not None and not NEAR.search(plain.sentence)
+    assert explaining is not None and NEAR.search(explaining.sentence) and " speak: " in explaining.sentence
 
 
 def test_a_heat_map_colours_what_speaks_for_and_against() -> None:

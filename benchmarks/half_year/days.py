@@ -99,6 +99,9 @@ def a_day_passes(place: Path) -> None:
         for table, names in store.query(_TIMES).iter_rows():
             older = ", ".join(f"{quoted(name)} = {quoted(name)} - INTERVAL 1 DAY" for name in names)
             store.execute(f"UPDATE {quoted(table)} SET {older}")
+        store.execute(
+            "UPDATE publications SET made = NULL"
+        )  # facts never change elsewhere: tables of them would be kept
     kept = (workspace.staged, workspace.feeds, workspace.outbox, workspace.inbox, workspace.reports, workspace.changes)
     for path in (path for folder in kept for path in folder.rglob("*") if path.is_file()):
         then = path.stat().st_mtime - DAY

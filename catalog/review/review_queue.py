@@ -79,6 +79,9 @@ DETAILS = """
     LEFT JOIN model_categories_now m ON m.model_id = r.model_id
     ORDER BY s.at
 """
+# What a part of the queue may be named after: who has delivered, what items have waited for.
+VENDORS = "SELECT DISTINCT vendor AS name FROM deliveries ORDER BY name"
+REASONS = "SELECT DISTINCT reason AS name FROM routes WHERE reason IS NOT NULL ORDER BY name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +162,12 @@ def waiting(
 
 def _require_known(store: Store, part: Narrowing) -> None:
     """A name mistyped would else look like work that is done."""
-    for what, said, table in (("vendor", part.vendor, "deliveries"), ("reason", part.reason, "routes")):
-        if said is not None and not store.one(f"SELECT count(*) FROM {table} WHERE {what} = ?", [said]):
-            known = store.query(
-                f"SELECT {what} FROM {table} WHERE {what} IS NOT NULL GROUP BY ALL ORDER BY count(*) DESC, {what} LIMIT 40"
-            )
-            names = ", ".join(known[what].sort()) or "none yet"
-            raise CatalogError(f"There is no {what} {said!r}.", remedy=f"Known are: {names}.")
+    for what, said, names in (("vendor", part.vendor, VENDORS), ("reason", part.reason, REASONS)):
+        if said is not None:
+            known = store.query(names)["name"].to_list()
+            if said not in known:
+                remedy = f"Known are: {', '.join(known[:40]) or 'none yet'}."
+                raise CatalogError(f"There is no {what} {said!r}.", remedy=remedy)
 
 
 def detailed(store: Store, queue: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""The labelled products most like an item, by the embeddings that are kept anyway."""
+"""The labelled products most like an item, or each of several, by the embeddings that are kept anyway."""
 
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ from catalog.store import Store
 
 MOST_LABELS = 100_000  # looked through for one item; a fixed draw of them where there are more
 _STEP = 8_192  # vectors in memory at a time
+_AT_ONCE = 256  # items compared together
 _DRAWN = f"SELECT * FROM ({EXAMPLES}) ORDER BY hash(vendor, item_id), vendor, item_id LIMIT {MOST_LABELS}"
 
 
@@ -35,16 +36,38 @@ def nearest(
     Only those whose embeddings by this bundle's towers are kept: the ones held out of its training, and what it has
     predicted since. Empty when the item's own are not kept. Nothing is encoded.
     """
-    own = _vectors(bundle, rules, item, embeddings)
-    best = list[Neighbour]()
+    return nearest_of_each(store, bundle, rules, item, embeddings, most)[0]
+
+
+def nearest_of_each(
+    store: Store, bundle: Bundle, rules: InputRules, items: pl.DataFrame, embeddings: EmbeddingCache, most: int = 5
+) -> list[list[Neighbour]]:
+    """The same for each row of `items`, in their order; the labels are looked through once for every `_AT_ONCE` of them."""
+    found = list[list[Neighbour]]()
+    for start in range(0, items.height, _AT_ONCE):
+        found += _together(store, (bundle, rules, embeddings), items.slice(start, _AT_ONCE), most)
+    return found
+
+
+def _together(
+    store: Store, kept: tuple[Bundle, InputRules, EmbeddingCache], items: pl.DataFrame, most: int
+) -> list[list[Neighbour]]:
+    bundle, rules, embeddings = kept
+    own = _vectors(bundle, rules, items, embeddings)
+    best: list[list[Neighbour]] = [[] for _ in range(items.height)]
     for part in store.batches(_DRAWN, rows=_STEP):
-        likeness = _likeness(own, _vectors(bundle, rules, part, embeddings))
-        top = np.argsort(-likeness, kind="stable")[: most + 1]
-        rows = part[top].select("vendor", "item_id", "title", "category_id").iter_rows()
-        best += [Neighbour(float(likeness[at]), *row) for at, row in zip(top, rows, strict=True)]
-        best = sorted(best, key=lambda one: (-one.likeness, one.vendor, one.item_id))[: most + 1]
-    itself = item.select("vendor", "item_id").row(0)
-    return [one for one in best if np.isfinite(one.likeness) and (one.vendor, one.item_id) != itself][:most]
+        facts = part.select("vendor", "item_id", "title", "category_id")
+        for row, likeness in enumerate(_likeness(own, _vectors(bundle, rules, part, embeddings))):
+            top = np.argsort(-likeness, kind="stable")[: most + 1]
+            best[row] += [
+                Neighbour(float(likeness[at]), *fact) for at, fact in zip(top, facts[top].iter_rows(), strict=True)
+            ]
+            best[row] = sorted(best[row], key=lambda one: (-one.likeness, one.vendor, one.item_id))[: most + 1]
+    keys = items.select("vendor", "item_id").rows()
+    return [
+        [one for one in some if np.isfinite(one.likeness) and (one.vendor, one.item_id) != key][:most]
+        for some, key in zip(best, keys, strict=True)
+    ]
 
 
 def _vectors(
@@ -65,11 +88,13 @@ def _vectors(
 def _likeness(
     own: dict[str, tuple[np.ndarray, np.ndarray]], others: dict[str, tuple[np.ndarray, np.ndarray]]
 ) -> np.ndarray:
-    """float64 (n,): -inf where the two share no modality."""
-    total, shared = np.zeros(len(others["rows"][0])), np.zeros(len(others["rows"][0]))
+    """float64 (own, others): -inf where the two share no modality."""
+    shape = (len(own["rows"][0]), len(others["rows"][0]))
+    total, shared = np.zeros(shape), np.zeros(shape)
     for modality in ("text", "image"):
-        (mine, vector), (rows, vectors) = own[modality], others[modality]
+        (mine, vectors), (rows, theirs) = own[modality], others[modality]
         if len(mine) and len(rows):
-            total[rows] += vectors @ vector[0]
-            shared[rows] += 1
+            both = np.ix_(mine, rows)
+            total[both] += vectors @ theirs.T
+            shared[both] += 1
     return np.where(shared > 0, total / np.maximum(shared, 1), -np.inf)
