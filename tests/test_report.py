@@ -417,6 +417,8 @@ def test_every_other_alarm_can_be_raised(place):
         audit = key | {"outcome": "placed", "placed_id": PANS, "department": "1", "model_id": "m2", "policy_id": "p2"}
         rows(store, "audit_answers", *[audit | {"seq": 100 + 2 * n + k, "who": who, "source": "review", "agrees": False,
                                                 "decided_at": hour(60 + k)} for k, who in enumerate(("anna", "bo"))])  # fmt: skip
+        if n == 0:
+            assert "audit_below_target" not in raised()  # one wrong answer is daily life
     assert "audit_below_target" in raised()
     certify(store, leaf=stratum("leaf"))
     assert "not_certified" in raised() and "audit_below_target" not in raised()

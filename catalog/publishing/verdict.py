@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from catalog.certification.metrics import upper_bound
 from catalog.publishing.publication import SETTLED
 from catalog.publishing.questions import Ask, put
 from catalog.publishing.served import Serving, serving
@@ -22,6 +23,8 @@ _OPEN_FILES = """
     )
     ORDER BY d.received_at DESC, d.vendor, d.delivery_id
 """
+FEW_AUDITS = 10  # below which one wrong answer would alarm; the audit's own monitor looks at each department besides
+_SURE = 0.975  # of the exact bound: that of the view is right on average only, and calls 0 of 1 less than 80%
 _MOST = 5  # alarms of a kind that are spelled out
 
 
@@ -157,7 +160,8 @@ def _audit_below(night: _Night) -> Iterator[Alarm]:
     found = night.ask("SELECT a.* FROM audited_by_run a JOIN serving USING (model_id) ORDER BY run_id DESC LIMIT 1")
     promise = night.serves.promise
     for row in found.iter_rows(named=True):
-        if promise is not None and row["high"] < promise:
+        right, answered = row["right_so_far"], row["answered_so_far"]
+        if promise is not None and answered >= FEW_AUDITS and upper_bound(right, answered, _SURE) < promise:
             yield Alarm(
                 "audit_below_target", row["model_id"],
                 f"Of {row['answered_so_far']:,} placements checked blindly {row['right_so_far']:,} were right: fewer than the "
