@@ -1,11 +1,22 @@
 """The properties the fuzzer asks of every reader, of its seeds and of what it has found; `python -m tests.fuzz` looks for more."""
 
+import struct
 from pathlib import Path
 
 import pytest
 
 from tests.fuzz.readers import READERS
 from tests.packing import zipped
+
+
+def _rootless() -> bytes:
+    """A workbook that says its stream is small, and whose directory has no root, where small streams are."""
+    whole = bytearray(READERS["xls"].seeds()[0])
+    (shift,), (directory,) = struct.unpack_from("<H", whole, 30), struct.unpack_from("<I", whole, 48)
+    struct.pack_into("<I", whole, 56, 1 << 20)
+    whole[512 + (directory << shift) + 66] = 0
+    return bytes(whole)
+
 
 # (reader, input) of finds that were put right.
 FOUND: list[tuple[str, bytes]] = [
@@ -31,6 +42,7 @@ FOUND: list[tuple[str, bytes]] = [
     ("taxonomy", b'\0{"verticals": {"id": "\\ud800", "name": "a"}}'),
     ("taxonomy", b"\0id,parent_id,\0\rme,note\n1,,H\n"),
     ("taxonomy", b"\0item_id,title,category_path\n1,x-\0ome > Mugs\n"),
+    ("xls", _rootless()),
 ]
 
 

@@ -60,6 +60,8 @@ class _Container:
         start, size = found[name]
         if size >= self._cutoff:
             return self._stream(start, size)
+        if "" not in found:
+            raise ValueError("its directory has no root, which holds small streams")
         root = self._stream(*found[""])
         pieces = [root[64 * number :][:64] for number in self._chain(start, self._mini_table)]
         return _long_enough(b"".join(pieces), size)
