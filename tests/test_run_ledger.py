@@ -531,6 +531,25 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place.root
 
 
+@pytest.mark.usefixtures("no_page")
+def test_a_file_that_a_run_taken_over_had_looked_at_is_not_taken_again(template: Path, tmp_path: Path) -> None:
+    place = Workspace(Path(shutil.copytree(template, tmp_path / "ws")))
+    table(place.feeds / "acme" / "f_2026-01-01.csv", ("item_id", "title"))  # held: it is empty
+    with children(tmp_path) as process:
+        words = ("nightly", "-w", place.root)
+        assert process.run(*words, point="ingest.put_away") == -signal.SIGKILL
+    label = table(tmp_path / "labels.csv", ("vendor", "item_id", "title", "category_id"), ("bolt", "a", "a thing", "2"))
+    with opened(place.root) as session:
+        with session.single("labels") as job:
+            labels.run(job, label)
+        night = nightly.run(session)
+        assert (night.resumed, night.files, night.refused) == (False, 1, 1)
+        assert session.store.query("SELECT status FROM delivery_runs WHERE vendor = 'acme'")["status"].to_list() == [
+            "held"
+        ]
+    assert not list(place.feeds.glob("*/*.csv"))
+
+
 def play(template: Path, folder: Path, *, examples: int, steps: int, derandomize: bool) -> None:
     Ledger.template = template
     chosen = settings(
