@@ -572,5 +572,6 @@ def test_any_order_of_events_keeps_the_runs_in_order(template: Path, tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_page")
 def test_many_orders_of_events_keep_the_runs_in_order(template: Path, tmp_path: Path) -> None:
     play(template, tmp_path, examples=200, steps=12, derandomize=False)
