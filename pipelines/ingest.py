@@ -44,10 +44,10 @@ def run(job: Job, pending: list[Pending]) -> Counts:
 
 
 def _taken_before(job: Job, waiting: Pending) -> str | None:
-    """What this very run already made of the delivery before it was killed."""
+    """What this run, or one that it took over, already made of the delivery before it was killed."""
     return job.store.one(
-        "SELECT status FROM deliveries WHERE run_id = ? AND vendor = ? AND file_name = ? AND sha256 = ? "
-        "AND origin IS NOT DISTINCT FROM ?",
+        "SELECT d.status FROM deliveries d JOIN delivery_runs r USING (delivery_id) "
+        "WHERE r.run_id = ? AND d.vendor = ? AND d.file_name = ? AND d.sha256 = ? AND d.origin IS NOT DISTINCT FROM ?",
         [job.run_id, waiting.vendor, waiting.path.name, waiting.sha256, waiting.origin],
     )
 

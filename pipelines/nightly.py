@@ -166,7 +166,7 @@ def _runs(session: Session, vendor: str | None) -> Night:
             return night
         finish(session, run_id, found)
         files, refused = session.store.query(
-            "SELECT count(*), count(*) FILTER (status IN ('refused', 'held')) FROM deliveries WHERE run_id = ?",
+            "SELECT count(*), count(*) FILTER (status IN ('refused', 'held')) FROM delivery_runs WHERE run_id = ?",
             [run_id],
         ).row(0)
         night = Night(run_id, night.refused + refused, resumed, files=night.files + files)
