@@ -174,14 +174,9 @@ def test_too_many_columns_are_refused(tmp_path: Path) -> None:
 def test_a_missing_column_names_the_line_of_the_mapping_and_the_header(tmp_path: Path) -> None:
     path = wrote(tmp_path, "sku,name\n1,x\n")
     why = refused(path)
-    assert (
-        why.reason == "missing_column"
-        and "sku, name" in why.message
-        and "item_id = " in why.remedy
-        and "--update" in why.remedy
-    )
+    assert why.reason == "missing_column" and "sku, name" in why.message and "item_id = " in why.remedy
     why = refused(path, form(columns={"item_id": "sku", "title": "name", "brand": "Марка"}))
-    assert "Марка" in why.message and 'brand = "Марка"' in why.remedy
+    assert "Марка" in why.message and 'brand = "Марка"' in why.remedy and "--update" in why.remedy
 
 
 def test_our_own_names_are_optional_but_for_the_id_and_something_to_see(tmp_path: Path) -> None:
