@@ -43,15 +43,16 @@ def learned(place: Path) -> None:
     """A workspace with a model of the drawn sample, and a vendor `drawn` with a mapping."""
     import polars as pl  # noqa: PLC0415
 
-    folder = write_sample(place.parent / "sample", products=LABELS + 100).labels
+    folder = write_sample(place.with_name(f"{place.name}-sample"), products=LABELS + 100).labels
     found = pl.read_csv(folder / "items.csv", infer_schema_length=0).drop("image", strict=False)
     prepare(folder, place, found.head(LABELS), found.slice(LABELS, 10))
     shutil.rmtree(place / "feeds" / "bench")
     configure(place, 0.95, 0)
     run("train", "-w", str(place))
-    vendor = place.parent / "vendor"
-    workspace(vendor)
-    shutil.copy(vendor / "vendors" / "drawn.toml", place / "vendors" / "drawn.toml")
+    with tempfile.TemporaryDirectory() as folder_of_form:
+        vendor = Path(folder_of_form) / "vendor"
+        workspace(vendor)
+        shutil.copy(vendor / "vendors" / "drawn.toml", place / "vendors" / "drawn.toml")
     (place / "feeds" / "drawn").mkdir(parents=True)
     with (place / "catalog.toml").open("a") as file:
         file.write('\n[feeds]\nsettle_seconds = 0\n[database]\nmemory_limit = "1GB"\n')
