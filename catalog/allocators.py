@@ -32,7 +32,7 @@ def tensors_kept() -> Iterator[None]:
     """While torch trains, what one step gives back stays for the next; afterwards the system gets all of it.
 
     Every step asks for the same tensors of 10 to 400 MB. glibc maps each anew and gives it back, and the system clears a
-    page at its first touch: 40% of a step of the picture tower, for a fifth less memory. Without glibc nothing changes.
+    page at its first touch: 40% of a step of the picture tower, for a fifth to a third less memory. Without glibc nothing changes.
     """
     libc = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
     if libc is None or not hasattr(libc, "mallopt"):
