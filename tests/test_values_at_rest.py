@@ -7,6 +7,7 @@ import pytest
 
 from catalog.deliveries.inbox import pending
 from catalog.jobs import Job, start_run
+from catalog.publishing import views
 from catalog.settings import Settings, Workspace
 from catalog.store import Store
 from pipelines import ingest
@@ -27,6 +28,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def night(workspace: Workspace, store: Store, rows: str) -> None:
     (workspace.feeds / "acme" / "items.csv").write_text(HEADER + rows, encoding="utf-8")
+    views.create(store)
     counts = ingest.run(Job(workspace, Settings(), store, start_run(store, "nightly", "k" * 8)), pending(workspace))
     assert counts == {"accepted": 1}
 

@@ -14,6 +14,7 @@ from catalog.deliveries.inbox import pending
 from catalog.deliveries.remedies import FLAGS, RULES, remedy
 from catalog.errors import CatalogError, FeedRefused
 from catalog.jobs import Job, start_run
+from catalog.publishing import views
 from catalog.reading.mapping import load_mapping
 from catalog.settings import Settings, Workspace
 from catalog.store import Store
@@ -218,6 +219,7 @@ def night(root: Path, text: str) -> None:
     (inbox / "items.csv").write_text(text, encoding="utf-8", newline="")
     place = Workspace(root)
     with Store.open(place.work_db) as store:
+        views.create(store)
         job = Job(place, Settings(), store, start_run(store, "nightly", "k" * 8))
         ingest.run(job, pending(place))
 
