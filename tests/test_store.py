@@ -41,6 +41,14 @@ def test_batches_hold_every_row_once(store: Store) -> None:
     assert len(sizes) > 1
 
 
+def test_the_threads_come_back_when_what_ran_on_one_failed(store: Store) -> None:
+    before = store.one("SELECT current_setting('threads')")
+    with pytest.raises(CatalogError), store.one_thread():
+        assert (before, store.one("SELECT current_setting('threads')")) == (2, 1)
+        raise CatalogError("so", remedy="")
+    assert store.one("SELECT current_setting('threads')") == before
+
+
 def test_opening_again_keeps_the_facts_and_migrates_nothing_twice(store: Store) -> None:
     store.append_row("rejects", vendor="acme")
     path = store.path

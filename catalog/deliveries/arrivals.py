@@ -121,7 +121,7 @@ def collect(store: Store, found: Iterable[Canonical]) -> None:
     DuckDB more than the rows themselves.
     """
     refused = None
-    with store.transaction():
+    with store.one_thread(), store.transaction():
         store.execute(_ARRIVED)
         store.execute(_TURNED_AWAY)
         try:
