@@ -26,12 +26,10 @@ class Languages:
     def chosen(self, found: list[etree._Element]) -> list[etree._Element]:
         """Those of one language: the wanted one, else those that say none, else that of the first. All where no two
         languages are among them. Empty ones count only where all are."""
-        if len(found) < 2:
+        if len(found) < 2 or len({spoken(element) for element in found}) < 2:
             return found
         filled = [element for element in found if len(element) or (element.text or "").strip()] or found
         said = [spoken(element) for element in filled]
-        if len(set(said)) < 2:
-            return filled
         wanted = next((one for one in said if one and self._wanted in (one, one.partition("-")[0])), None)
         language = wanted or ("" if "" in said else said[0])
         return [element for element, one in zip(filled, said, strict=True) if one == language]
