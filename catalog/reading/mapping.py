@@ -53,6 +53,7 @@ EXTENSIONS: dict[str, Format] = {
     ".xml": "xml",
     ".yml": "xml",  # Yandex' market language, which is XML
 }
+_BASE_URL = re.compile(r"^(?:https?|s3|gs)://[^\s/?#@]+(?:/[^\s?#]*)?$")
 PACKED = (".gz", ".zip", ".zst", ".zstd")
 
 
@@ -66,6 +67,15 @@ class Rules(Part):
     image_separator: str = Field(default="", max_length=5)
     repair_mojibake: bool = False
     image_archive: str | None = Field(default=None, pattern=r"(?i)^[^/\\]+\.zip$")
+    image_base: str = Field(default="", max_length=500)
+
+    @field_validator("image_base")
+    @classmethod
+    def _usable_base(cls, value: str) -> str:
+        outside = value.startswith("/") or ":" in value or "\\" in value
+        if ".." in value.split("/") or (outside and not _BASE_URL.match(value)):
+            raise ValueError(f"{value!r} is neither a folder below the feed's own nor a URL (http, https, s3, gs)")
+        return value
 
 
 class Actions(Part):
@@ -242,7 +252,12 @@ class Mapping(Part):
 
 
 # Keys that came later than the first mappings: unsaid, they must not change the name of what was read without them.
-_LATER_RULES: dict[str, Any] = {"image_separator": "", "image_archive": None, "repair_mojibake": False}
+_LATER_RULES: dict[str, Any] = {
+    "image_separator": "",
+    "image_archive": None,
+    "image_base": "",
+    "repair_mojibake": False,
+}
 _LATER: dict[str, Any] = {
     "preset": "",
     "sheet": 1,
