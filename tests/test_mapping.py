@@ -159,3 +159,14 @@ def test_a_form_without_an_archive_keeps_its_name_and_another_archive_makes_anot
     for wrong in ("../a.zip", "a/b.zip", "a.rar", ""):
         with pytest.raises(ValidationError):
             Mapping.model_validate({"format": "csv", "rules": {"image_archive": wrong}})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["/media", "../media", "a/../../b", "C:/media", "\\\\host\\x", "file:///etc", "https://", "https://me@x.test/"],
+)
+def test_a_base_of_pictures_leads_nowhere_else(wrong: str) -> None:
+    with pytest.raises(ValidationError, match="neither a folder"):
+        Mapping.model_validate({"format": "csv", "rules": {"image_base": wrong}})
+    for good in ("", ".", "media/product", "https://x.test/media", "s3://bucket/pictures/"):
+        assert Mapping.model_validate({"format": "csv", "rules": {"image_base": good}}).rules.image_base == good

@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from catalog.deliveries.canonical import canonicalize
 from catalog.pictures import finding
 from catalog.pictures.finding import Pictures
 from catalog.pictures.images import FORMATS
+from catalog.reading.feeds import read_rows
+from catalog.reading.mapping import Mapping
+from catalog.settings import Feeds
 
 
 @pytest.fixture
@@ -67,6 +71,51 @@ def test_what_leads_elsewhere_is_refused(folder: Path, named: str, reason: str) 
     drawn(other / "a.jpg")
     found = Pictures(folder).find(named)
     assert (found.status, found.reason, found.sha256, found.url) == ("refused", reason, None, None)
+
+
+MAGENTO = """sku,name,base_image,additional_images
+A,Mug,/a/b/mug.png,"\\a\\b\\back.png,https://shop.test/x.png"
+B,Rug,a/b/mug.png,
+C,Bad,/../bolt/a.png,
+D,Bad,//host.test/a.png,
+E,Bad,C:/a.png,
+F,Bad,/a/../../bolt/a.png,
+"""
+
+
+@pytest.mark.parametrize(
+    ("base", "below", "first", "second"),
+    [
+        (None, "", "a/b/mug.png", "a/b/back.png"),
+        (
+            "media/catalog/product",
+            "media/catalog/product",
+            *(f"media/catalog/product/a/b/{n}.png" for n in ("mug", "back")),
+        ),
+        ("https://shop.test/media/", "", *(f"https://shop.test/media/a/b/{name}.png" for name in ("mug", "back"))),
+    ],
+)
+def test_magento_names_pictures_below_its_media_folder(
+    folder: Path, base: str | None, below: str, first: str, second: str
+) -> None:
+    (folder / "items.csv").write_text(MAGENTO)
+    (folder / below / "a" / "b").mkdir(parents=True)
+    drawn(folder / below / "a" / "b" / "mug.png")
+    (folder.parent / "bolt").mkdir()
+    drawn(folder.parent / "bolt" / "a.png")
+    mapping = Mapping.model_validate({"preset": "magento2", "rules": {"image_base": base} if base else {}})
+    (batch,) = read_rows(folder / "items.csv", mapping, Feeds())
+    items = canonicalize(batch, "acme", mapping, Pictures(folder)).items
+    found = {row["item_id"]: row for row in items.iter_rows(named=True)}
+    assert found["A"]["images"] == [first, second, "https://shop.test/x.png"]
+    assert found["B"]["images"] == [first]
+    assert found["A"]["image_status"] == ("remote" if first.startswith("https") else "ok")
+    assert [(found[name]["image_status"], found[name]["flags"]) for name in "CDEF"] == [
+        ("refused", ["image_absolute_path"]),
+        ("remote", []),
+        ("refused", ["image_absolute_path"]),
+        ("refused", ["image_absolute_path"]),
+    ]
 
 
 def test_links_that_stay_are_followed_and_links_that_leave_are_refused(folder: Path, tmp_path: Path) -> None:

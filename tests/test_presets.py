@@ -315,6 +315,64 @@ def test_bmecat_2005_finds_groups_through_the_map_behind_the_items(tmp_path: Pat
     assert (row["attributes.Weight"], row["images"]) == ("300 GRM", ["h.jpg"])
 
 
+def bmecat_in_two_languages(header: str = "", short: str = "") -> str:
+    short = (
+        short
+        or '<DESCRIPTION_SHORT lang="eng">Hammer</DESCRIPTION_SHORT><DESCRIPTION_SHORT lang="deu">Stiel</DESCRIPTION_SHORT>'
+    )
+    return f"""<BMECAT version="2005"><HEADER><CATALOG>{header}</CATALOG></HEADER><T_NEW_CATALOG><CATALOG_GROUP_SYSTEM>
+<CATALOG_STRUCTURE><GROUP_ID>1</GROUP_ID><GROUP_NAME lang="eng">Tools</GROUP_NAME><GROUP_NAME lang="deu">Werkzeug</GROUP_NAME></CATALOG_STRUCTURE>
+</CATALOG_GROUP_SYSTEM><PRODUCT><SUPPLIER_PID>H1</SUPPLIER_PID><PRODUCT_DETAILS>{short}
+<DESCRIPTION_LONG lang="deu">schwer</DESCRIPTION_LONG></PRODUCT_DETAILS>
+<PRODUCT_FEATURES><FEATURE><FNAME lang="eng">Colour</FNAME><FNAME lang="deu">Farbe</FNAME><FVALUE lang="eng">red</FVALUE>
+<FVALUE lang="deu">rot</FVALUE><FVALUE lang="deu">blau</FVALUE></FEATURE></PRODUCT_FEATURES></PRODUCT>
+<PRODUCT_TO_CATALOGGROUP_MAP><PROD_ID>H1</PROD_ID><CATALOG_GROUP_ID>1</CATALOG_GROUP_ID></PRODUCT_TO_CATALOGGROUP_MAP>
+</T_NEW_CATALOG></BMECAT>"""
+
+
+GERMAN = "<LANGUAGE>eng</LANGUAGE><LANGUAGE default='true'>deu</LANGUAGE>"
+UNMARKED = '<DESCRIPTION_SHORT lang="eng">Hammer</DESCRIPTION_SHORT><DESCRIPTION_SHORT>Stiel</DESCRIPTION_SHORT>'
+EMPTY = '<DESCRIPTION_SHORT lang="eng">Hammer</DESCRIPTION_SHORT><DESCRIPTION_SHORT lang="deu"> </DESCRIPTION_SHORT>'
+
+
+@pytest.mark.parametrize(
+    ("header", "form", "short", "title", "other"),
+    [
+        (GERMAN, {}, "", "Stiel", ("DESCRIPTION_SHORT eng", "Hammer")),  # the file's own default
+        (GERMAN, {"language": "eng"}, "", "Hammer", ("DESCRIPTION_SHORT deu", "Stiel")),  # the form's word is the last
+        ("", {}, "", "Hammer", ("DESCRIPTION_SHORT deu", "Stiel")),  # nobody says: the first
+        ("<LANGUAGE>deu</LANGUAGE>", {}, UNMARKED, "Stiel", ("DESCRIPTION_SHORT eng", "Hammer")),
+        (GERMAN, {}, EMPTY, "Hammer", None),  # what is not translated is not lost
+    ],
+)
+def test_of_a_bmecat_in_several_languages_one_counts(
+    tmp_path: Path, header: str, form: dict[str, str], short: str, title: str, other: tuple[str, str] | None
+) -> None:
+    (row,) = rows(tmp_path, bmecat_in_two_languages(header, short), preset="bmecat", **form)
+    german = title == "Stiel" or short == EMPTY
+    assert (row["title"], row["description"]) == (title, "schwer")  # a single one counts in whatever language
+    assert row["vendor_category"] == ("Werkzeug" if german else "Tools")
+    told = {name.removeprefix("attributes."): text for name, text in row.items() if name.startswith("attributes.")}
+    assert told == dict([("Farbe", "rot, blau") if german else ("Colour", "red"), *([other] if other else [])])
+
+
+def test_titles_in_two_languages_do_not_run_together(tmp_path: Path) -> None:
+    """In any XML, whether its records are read by their bytes or by their elements; pictures have no language."""
+    names = '<name lang="ru">Лампа</name><name lang="uk">Лампа біла</name><tag>a</tag><tag>b</tag>'
+    pictures = '<picture lang="ru">r.jpg</picture><picture lang="uk">u.jpg</picture>'
+    offers = "".join(f'<offer id="{n}">{names}{pictures}</offer>' for n in range(300))
+    columns = {"item_id": "@id", "title": "name", "images": "picture", "vendor_category": "tag"}
+    form = {"format": "xml", "record": "offer", "columns": columns}
+    found = rows(tmp_path, f"<shop>{offers}</shop>", **form)
+    assert {(row["title"], row["vendor_category"], *row["images"]) for row in found} == {
+        ("Лампа", "a | b", "r.jpg", "u.jpg")
+    }
+    found = rows(tmp_path, f"<shop>{offers}</shop>", language="UK", **form)
+    assert {(row["title"], row["attributes.name ru"]) for row in found} == {("Лампа біла", "Лампа")}
+    mapping = propose(tmp_path / "feed", "acme")
+    assert mapping.values["language"] == "ru" and "language" in mapping.unsure[0]
+
+
 def test_every_other_column_becomes_an_attribute(tmp_path: Path) -> None:
     columns = {"item_id": "id", "title": "name", "attributes": "*"}
     expected = {"attributes.colour": "red", "attributes.size": "L, M"}

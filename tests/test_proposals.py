@@ -492,6 +492,37 @@ def test_rows_that_only_say_more_of_the_product_above_fold_into_it(tmp_path: Pat
     assert not propose(one, "shop").fold  # a row without an id or two are mistakes
 
 
+@pytest.mark.parametrize("numbered", [True, False], ids=["each variant has a number", "some have"])
+def test_variants_without_a_title_fold_into_the_product_whose_number_they_share(numbered: bool, tmp_path: Path) -> None:
+    """As shops of a site builder are exported: a line for the product, and one for each of its variants."""
+    lines = ["handleId,fieldType,name,collection,sku,price,productOptionDescription1"]
+    for n in range(20):
+        lines.append(
+            f"product_{n * 7919:x},Product,red chair {n},Chairs {n % 3},{f'S{n}' if numbered else ''},{n}.50,S;M"
+        )
+        lines += [f"product_{n * 7919:x},Variant,,,S{n}-{size},,{size}" for size in "SM"]
+    path = wrote(tmp_path, "items.csv", "\n".join(lines))
+    found = propose(path, "acme")
+    assert (columns(found)["item_id"], columns(found)["vendor_category"]) == (["handleId"], ["collection"])
+    assert found.values["fold"] == {"by": ["handleId"]}
+    checked = check(path, "acme", Mapping.model_validate(found.values), Settings())
+    assert (checked.rows, checked.counts["accepted"], checked.counts["duplicates"]) == (60, 20, 40)
+    assert not any("repeat an id" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [("Product", "Variant"), ("simple", "configurable", "virtual"), ("variable", "variation"), ("Parent", "Child")],
+)
+def test_kinds_of_rows_are_no_categories(kinds: tuple[str, ...], tmp_path: Path) -> None:
+    rows = [f"A-{n},red chair {n},{kinds[n % len(kinds)]},{n}.50" for n in range(30)]
+    found = propose(wrote(tmp_path, "items.csv", "\n".join(["sku,name,type,price", *rows])), "acme")
+    assert "vendor_category" not in found.choice.chosen
+    shoes = [row.replace(kinds[0], "Shoes") for row in rows]
+    found = propose(wrote(tmp_path, "items.csv", "\n".join(["sku,name,type,price", *shoes])), "acme")
+    assert columns(found)["vendor_category"] == ["type"]
+
+
 def test_what_says_nothing_in_a_column_of_ours_is_left_out(tmp_path: Path) -> None:
     rows = [
         {"sku": f"S-{n}", "name": f"Shoe {n}", "category": {"data": {"of": {"id": n % 3}}}, "stock_status": "1-3 days?"}

@@ -1,12 +1,15 @@
 """Workbooks, the old ones too: what their cells say, what a spreadsheet has done to numbers, and damage that is refused."""
 
 import datetime
+import io
 import random
 import struct
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+import xlsxwriter
 
 from catalog.deliveries.canonical import canonicalize
 from catalog.deliveries.remedies import RULES, remedy
@@ -19,7 +22,7 @@ from catalog.reading.feeds import RawBatch, read_rows
 from catalog.reading.mapping import Mapping
 from catalog.settings import Feeds, Settings
 from tests.old_workbooks import old_workbook
-from tests.packing import workbook
+from tests.packing import with_part, workbook
 
 COLUMNS = {"item_id": "id", "title": "name"}
 LONG = 123456789012345678
@@ -206,3 +209,66 @@ def test_an_id_out_of_several_columns_counts_by_the_one_it_comes_from(tmp_path: 
     found = read(path, columns={"item_id": {"first": ["sku", "code"]}, "title": "name"})
     assert found.rows["item_id"].to_list() == ["A"]
     assert found.rejects["rule"].to_list() == ["digits_lost"]
+
+
+def formatted(cells: dict[tuple[int, int], tuple[Any, str]], first: str = "Info") -> bytes:
+    """A workbook whose second sheet, `Items`, has these cells: place -> value and number format."""
+    packed = io.BytesIO()
+    with xlsxwriter.Workbook(packed, {"in_memory": True}) as book:
+        book.add_worksheet(first).write(0, 0, 7)
+        sheet = book.add_worksheet("Items")
+        for (row, column), (value, code) in cells.items():
+            write = sheet.write_formula if str(value).startswith("=") else sheet.write
+            write(row, column, value, book.add_format({"num_format": code}), *([42] if str(value)[0] == "=" else []))
+    return packed.getvalue()
+
+
+def table(rows: list[list[Any]], top: int = 0, left: int = 0) -> dict[tuple[int, int], tuple[Any, str]]:
+    """The cells of a table that begins somewhere in a sheet."""
+    every = ((row, column, cell) for row, cells in enumerate(rows) for column, cell in enumerate(cells))
+    return {(top + row, left + at): cell if isinstance(cell, tuple) else (cell, "General") for row, at, cell in every}
+
+
+ZEROS = "0000000000000"
+SHOWN = [
+    ["id", "name", "gtin", "price"],
+    [(123, "00000"), "Mug", (12345670, ZEROS), (12.5, "00000")],
+    [("45", "00000"), "a text is shown as it is", (4006381333931, ZEROS), (7, "0")],
+    [(1234567, "00000;-00000;;@"), "longer than its format", None, None],
+    [(7, '"SKU-"000'), "with letters", None, None],
+    [("=6*7", "[Red]00000"), "what a formula left", None, None],
+    [(20260102, "0000-00-00"), "in groups", None, None],
+    [(5, "[<=99]000"), "only under a condition", None, (5, "# ##0")],
+]
+
+
+@pytest.mark.parametrize(("top", "left"), [(0, 0), (2, 3)])
+def test_numbers_keep_the_zeros_that_their_format_shows(tmp_path: Path, top: int, left: int) -> None:
+    path = wrote(tmp_path, formatted(table(SHOWN, top, left)), "feed.xlsx")
+    columns = {**COLUMNS, "gtin": "gtin", "price": "price"}
+    found = read(path, columns=columns, sheet="Items", header_row=top + 1).rows
+    assert found["item_id"].to_list() == ["00123", "45", "1234567", "SKU-007", "00042", "2026-01-02", "5"]
+    assert found["gtin"].to_list()[:2] == ["0000012345670", "4006381333931"]
+    assert found["price"].to_list() == ["12.5", "7", None, None, None, None, "5"]
+
+
+def test_a_form_is_proposed_from_the_numbers_as_they_are_shown(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["Article No.", "Product name"], *[[(n, "000000"), f"red chair {n}"] for n in range(30)]]
+    path = wrote(tmp_path, formatted(table(rows)), "feed.xlsx")
+    found = propose(path, "acme")
+    assert found.sample.column("Article No.").filled[:2] == ["000000", "000001"]
+    assert check(path, "acme", Mapping.model_validate(found.values), Settings()).counts["accepted"] == 30
+
+
+def test_styles_that_cannot_be_read_cost_the_zeros_only(tmp_path: Path) -> None:
+    """A list of formats that is damaged, and one that calls for an entity: the reader of workbooks decides, nothing else."""
+    book = formatted(table(SHOWN[:2]))
+    for styles in (
+        b"<styleSheet>",
+        b'<!DOCTYPE s [<!ENTITY e SYSTEM "file:///etc/hostname">]><styleSheet>&e;</styleSheet>',
+    ):
+        path = wrote(tmp_path, with_part(book, "xl/styles.xml", styles), "feed.xlsx")
+        try:
+            assert read(path, sheet="Items").rows["item_id"].to_list() == ["123"]
+        except FeedRefused as refused:
+            assert refused.reason == "broken_workbook"

@@ -107,6 +107,9 @@ PLAIN = [
         "<categoryId> 2 </categoryId>",
         "<categoryId>9</categoryId>",
         "<barcode>7</barcode>",
+        '<name lang="ru">n</name>',
+        '<name lang="uk">m</name>',
+        '<picture lang="ru">p1</picture>',
     ),
 ]
 ODD = [

@@ -12,7 +12,7 @@ from catalog.reading.feeds import RawBatch
 from catalog.reading.mapping import Mapping
 from catalog.values.availability import read_availability
 from catalog.values.gtin import gtin_columns
-from catalog.values.image_references import references, used
+from catalog.values.image_references import based, references, used
 from catalog.values.price_columns import with_prices
 from catalog.values.texts import flagged, plain_text, with_texts
 from schemas.items import IMAGE_STATUSES, RULE_NAMES, Item, Reject
@@ -120,7 +120,7 @@ def _unexpected(rows: pl.DataFrame, error: Exception) -> pl.DataFrame:
 
 
 def _canonical(rows: pl.DataFrame, mapping: Mapping, pictures: Pictures) -> Canonical:
-    wide = _with_hashes(_with_pictures(_with_facts(with_texts(rows, mapping), mapping), pictures))
+    wide = _with_hashes(_with_pictures(_with_facts(with_texts(rows, mapping), mapping), mapping, pictures))
     kept = wide.select(*Item.column_names())
     found = Item.filter(kept)
     items = found.result.with_columns(pl.col("image_status").cast(pl.String))
@@ -171,9 +171,9 @@ def _with_availability(rows: pl.DataFrame) -> pl.DataFrame:
     return flagged(rows, unknown).with_columns(availability=state)
 
 
-def _with_pictures(rows: pl.DataFrame, pictures: Pictures) -> pl.DataFrame:
+def _with_pictures(rows: pl.DataFrame, mapping: Mapping, pictures: Pictures) -> pl.DataFrame:
     """`images`, all that were delivered, and of them the one to use: the first that can be read, else be fetched."""
-    rows = rows.with_columns(images=references(rows)).drop("image")
+    rows = rows.with_columns(images=based(references(rows), mapping.rules.image_base)).drop("image")
     found = used(rows["images"], pictures.table(rows["images"].explode()))
     status = pl.col("image_status").fill_null("missing").cast(pl.Enum(IMAGE_STATUSES))
     return rows.hstack(found).with_columns(status, image_text=pl.col("images").list.join("\0"))

@@ -112,7 +112,7 @@ def _possible(ours: str, column: Values) -> bool:
         "currency": column.currencies > 0.8,
         "gtin": column.wholes > 0.3 and column.gtins > 0.2,
         "product_id": column.unique < 0.95 and column.distinct > 1,
-        "vendor_category": column.urls < 0.5 and column.yes_no < 0.9,
+        "vendor_category": column.urls < 0.5 and column.yes_no < 0.9 and not column.row_kinds,
     }[ours]
 
 

@@ -15,6 +15,7 @@ from catalog.proposals.presets import preset_of_table, preset_of_xml
 from catalog.proposals.xml_structure import declared_encoding, xml_structure
 from catalog.reading.mapping import Format
 from catalog.reading.parquet_feeds import column_names
+from catalog.reading.presets import preset as preset_sets
 from catalog.reading.spreadsheets import first_rows
 
 _SHEET_ROWS = 200
@@ -184,6 +185,9 @@ def _xml(path: Path, seen: Look) -> Draft:
     preset = preset_of_xml(found.root, found.record.rpartition("/")[2], found.names)
     if not preset:
         entries.append(Entry("record", found.record, found.why))
+    if found.languages and not (preset and preset_sets(preset).get("default_language")):
+        why = f"the file says the same in {' and '.join(found.languages[:10])}; the others become attributes"
+        entries.append(Entry("language", found.languages[0], why, "is this the language of your categories"))
     return Draft(entries, found.names, found.pairs, preset, found.record)
 
 

@@ -116,6 +116,12 @@ def continued(choice: Choice, sample: Sample) -> list[Entry]:
     columns = [sample.column(choice.chosen[ours].theirs[0]) for ours in ("item_id", "title") if ours in choice.chosen]
     if len(columns) < 2 or len(choice.chosen["item_id"].theirs) > 1 or not (columns[0] and columns[1]):
         return []
+    if (group := _group(columns[1], sample)) is not None:
+        rows = sum(not (cell or "").strip() for cell in columns[1].cells)
+        why = f"{rows:,} of {sample.rows:,} rows have no title and repeat the {group.header!r} of one that has: its variants"
+        unsure = "" if group is columns[0] else f"{columns[0].header!r} is no longer read; is it the number you need"
+        choice.chosen["item_id"] = Chosen("item_id", [group.header], f"one for each title, {_titles(group)}", unsure)
+        return [Entry("by", [group.header], why)]
     ids, titles = columns[0].cells, columns[1].cells
     blank = [place for place, cell in enumerate(ids) if not (cell or "").strip()]
     if len(blank) < max(_FEWEST_CONTINUED, 0.1 * len(ids)) or blank[0] == 0:
@@ -124,3 +130,24 @@ def continued(choice: Choice, sample: Sample) -> list[Entry]:
         return []
     why = f"{len(blank):,} of {len(ids):,} rows have neither id nor title: they say more of the product above"
     return [Entry("by", [columns[0].header], why), Entry("blank_continues", True)]
+
+
+def _group(titles: Values, sample: Sample) -> Values | None:
+    """The column that rows without a title share with the one row that has it; None where there is none. As rows of their
+    own they would be quarantined, for there is nothing to tell them by."""
+    named = [bool((cell or "").strip()) for cell in titles.cells]
+    if sum(not one for one in named) < max(_FEWEST_CONTINUED, 0.1 * len(named)):
+        return None
+    return next((column for column in sample.columns if column is not titles and _shared(column, named)), None)
+
+
+def _shared(column: Values, named: list[bool]) -> bool:
+    """True when each row with a title has a value of its own, and every other row one of these."""
+    if column.fill < 1 or column.codes < 1 or not column.header or column.counter:
+        return False
+    own = [cell for cell, one in zip(column.cells, named, strict=True) if one]
+    return len(set(own)) == len(own) and set(column.cells) == set(own)
+
+
+def _titles(column: Values) -> str:
+    return f"{column.distinct:,} different in {len(column.cells):,} rows"

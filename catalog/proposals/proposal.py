@@ -187,7 +187,7 @@ def _remarks(proposal: Proposal) -> list[str]:
     if sample.broken:
         said.append(f"{sample.broken:,} of {sample.read:,} rows do not have the shape of the header or cannot be read.")
     column = sample.column(found.theirs[0]) if found and len(found.theirs) == 1 else None
-    if column and column.filled and column.unique < 1 and found and not found.preset:
+    if column and column.filled and column.unique < 1 and found and not (found.preset or proposal.fold):
         again = len(column.filled) - column.distinct
         said.append(
             f"{again:,} rows repeat an id. Where they differ none is believed; "

@@ -21,6 +21,13 @@ _MARKUP = re.compile(r"<[a-zA-Z/][^>]{0,200}>")
 _CODE = re.compile(r"^[^\s]{1,64}$")
 _SEVERAL = re.compile(r"\s*[,;|\n]\s*(?=(https?:)?//)")
 _YES_NO = frozenset("true false yes no y n 0 1 + - t f ja nein si да нет так ні oui non sim nao tak ne ano".split())  # noqa: SIM905 - one line
+# What rows of an export are, one beside the other: no category of what is sold.
+_ROW_KINDS = frozenset(
+    "product products variant variants variation variations parent child simple configurable bundle grouped virtual "  # noqa: SIM905 - a few lines
+    "downloadable option image master sku item single variable subscription main produkt variante hauptartikel kind vater "
+    "einfach variabel producto variacion variación produit prodotto variabile produto variação wariant prosty "
+    "zmienny varianta товар вариант варіант вариация простой простий".split()
+)
 _LEVELS = re.compile(r"\S\s*( > |>|\||/|::|»|->)\s*\S")
 
 
@@ -147,6 +154,12 @@ class Values:
     def yes_no(self) -> float:
         """Share of switches."""
         return self.share(lambda cell: cell.lower() in _YES_NO)
+
+    @property
+    def row_kinds(self) -> bool:
+        """True when all values, two to four of them, are words for kinds of rows."""
+        kinds = {frozenset(re.split(r"[\s_,-]+", cell.casefold())) for cell in self.counts}
+        return 1 < len(kinds) < 5 and all(words <= _ROW_KINDS for words in kinds)
 
     @cached_property
     def markup(self) -> float:

@@ -9,6 +9,7 @@ from math import log2
 from lxml import etree
 
 from catalog.proposals.headers import meaning
+from catalog.reading.xml_languages import spoken
 from catalog.reading.xml_paths import local
 
 _CHUNK = 64 * 1024
@@ -23,7 +24,7 @@ _DECLARED = re.compile(rb"^[\xef\xbb\xbf\s]*<\?xml[^>]*?encoding\s*=\s*[\"']([\w
 @dataclass(frozen=True)
 class Structure:
     """root: the outermost element's name. record: as a form names it. names: paths to values. pairs: what repeats and
-    brings its own names. count: records seen. why: one clause."""
+    brings its own names. count: records seen. why: one clause. languages: those in which records say the same side by side."""
 
     root: str
     record: str
@@ -31,6 +32,7 @@ class Structure:
     pairs: list[dict[str, str]]
     count: int
     why: str
+    languages: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -64,7 +66,7 @@ def xml_structure(head: bytes, encoding: str | None) -> Structure | None:
     inside = tuple(f"{pair['each']}/" for pair in pairs)
     names = [name for name in names if f"{name}/" not in inside and not name.startswith(inside)]
     why = f"{found.count:,} such elements with {len(names)} kinds of values in the sample"
-    return Structure(local(root), _shortest(path, seen), names, pairs, found.count, why)
+    return Structure(local(root), _shortest(path, seen), names, pairs, found.count, why, _languages(found.elements))
 
 
 def _parsed(head: bytes, encoding: str | None) -> etree._Element | None:
@@ -126,6 +128,20 @@ def _values(element: etree._Element, depth: int) -> Iterator[str]:
 
 def _spelt(element: etree._Element) -> str:
     return f"{element.prefix}:{local(element)}" if element.prefix else local(element)
+
+
+def _languages(elements: list[etree._Element]) -> list[str]:
+    """The languages of children that bear one name and different languages, at most one step down."""
+    found: dict[str, None] = {}
+    for element in elements:
+        for parent in (element, *element.iterchildren("*")):
+            said: dict[str, list[str]] = {}
+            for child in parent.iterchildren("*"):
+                said.setdefault(local(child), []).append(spoken(child))
+            for several in said.values():
+                if len(set(several)) > 1:
+                    found |= dict.fromkeys(language for language in several if language)
+    return list(found)
 
 
 def _names(elements: list[etree._Element]) -> list[str]:

@@ -13,7 +13,7 @@ import polars as pl
 from catalog.errors import FeedRefused
 from catalog.reading.cells import Cell, listed
 from catalog.reading.columns import EVERY, First, Packed, Pairs
-from catalog.reading.mapping import Mapping
+from catalog.reading.mapping import OTHER_LANGUAGES, Mapping
 from catalog.reading.records import HEADERLESS
 
 MOST_NUMBERED = 500  # "Option 1 name" up to this number
@@ -198,6 +198,7 @@ def find_columns(header: list[str], mapping: Mapping) -> Columns:
     taken |= {place for several in plain.values() for place in several}
     taken |= {place for pair in pairs for place in pair[:3] if place is not None} | {place for place, _ in packed}
     maps = [places[part.each][0] for part in mapping.pairs if part.each and part.each in places]
+    maps += places.get(OTHER_LANGUAGES, []) if mapping.format == "xml" else []
     others: dict[str, list[int]] = {}
     if mapping.every_attribute and mapping.format in HEADERLESS:
         maps.append(places[EVERY][0])

@@ -36,6 +36,8 @@ ACTION = "action"
 OWN = "own_category"
 COLUMNS = (*FACT_COLUMNS, *TEXT_COLUMNS, *LABEL_COLUMNS, ACTION, OWN)
 ATTRIBUTES = "attributes"
+TOLD = ("title", "description", "brand")  # of which other languages become attributes
+OTHER_LANGUAGES = "*/@lang"  # asks for these
 FORMATS: tuple[Format, ...] = get_args(Format)
 EXTENSIONS: dict[str, Format] = {
     ".csv": "csv",
@@ -51,6 +53,7 @@ EXTENSIONS: dict[str, Format] = {
     ".xml": "xml",
     ".yml": "xml",  # Yandex' market language, which is XML
 }
+_BASE_URL = re.compile(r"^(?:https?|s3|gs)://[^\s/?#@]+(?:/[^\s?#]*)?$")
 PACKED = (".gz", ".zip", ".zst", ".zstd")
 
 
@@ -64,6 +67,15 @@ class Rules(Part):
     image_separator: str = Field(default="", max_length=5)
     repair_mojibake: bool = False
     image_archive: str | None = Field(default=None, pattern=r"(?i)^[^/\\]+\.zip$")
+    image_base: str = Field(default="", max_length=500)
+
+    @field_validator("image_base")
+    @classmethod
+    def _usable_base(cls, value: str) -> str:
+        outside = value.startswith("/") or ":" in value or "\\" in value
+        if ".." in value.split("/") or (outside and not _BASE_URL.match(value)):
+            raise ValueError(f"{value!r} is neither a folder below the feed's own nor a URL (http, https, s3, gs)")
+        return value
 
 
 class Actions(Part):
@@ -95,6 +107,7 @@ class Delivery(Part):
 class Mapping(Part):
     """One vendor's form. `columns` is our column -> theirs; empty means that the file uses our own names.
 
+    language: which of several counts in XML; default_language: elements of the file that say it where the form does not.
     own_categories: what a cell of the column own_category means, as an id or a full path of ours.
     """
 
@@ -107,6 +120,8 @@ class Mapping(Part):
     header_row: int = Field(default=1, ge=1)
     sheet: str | int = 1
     record: str | list[str] = ""
+    language: str = Field(default="", max_length=20)
+    default_language: list[str] = Field(default_factory=list)
     columns: dict[str, Any] = Field(default_factory=dict)
     fold: Fold | Literal[False] | None = None
     categories: Categories | None = None
@@ -216,7 +231,9 @@ class Mapping(Part):
         theirs = [name for names in self.wanted.values() for name in names] + self.attributes
         theirs += [name for part in self.chosen for name in part.first]
         theirs += [part.each for part in self.pairs if part.each] + [part.packed for part in self.packed]
-        return list(dict.fromkeys(theirs + ([EVERY] if self.every_attribute else [])))
+        theirs += [EVERY] if self.every_attribute else []
+        theirs += [OTHER_LANGUAGES] if self.format == "xml" and (self.language or self.default_language) else []
+        return list(dict.fromkeys(theirs))
 
     @cached_property
     def hash(self) -> str:
@@ -230,16 +247,23 @@ class Mapping(Part):
     def shape(self) -> dict[str, Any]:
         """What besides `wanted` and `attributes` decides the text an item gets; empty for a plain table."""
         brought = [part.model_dump() for part in (*self.chosen, *self.pairs, *self.packed)]
-        content = self.model_dump(include={"record", "fold", "categories", "variants"})
+        content = self.model_dump(include={"record", "language", "default_language", "fold", "categories", "variants"})
         return _without_unsaid({**content, "brought": brought, "every": self.every_attribute})
 
 
 # Keys that came later than the first mappings: unsaid, they must not change the name of what was read without them.
-_LATER_RULES: dict[str, Any] = {"image_separator": "", "image_archive": None, "repair_mojibake": False}
+_LATER_RULES: dict[str, Any] = {
+    "image_separator": "",
+    "image_archive": None,
+    "image_base": "",
+    "repair_mojibake": False,
+}
 _LATER: dict[str, Any] = {
     "preset": "",
     "sheet": 1,
     "record": "",
+    "language": "",
+    "default_language": [],
     "fold": None,
     "categories": None,
     "variants": None,

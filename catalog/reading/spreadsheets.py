@@ -14,6 +14,7 @@ import polars as pl
 from catalog.errors import FeedRefused
 from catalog.reading.cells import MAX_COLUMNS, RAW_CUT, Record, Rows, checked
 from catalog.reading.mapping import Mapping
+from catalog.reading.number_formats import column_number, with_zeros
 from catalog.reading.old_workbooks import SIGNATURE, largest_sheet
 from catalog.reading.unpacking import MAX_INFLATION, SMALL, bomb, opened_zip, seekable
 
@@ -21,6 +22,7 @@ MAX_WORKBOOK = 256 * 1024 * 1024  # bytes as delivered
 MAX_PLAIN = 1024 * 1024 * 1024  # bytes of all parts, unpacked
 MAX_CELLS = 30_000_000  # rows times columns: the reader holds a cell for each, filled or not
 _CELL = re.compile(rb'<(?:\w+:)?(?:c|row)\s[^>]*?\br="([A-Z]*)(\d+)"')
+_ZIPPED = b"PK\x03\x04"
 _LONGEST_TAG = 256
 _CHUNK = 1024 * 1024
 _MANY_DIGITS = r"^\d{16,}$"
@@ -77,7 +79,8 @@ def _header(frame: pl.DataFrame, header_row: int) -> list[str]:
 def _loaded(path: Path, sheet: str | int) -> tuple[pl.DataFrame, Shortened]:
     """Every cell of a sheet as text, from its first row on, and where numbers lost digits. Sheets count from 1."""
     with _trusted():
-        workbook = fastexcel.read_excel(path.read_bytes())
+        content = path.read_bytes()
+        workbook = fastexcel.read_excel(content)
         named = sheet if isinstance(sheet, str) else sheet - 1
         known = workbook.sheet_names
         if not known:
@@ -89,7 +92,10 @@ def _loaded(path: Path, sheet: str | int) -> tuple[pl.DataFrame, Shortened]:
                 remedy="Correct `sheet` in the mapping: a name, or a number counted from 1.",
             )
         frame = workbook.load_sheet(named, header_row=None, skip_rows=0, dtypes="string").to_polars()
-        return _with_exponents(frame, _long_numbers(workbook, named, frame))
+        frame, shortened = _with_exponents(frame, _long_numbers(workbook, named, frame))
+        if content.startswith(_ZIPPED):
+            frame = with_zeros(path, named if isinstance(named, str) else known[named], frame)
+        return frame, shortened
 
 
 @contextmanager
@@ -148,7 +154,7 @@ def _check(path: Path) -> None:
         first = file.read(len(SIGNATURE))
     if path.stat().st_size > MAX_WORKBOOK:
         raise _too_large(f"{path.stat().st_size:,} bytes; {MAX_WORKBOOK:,} are the limit")
-    if first.startswith(b"PK\x03\x04"):
+    if first.startswith(_ZIPPED):
         _check_parts(path)
     elif first == SIGNATURE:
         _check_old(path)
@@ -196,17 +202,10 @@ def _check_part(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
             if not sheet:
                 continue
             for letters, number in _CELL.findall(tail + chunk):
-                rows, columns = max(rows, int(number[:9])), max(columns, _column(letters))
+                rows, columns = max(rows, int(number[:9])), max(columns, column_number(letters))
             tail = chunk[-_LONGEST_TAG:]
     if rows * columns > MAX_CELLS:
         raise _too_many_cells(rows, columns)
-
-
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters[:4]:
-        number = number * 26 + letter - 64
-    return number
 
 
 def _too_many_cells(rows: int, columns: int) -> FeedRefused:

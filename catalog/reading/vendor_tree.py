@@ -8,7 +8,7 @@ from lxml import etree
 from catalog.errors import FeedRefused
 from catalog.reading.cells import Cell
 from catalog.reading.columns import Categories
-from catalog.reading.xml_paths import XmlPath, local, parse_path
+from catalog.reading.xml_paths import Choosing, XmlPath, local, parse_path
 
 MAX_ENTRIES = 2_000_000  # categories, or links between items and categories
 MAX_DEPTH = 50
@@ -21,7 +21,8 @@ class VendorTree:
 
     What the file has said so far is enough for an item whose ids and their parents it has defined: the first entry of
     an id counts. At the first id it has not, and for links, `everything` gives all entries of the file from the
-    elements of these paths. items, categories: places of an item's id and of its categories in a row.
+    elements of these paths. items, categories: places of an item's id and of its categories in a row. chosen: which of several
+    elements count, where a name comes in several languages.
     """
 
     def __init__(
@@ -31,7 +32,9 @@ class VendorTree:
         *,
         items: list[int],
         categories: list[int],
+        chosen: Choosing | None = None,
     ) -> None:
+        self._chosen = chosen
         self._links_given = given.links
         self.sources = given.record + (given.links.record if given.links else [])
         self._link_names = {parse_path(path).steps[-1].name for path in given.links.record} if given.links else set()
@@ -66,7 +69,7 @@ class VendorTree:
 
     def _take(self, element: etree._Element) -> None:
         if local(element) not in self._link_names:
-            key, name = _first(element, self._id), _first(element, self._name)
+            key, name = _first(element, self._id), _first(element, self._name, self._chosen)
             if key and name:
                 self._nodes.setdefault(key, (name, _first(element, self._parent)))
         elif links := self._links_given:
@@ -128,5 +131,5 @@ class VendorTree:
         return names, key
 
 
-def _first(element: etree._Element, paths: list[XmlPath]) -> str:
-    return next((value for path in paths if (value := path.first(element))), "")
+def _first(element: etree._Element, paths: list[XmlPath], chosen: Choosing | None = None) -> str:
+    return next((value for path in paths if (value := path.first(element, chosen))), "")

@@ -15,6 +15,7 @@ from catalog.reading.stretches import Stretch
 from catalog.reading.vendor_tree import VendorTree
 from catalog.reading.xml_columns import XmlColumns
 from catalog.reading.xml_elements import bunches, check_doctype, elements
+from catalog.reading.xml_languages import Languages, languages
 from catalog.reading.xml_paths import local
 from catalog.reading.xml_plain import NotPlain, PlainColumns
 from catalog.reading.xml_runs import Runs, in_utf8
@@ -68,11 +69,12 @@ def _require_sound(path: Path, mapping: Mapping) -> None:
 
 def _by_runs(path: Path, mapping: Mapping) -> Iterator[list[Record | Block | Stretch]]:
     """Rows by their bytes, those of a part of the file at a time; nothing where a mapping or the file does not allow it."""
-    tree = _tree(path, mapping)
+    spoken = languages(path, mapping)
+    tree = _tree(path, mapping, spoken)
     plain = PlainColumns(mapping, tree)
     if not plain.usable or not in_utf8(path, mapping.said_encoding):
         return
-    runs = Runs(mapping.records, XmlColumns(mapping), plain, tree)
+    runs = Runs(mapping.records, XmlColumns(mapping, spoken), plain, tree)
     for stretch, rows in runs.parts(path, mapping.said_encoding):
         pieces: list[Record | Block | Stretch] = [stretch] if stretch else []
         for _, several in groupby(enumerate(rows), lambda row: row[1][0] - row[0]):
@@ -116,7 +118,8 @@ def _by_tree(path: Path, mapping: Mapping, given: int) -> Iterator[Record | Bloc
 
 def _cells(path: Path, mapping: Mapping) -> Iterator[list[Any]]:
     """The cells of some elements, one after the other."""
-    columns, tree = XmlColumns(mapping), _tree(path, mapping)
+    spoken = languages(path, mapping)
+    columns, tree = XmlColumns(mapping, spoken), _tree(path, mapping, spoken)
     dropped, meet = (tree.sources, tree.add) if tree else ((), None)
     for bunch in bunches(path, mapping.said_encoding, mapping.records, dropped=dropped, meet=meet):
         found: list[Any] = []
@@ -128,14 +131,14 @@ def _cells(path: Path, mapping: Mapping) -> Iterator[list[Any]]:
         yield found
 
 
-def _tree(path: Path, mapping: Mapping) -> VendorTree | None:
+def _tree(path: Path, mapping: Mapping, spoken: Languages) -> VendorTree | None:
     """The vendor's categories, which are met on the way to the items, or read in a pass of their own where they stand
     behind them."""
     if mapping.categories is None:
         return None
     ours = [[mapping.names.index(name) for name in mapping.wanted.get(o, [])] for o in ("item_id", "vendor_category")]
     everything = partial(elements, path, mapping.said_encoding, dropped=mapping.records)
-    return VendorTree(mapping.categories, everything, items=ours[0], categories=ours[1])
+    return VendorTree(mapping.categories, everything, items=ours[0], categories=ours[1], chosen=spoken.chosen)
 
 
 def _require_none_repeats(path: Path, mapping: Mapping) -> None:

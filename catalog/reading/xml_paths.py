@@ -1,6 +1,7 @@
 """Paths from one XML element to others: `name`, `g:price`, `@id`, `shop/offers`, `param[@name='Colour']`, `.`."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from xml.sax.saxutils import escape
@@ -10,6 +11,7 @@ from lxml import etree
 _STEP = re.compile(r"^(?:([\w.-]+):)?([\w.-]+|\*)((?:\[[^\]]*\])*)$")
 _TEST = re.compile(r"""\[\s*(@?)(?:[\w.-]+:)?([\w.-]+)\s*=\s*(?:'([^']*)'|"([^"]*)")\s*\]""")
 _SPLIT = re.compile(r"/(?![^\[]*\])")
+Choosing = Callable[[list[etree._Element]], list[etree._Element]]
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,14 @@ class XmlPath:
         """The filled ones among the values of these elements."""
         return [value for element in elements if (value := self.value(element))]
 
-    def below(self, start: etree._Element) -> list[str]:
-        """The filled values that the steps lead to from an element."""
-        return self.values(follow([start], self.steps))
+    def below(self, start: etree._Element, chosen: Choosing | None = None) -> list[str]:
+        """The filled values that the steps lead to from an element. chosen: takes some of several elements."""
+        found = follow([start], self.steps)
+        return self.values(chosen(found) if chosen else found)
 
-    def first(self, start: etree._Element) -> str | None:
+    def first(self, start: etree._Element, chosen: Choosing | None = None) -> str | None:
         """The first of them."""
-        return next(iter(self.below(start)), None) if self.steps else self.value(start) or None
+        return next(iter(self.below(start, chosen)), None) if self.steps else self.value(start) or None
 
     def cell(self, elements: list[etree._Element]) -> str | list[str] | None:
         """What these elements say in one cell: of several every filled value, as a list when it is not one alone."""

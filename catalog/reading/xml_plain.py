@@ -47,6 +47,7 @@ class PlainColumns:
         self.usable = not (mapping.categories and mapping.categories.links)
         for place, name in enumerate(mapping.names):
             self._plan(place, name, each.get(name))
+        self._told = {wanted.local for _, wanted in self._texts}
         self.usable &= len(self._pairs) < 2 and not mapping.packed and all(part.each for part in mapping.pairs)
 
     def _plan(self, place: int, name: str, part: Pairs | None) -> None:
@@ -65,9 +66,9 @@ class PlainColumns:
             self._deeper.add(first.name)
 
     def fits(self, name: Name, attributes: dict[str, str]) -> bool:
-        """True when a plain record may have such a child: no column looks into it, and where it names an attribute of the
+        """True when a plain record may have such a child: no column looks into it, nor asks for its language, and where it names an attribute of the
         item, the name is in its form, so that no two names can become one."""
-        if name.local in self._deeper:
+        if name.local in self._deeper or ("lang" in attributes and name.local in self._told):
             return False
         for pairs in self._pairs:
             key = attributes.get(pairs.name, "").strip()

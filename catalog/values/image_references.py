@@ -10,6 +10,8 @@ _BETWEEN = "\x1f"
 _PARTING = r"[\s,;|]"
 _BEFORE_ADDRESS = r"(?i)(?:\s*[,;|]\s*|\s+)((?:https?:|s3:|gs:)?//)"
 _AFTER_NAME = r"(?i)(\.(?:jpe?g|png|webp|gif|bmp|avif))\s*[,;|]\s*"
+_ELSEWHERE = r"^(?:[A-Za-z][A-Za-z0-9+.-]*:|[/\\]{2})"
+_UPWARDS = r"(?:^|[/\\])\.\.(?:[/\\]|$)"
 # Then a URL that failed: it is asked again, what is not in the folder waits for the vendor.
 PREFERRED = ("ok", "remote", "fetch_failed")
 _RANKS = {status: rank for rank, status in enumerate(PREFERRED)}
@@ -41,6 +43,20 @@ def references(rows: pl.DataFrame) -> pl.Series:
     lists = each.group_by("row").agg(pl.col("images").unique(maintain_order=True).head(MOST))
     found = parted.select("row").join(lists, on="row", how="left", maintain_order="left")["images"]
     return found.fill_null([])
+
+
+def based(images: pl.Series, base: str) -> pl.Series:
+    """The same references, those that name a place below a media folder under that folder, with or without a `/` before.
+
+    base: a folder relative to the feed, `.` for its own, or a URL; empty to change nothing. A path that leads upwards, to
+    a drive or to another host stays as it is, so that it is refused as what it is.
+    """
+    if not base:
+        return images
+    one, head = pl.element(), "" if base == "." else f"{base.rstrip('/')}/"
+    elsewhere = one.str.contains(_ELSEWHERE) | one.str.contains(_UPWARDS)
+    below = pl.concat_str(pl.lit(head), one.str.replace_all("\\", "/", literal=True).str.replace("^/", ""))
+    return images.list.eval(pl.when(elsewhere).then(one).otherwise(below))
 
 
 def _stand_alone(images: pl.Series) -> bool:
