@@ -27,18 +27,22 @@ def run(job: Job, pending: list[Pending]) -> Counts:
     Returns how many were accepted, refused, held and repeated. Repeating it in the same run changes nothing.
     """
     counts: Counter[str] = Counter()
+    left = []
     for number, waiting in enumerate(pending):
-        if job.out_of_time:  # they stay in the inbox
-            note_left(job, "delivery", [(left.vendor, left.path.name, 0) for left in pending[number:]])
-            break
         job.progress("ingest", number, len(pending))
-        status = _taken_before(job, waiting) or _take(job, waiting)
+        taken = _taken_before(job, waiting)
+        if taken is None and job.out_of_time:
+            left.append((waiting.vendor, waiting.path.name, 0))  # it stays in the inbox
+            continue
+        status = taken or _take(job, waiting)
         if status != "unfinished" and waiting.origin is None:
             put_away(waiting)
         if status in ("accepted", "repeated"):
             let_go(job.workspace, waiting)
         counts[status] += 1
         job.event("delivery", vendor=waiting.vendor, file=waiting.path.name, status=status)
+    if left:
+        note_left(job, "delivery", left)
     job.progress("ingest", len(pending), len(pending))
     return dict(counts)
 

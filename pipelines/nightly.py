@@ -160,7 +160,9 @@ def to_take(session: Session) -> list[Pending]:
 def _runs(session: Session, vendor: str | None) -> Night:
     night = Night(None)
     for _ in range(2):
-        found = _first_left(session, [p for p in to_take(session) if vendor in (None, p.vendor)])
+        looked_at = _looked_at(session.store)
+        waiting = [p for p in to_take(session) if vendor in (None, p.vendor) or p.key in looked_at]
+        found = _first_left(session, waiting)
         run_id, resumed = begin(session, found)
         if run_id is None:
             return night
@@ -173,6 +175,20 @@ def _runs(session: Session, vendor: str | None) -> Night:
         if not resumed:
             return night
     return night
+
+
+def _looked_at(store: Store) -> set[tuple[str, ...]]:
+    """Keys of what the run that did not end has read already, of any vendor: a night for another vendor that left such a file
+    in the inbox would have the next one read, and hold, it once more."""
+    left = open_run(store)
+    if left is None:
+        return set()
+    read = store.query(
+        "SELECT d.vendor, d.file_name, d.sha256, d.origin FROM deliveries d JOIN delivery_runs r USING (delivery_id) "
+        "WHERE r.run_id = ?",
+        [left.run_id],
+    )
+    return {tuple(part for part in row if part is not None) for row in read.iter_rows()}
 
 
 def _first_left(session: Session, found: list[Pending]) -> list[Pending]:

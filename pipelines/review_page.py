@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from catalog.errors import CatalogError
 from catalog.jobs import Job, end_run, now, start_run
 from catalog.page.rendering import VERDICTS
 from catalog.pictures.thumbnails import thumbnail
@@ -24,6 +25,7 @@ from catalog.review.review_queue import Waiting
 from catalog.review.screens import Choice, Progress, Screen
 from catalog.settings import Settings, Workspace
 from catalog.sheets import Answer
+from catalog.store import disk_trouble
 from catalog.taxonomies.category_search import CategorySearch
 from catalog.taxonomies.taxonomy import Taxonomy
 from catalog.taxonomies.versions import current_version, latest_taxonomy
@@ -146,8 +148,15 @@ class Desk:
 
     @contextmanager
     def _job(self) -> Iterator[Job]:
-        with self._turn, passing(self.workspace, self.settings, self.run_id, patience=PATIENCE) as job:
-            yield job
+        try:
+            with self._turn, passing(self.workspace, self.settings, self.run_id, patience=PATIENCE) as job:
+                yield job
+        except CatalogError:
+            raise
+        except Exception as error:
+            if (trouble := disk_trouble(error)) is not None:  # a reviewer is told what is wrong, not that something is
+                raise trouble from error
+            raise
 
     def view(self, reviewer: str) -> View:
         """What a reviewer holds, or what is lent to them now."""

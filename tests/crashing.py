@@ -48,6 +48,16 @@ class Children:
         return int(self._process.stdout.readline())
 
     @property
+    def folder(self) -> Path:
+        """Where said.txt stands, which holds what the last command printed."""
+        return self._output.parent
+
+    @property
+    def child(self) -> int:
+        """The number of the process in which a command is at work."""
+        return int(Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()[0])
+
+    @property
     def said(self) -> str:
         """What the last command printed."""
         return self._output.read_text(errors="replace")

@@ -505,7 +505,12 @@ def test_the_status_names_what_needs_a_person_and_is_short_when_nothing_does(pla
     assert needs(place) == []
     (place / "vendors" / "acme.toml").write_text('[delivery]\nexpected_every = "1h"\n')
     put(place, *many(2))
-    assert run("nightly", place=place)[0] == 65
+    status, said = run("nightly", place=place)
+    assert status == 65 and "Its items stay as its file of" in said and "marked stale" in said
+    asked = "SELECT live, stale, last_accepted_at < stale_since AS before FROM vendor_freshness"
+    assert run("sql", asked, "-o", "csv", place=place)[1].split() == ["live,stale,before", "10,true,true"]
+    assert 'bad">stale</span> since' in max(place.glob("reports/000*.html")).read_text()
+    assert "late: none; stale: acme" in run("status", place=place)[1]
     (line,) = needs(place)
     assert line.startswith("held          acme, items.csv: The file has 2 items") and "catalog feeds release" in line
     with opened(place) as session:
@@ -517,7 +522,8 @@ def test_the_status_names_what_needs_a_person_and_is_short_when_nothing_does(pla
     assert run(*command.split(), place=place)[0] == 0
     assert [line.partition(" ")[0] for line in needs(place)] == ["late"]  # it is answered
     assert run("nightly", place=place)[0] == 0
-    assert needs(place) == []
+    assert needs(place) == [] and "stale: none" in run("status", place=place)[1]
+    assert run("sql", asked, "-o", "csv", place=place)[1].split() == ["live,stale,before", "2,false,"]
 
 
 def test_the_status_names_files_that_the_next_night_will_not_take(place: Path) -> None:

@@ -66,7 +66,8 @@ def test_machines_read_the_same(state) -> None:
     told = json.loads(night(state=state, alarms=(ALARM,), exit_status=65).content())
     assert told["verdict"] == "look_here" and told["alarms"] == [vars(ALARM)] and told["exit_status"] == 65
     assert told["state"]["rows"]["in"] == 3 and told["state"]["rows"]["refused"] == 40
-    assert told["state"]["vendors"][0]["vendor"] == "acme"
+    stale = [(vendor["vendor"], vendor["stale"]) for vendor in told["state"]["vendors"] if vendor["stale"]]
+    assert told["state"]["vendors"][0]["vendor"] == "acme" and stale == [("bolt", True)]
     assert json.loads(night("failed", run_id=None).content())["state"] is None
 
 
@@ -84,10 +85,11 @@ def samples(text: str) -> dict[str, list[float]]:
 
 
 def test_metrics_are_what_prometheus_reads(state) -> None:
-    odd = ({"vendor": 'a"b\\c\nd', "late": True, "last_accepted_at": None},)
+    odd = ({"vendor": 'a"b\\c\nd', "late": True, "stale": True, "last_accepted_at": None},)
     found = samples(prometheus.text(night(state=ending.State(**{**vars(state), "vendors": odd}), alarms=(ALARM,))))
     assert found["feedshelf_night_success"] == [1.0] and found["feedshelf_night_duration_seconds"] == [300.0]
     assert sum(found["feedshelf_alarms"]) == 1 and found["feedshelf_vendor_late"] == [1.0]
+    assert found["feedshelf_vendor_stale"] == [1.0]
     assert found["feedshelf_received_rows_total"] == [125.0] and found["feedshelf_live_items"] == [29.0]
     assert samples(prometheus.text(night("failed")))["feedshelf_night_success"] == [0.0]
     text = prometheus.text(night(state=state))

@@ -12,7 +12,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,7 @@ from catalog.jobs import Job, now, open_run
 from catalog.publishing import publication
 from catalog.publishing.reader import query_published
 from catalog.settings import Workspace
-from pipelines import correct, labels, nightly, runs, taxonomy, verify, workspace
+from pipelines import correct, ingest, labels, nightly, runs, taxonomy, verify, workspace
 from pipelines.session import Session, opened
 from tests.crashing import Children, children, first_difference, tables
 
@@ -161,8 +161,9 @@ class Model:
     def night(self, vendor: str | None) -> Iterator[None]:
         """A night, one thing after the other, as far as somebody asks: what is open first, then what has arrived."""
         for _ in range(2):
-            waiting = sorted((f for f in self.inbox if vendor in (None, f.vendor)), key=lambda f: (f.vendor, f.name))
             left, resumed = self.open, False
+            waiting = [f for f in self.inbox if vendor in (None, f.vendor) or (left and self.looked_at(f, left))]
+            waiting.sort(key=lambda f: (f.vendor, f.name))
             if left and left.state == self.state:
                 run, resumed = left, True
                 waiting = [] if run.ingested else [file for file in waiting if file in run.plan]
@@ -180,7 +181,7 @@ class Model:
 
     def stages(self, run: Run, waiting: list[File]) -> Iterator[None]:
         for file in waiting:
-            if not any(taken.run.answering is run and taken.file == file for taken in self.taken):
+            if not self.looked_at(file, run):
                 self.taken.append(Taken(file, run, self.read(file), KINDS[file.vendor]))
                 yield
             self.inbox.remove(file)
@@ -192,6 +193,9 @@ class Model:
         yield
         run.status = "done"
         yield
+
+    def looked_at(self, file: File, run: Run) -> bool:
+        return any(taken.run.answering is run and taken.file == file for taken in self.taken)
 
     @property
     def last_state(self) -> tuple | None:
@@ -532,7 +536,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.usefixtures("no_page")
-def test_a_file_that_a_run_taken_over_had_looked_at_is_not_taken_again(template: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("taken_over", "vendor"), [(True, None), (True, "bolt"), (False, "bolt")])
+def test_a_file_that_a_run_which_broke_off_had_looked_at_is_not_taken_again(
+    template: Path, tmp_path: Path, taken_over: bool, vendor: str | None
+) -> None:
     place = Workspace(Path(shutil.copytree(template, tmp_path / "ws")))
     table(place.feeds / "acme" / "f_2026-01-01.csv", ("item_id", "title"))  # held: it is empty
     with children(tmp_path) as process:
@@ -540,14 +547,31 @@ def test_a_file_that_a_run_taken_over_had_looked_at_is_not_taken_again(template:
         assert process.run(*words, point="ingest.put_away") == -signal.SIGKILL
     label = table(tmp_path / "labels.csv", ("vendor", "item_id", "title", "category_id"), ("bolt", "a", "a thing", "2"))
     with opened(place.root) as session:
-        with session.single("labels") as job:
-            labels.run(job, label)
-        night = nightly.run(session)
-        assert (night.resumed, night.files, night.refused) == (False, 1, 1)
+        if taken_over:
+            with session.single("labels") as job:
+                labels.run(job, label)
+        night = nightly.run(session, vendor=vendor)
+        assert (night.resumed, night.files, night.refused) == (not taken_over, 1, 1)
+        assert not list(place.feeds.glob("*/*.csv"))
+        assert nightly.run(session).run_id is None
         assert session.store.query("SELECT status FROM delivery_runs WHERE vendor = 'acme'")["status"].to_list() == [
             "held"
         ]
-    assert not list(place.feeds.glob("*/*.csv"))
+
+
+def test_a_night_out_of_time_puts_away_what_it_had_looked_at(template: Path, tmp_path: Path) -> None:
+    place = Workspace(Path(shutil.copytree(template, tmp_path / "ws")))
+    for vendor in ("acme", "bolt"):
+        table(place.feeds / vendor / "f_2026-01-01.csv", ("item_id", "title", "action"))
+    with opened(place.root) as session:
+        found = nightly.to_take(session)
+        run_id, _ = nightly.begin(session, found)
+        job = session.job(run_id or "")
+        assert ingest.run(job, found[:1]) == {"held": 1}
+        shutil.move(next(place.feeds.glob("acme/done/*.csv")), found[0].path)  # as it stands after a kill
+        assert ingest.run(replace(job, until=now()), found) == {"held": 1}
+        assert [p.name for p in place.feeds.glob("*/*.csv")] == ["f_2026-01-01.csv"]
+        assert session.store.query("SELECT vendor, kind FROM leftovers").rows() == [("bolt", "delivery")]
 
 
 def play(template: Path, folder: Path, *, examples: int, steps: int, derandomize: bool) -> None:

@@ -24,10 +24,12 @@ from catalog.inference.shard_worker import MOST_ATTEMPTS, ShardWorker, Work
 from catalog.inference.shards import Answer, Plan, ShardFolder
 from catalog.placement import ledger
 from catalog.publishing import views
+from catalog.publishing.reader import query_published
 from catalog.settings import Workspace
 from catalog.store import Store
 from pipelines import nightly, scale_out
 from pipelines.session import opened
+from tests.crashing import children
 from tests.hand_made import hand_made
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
@@ -284,6 +286,86 @@ def test_a_job_killed_while_it_is_stored_is_stored_once(
     classify(place, "ray")  # every shard is answered: no cluster is needed
     assert_equal(predictions(place), local)
     assert not folder.root.exists()
+
+
+WORKED = """
+import json
+from pathlib import Path
+from catalog.inference.shard_worker import ShardWorker, Work
+worker = ShardWorker(Work(Path({root!r}), Path({bundle!r}), "cpu", 1, {version!r}))
+for shard in json.loads({shards!r}):
+    worker({{"shard": json.dumps(shard)}})
+"""
+# Where a worker may die: before it writes, with the file whole under another name, under its name, and with all of it done.
+DEATHS = (
+    "worker.predicted",
+    "shard.write",
+    "disk.sync",
+    "shard.whole",
+    "shard.renamed",
+    "disk.sync:2",
+    "worker.written",
+)
+
+
+@pytest.mark.parametrize("deaths", [DEATHS[3::3], pytest.param(DEATHS, marks=pytest.mark.slow)], ids=["some", "all"])
+def test_a_worker_killed_in_the_write_of_a_shard_leaves_nothing_that_counts(
+    answered: tuple[Path, ShardFolder, Plan], local: pl.DataFrame, tmp_path: Path, deaths: tuple[str, ...]
+) -> None:
+    """And the driver with it: the next start keeps what the manifest vouches for, and computes the other shards anew."""
+    place, folder, plan = answered
+    work = work_of(place, plan)
+    alive, said = ShardWorker(work), {"root": str(work.folder), "bundle": str(work.bundle), "version": work.version}
+    with children(tmp_path) as process:
+        for number, point in enumerate(deaths):
+            shard = plan.shards[number % 5]
+            (folder.answers / shard.name).unlink()
+            code = WORKED.format(**said, shards=json.dumps([asdict(shard)]))
+            assert process.run(code=code, point=point) == -signal.SIGKILL, process.said
+            half = [file.name for file in folder.answers.iterdir() if file.name.startswith(".")]
+            assert len(half) == (point in ("disk.sync", "shard.whole")), point
+            there = (folder.answers / shard.name).exists()
+            assert there == (point in ("shard.renamed", "disk.sync:2", "worker.written")), point
+            left = folder.finished(plan)
+            assert {file.name for file in folder.answers.iterdir()} == left.keys(), point
+            assert left.keys() == {other.name for other in plan.shards if there or other != shard}, point
+            if not there:
+                folder.record(alive.answer(shard))
+    classify(place, "ray")  # every shard is answered: no cluster is needed
+    assert_equal(predictions(place), local)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_night_on_a_cluster_killed_at_each_kind_of_point_ends_the_same(
+    place: Path, local: pl.DataFrame, cluster: str, tmp_path: Path, record_property
+) -> None:
+    """Its driver, at the first and the last of the points of a name up to the last shard stored; the workers go with it."""
+    log, calm = tmp_path / "points.log", Path(shutil.copytree(place, tmp_path / "calm"))
+    assert command(calm, "nightly", cluster, FEEDSHELF_FAILPOINT_LOG=str(log)).returncode == 0
+    reached = log.read_text().split()
+    reached = reached[: len(reached) - reached[::-1].index("classify.stages")]
+    begun = reached.index("shard.write")
+    places = {reached.index(name, begun) for name in set(reached[begun:])}
+    places |= {len(reached) - 1 - reached[::-1].index(name) for name in set(reached[begun:])}
+    expected = published(calm)
+    for n in sorted(places):
+        copy = Path(shutil.copytree(place, tmp_path / f"killed-{n}"))
+        killed = command(copy, "nightly", cluster, FEEDSHELF_FAILPOINT=f":{n + 1}")
+        assert killed.returncode == -signal.SIGKILL, (reached[n], killed.stderr)
+        again = command(copy, "nightly")
+        assert again.returncode == 0, (reached[n], again.stderr)
+        assert_equal(predictions(copy), local)
+        assert published(copy) == expected, reached[n]
+        assert not folder_of(copy).root.exists()
+        shutil.rmtree(copy)
+    record_property("kills", len(places))
+    record_property("kills in the driver of a cluster", len(places))
+
+
+def published(place: Path) -> list[tuple]:
+    asked = "SELECT vendor, item_id, category_id, outcome FROM current_category ORDER BY ALL"
+    return query_published(Workspace(place).published_db, asked).rows()
 
 
 def test_a_job_of_another_model_or_with_altered_inputs_is_not_carried_on(

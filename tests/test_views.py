@@ -382,6 +382,30 @@ def test_vendor_freshness_shows_who_is_behind(store):
     ]
 
 
+def test_stale_is_whose_youngest_files_were_not_taken(store):
+    asked = (
+        "SELECT vendor, stale, stale_since, stale_delivery FROM vendor_freshness WHERE vendor <> 'cobalt' ORDER BY 1"
+    )
+    assert answer(store, asked) == [("acme", False, None, None), ("bolt", True, hour(42), "bolt-3")]
+    again = {
+        "delivery_id": "bolt-4",
+        "vendor": "bolt",
+        "delivery_no": 4,
+        "run_id": RUN[4],
+        "kind": "delta",
+        "rows_in": 2,
+    }
+    rows(
+        store, "deliveries", again | {"status": "repeated", "received_at": hour(60)}
+    )  # it sent its good file once more
+    rows(
+        store,
+        "delivery_orders",
+        {"seq": 1, "delivery_id": "acme-2", "word": "undo", "who": "anna", "said_at": hour(61)},
+    )
+    assert answer(store, asked) == [("acme", True, hour(32), "acme-2"), ("bolt", False, None, None)]
+
+
 def test_late_is_who_sent_nothing_good_in_time(store):
     first = datetime(2020, 1, 1, tzinfo=UTC)
     assert answer(store, "SELECT * FROM late_vendors") == [("cobalt", first + timedelta(hours=22.8), None, None, 0)]

@@ -57,6 +57,7 @@ class ShardWorker:
         found = self._classifier.predict(inputs)
         reached("worker.predicted")
         written = write(self.folder.answers / shard.name, found)
+        reached("worker.written")
         wanting = zip(inputs["image"].to_list(), found["image_status"].to_list(), strict=True)
         unseen = [path for path, status in wanting if status == "unreadable" and not Path(path).exists()]
         return Answer(

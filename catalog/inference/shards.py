@@ -191,9 +191,12 @@ def write(target: Path, frame: pl.DataFrame) -> Shard:
     content = held.getvalue()
     unfinished = target.with_name(f".{uuid.uuid4().hex}")
     try:
+        reached("shard.write")
         unfinished.write_bytes(content)
         durable.sync(unfinished)
+        reached("shard.whole")
         unfinished.replace(target)
+        reached("shard.renamed")
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise

@@ -119,7 +119,9 @@ def state(ask: Ask) -> State:
         "SELECT count(DISTINCT run_id) AS runs, coalesce(sum(rows_in + refused + held + repeated + undone), 0)::BIGINT AS n "
         "FROM run_summary"
     ).row(0)
-    vendors = ask("SELECT vendor, late, last_accepted_at FROM vendor_freshness ORDER BY vendor").to_dicts()
+    vendors = ask(
+        "SELECT vendor, late, last_accepted_at, stale, stale_since FROM vendor_freshness ORDER BY vendor"
+    ).to_dicts()
     return State(
         run_id=run_id,
         rows=_rows(ask, run_id),

@@ -111,10 +111,13 @@ def _feeds(feeds: Feeds) -> str:
 
 def _vendors(query: Query) -> str:
     late = query("SELECT vendor FROM late_vendors ORDER BY due_at, vendor")["vendor"].to_list()
+    stale = query("SELECT vendor FROM vendor_deadlines WHERE stale ORDER BY stale_since, vendor")["vendor"].to_list()
     known = query("SELECT count(DISTINCT vendor) FROM live_items").item()
-    return (
-        f"{known} with live items; late: {', '.join(late[:5]) + (' ...' if len(late) > 5 else '') if late else 'none'}"
-    )
+    return f"{known} with live items; late: {_some(late)}; stale: {_some(stale)}"
+
+
+def _some(vendors: list[str]) -> str:
+    return ", ".join(vendors[:5]) + (" ..." if len(vendors) > 5 else "") if vendors else "none"
 
 
 def _backlog(found: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ METRICS = (
     ("feedshelf_waiting_answers", "gauge", "Answers that would settle them."),
     ("feedshelf_waiting_oldest_seconds", "gauge", "How long the first of them had waited when it was published."),
     ("feedshelf_vendor_late", "gauge", "1 for a vendor that should have delivered and has not."),
+    ("feedshelf_vendor_stale", "gauge", "1 for a vendor whose youngest files were held or refused: older items stand."),
     ("feedshelf_vendor_accepted_timestamp_seconds", "gauge", "When a vendor's youngest accepted file came."),
     ("feedshelf_runs_total", "counter", "Nights in which something was delivered."),
     ("feedshelf_received_rows_total", "counter", "Rows received in all of them, whatever became of them."),
@@ -73,6 +74,7 @@ def _of_the_catalogue(state: State) -> Iterator[Sample]:
     for vendor in state.vendors:
         label = {"vendor": vendor["vendor"]}
         yield "feedshelf_vendor_late", label, float(vendor["late"])
+        yield "feedshelf_vendor_stale", label, float(vendor["stale"])
         if vendor["last_accepted_at"] is not None:
             yield "feedshelf_vendor_accepted_timestamp_seconds", label, vendor["last_accepted_at"].timestamp()
 

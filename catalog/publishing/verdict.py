@@ -14,8 +14,8 @@ MANY_LEFT_OUT = 0.05  # of a vendor's rows in one night; single bad rows are dai
 LONG_WAIT_DAYS = 14  # that half of what waits has waited; by then people are further behind than a holiday explains
 # Also those of earlier nights: what nobody answered has not become right by waiting.
 _OPEN_FILES = """
-    SELECT d.vendor, d.file_name, d.status, d.reason, d.sentence
-    FROM delivery_runs d
+    SELECT d.vendor, d.file_name, d.status, d.reason, d.sentence, v.last_accepted_at
+    FROM delivery_runs d JOIN vendor_deadlines v USING (vendor)
     WHERE d.status IN ('refused', 'held') AND d.kind IS DISTINCT FROM 'labels' AND NOT EXISTS (
         SELECT 1 FROM delivery_runs n
         WHERE n.vendor = d.vendor AND n.status IN ('accepted', 'repeated') AND n.kind IS DISTINCT FROM 'labels'
@@ -86,7 +86,11 @@ def _kept_out(status: str) -> Callable[[_Night], Iterator[Alarm]]:
                 named = (
                     f"{row['vendor']}'s file {row['file_name']} was {status}. {row['sentence'] or row['reason'] or ''}"
                 )
-                todo = f"What {row['vendor']} had before stays. See catalog feeds list --vendor {row['vendor']}"
+                before = row["last_accepted_at"]
+                stands = (
+                    f"as its file of {_day(before)} left them, marked stale" if before else "out until one is taken"
+                )
+                todo = f"Its items stay {stands}. See catalog feeds list --vendor {row['vendor']}"
                 yield Alarm(f"file_{status}", row["vendor"], named.strip(), todo)
 
     return check
