@@ -73,19 +73,26 @@ def _taught(shop: "Shop") -> str:
 
 
 def _promoted(shop: "Shop", model: str) -> dict:
-    """First as it is, which is refused where too much would move; then approved."""
-    act: dict = {"what": "promote", "model": model, "holds": [], "said": "done at once"}
-    try:
-        said = shop.command("promote", model)
-    except CatalogError as error:
-        words = ["--approve-moves"] if "routing.max_moves" in str(error) else ["--anyway", "--approve-moves"]
-        act["said"] = f"refused, {'max_moves' if len(words) == 1 else 'by the comparison'}; then {' '.join(words)}"
-        said = shop.command("promote", model, *words)
-    moving, standing, _ = _numbers(_FORETOLD, said)
-    act["foretold"] = moving
-    most = shop.workspace.settings().routing.max_moves * standing
-    if (moving > most) != ("refused" in act["said"]):
-        act["holds"].append(f"{moving} would move, {most:.1f} are allowed, and it was {act['said']}")
+    """First as it is, then against each refusal, as somebody would who looked at what it says."""
+    act: dict = {"what": "promote", "model": model, "holds": []}
+    words: list[str] = []
+    refusals: list[str] = []
+    while True:
+        try:
+            said = shop.command("promote", model, *words)
+            break
+        except CatalogError as error:
+            by_moves = "routing.max_moves" in str(error)
+            word, why = ("--approve-moves", "max_moves") if by_moves else ("--anyway", "the comparison")
+            if word in words:
+                raise
+            words.append(word)
+            refusals.append(f"refused by {why}")
+    act["said"] = "; ".join([*refusals, f"done with {' '.join(words)}" if words else "done at once"])
+    act["foretold"], standing, _ = _numbers(_FORETOLD, said)
+    allowed = shop.workspace.settings().routing.max_moves * standing
+    if (act["foretold"] > allowed) != ("--approve-moves" in words):
+        act["holds"].append(f"{act['foretold']} would move, {allowed:.1f} are allowed")
     return act
 
 
