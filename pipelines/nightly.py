@@ -16,6 +16,7 @@ from catalog.deliveries.inbox import Pending
 from catalog.errors import CatalogError
 from catalog.jobs import Job, digest, end_run, last_state, left_by_last, note_left, now, open_run, stage, start_run
 from catalog.placement import ledger
+from catalog.publishing import carrying
 from catalog.publishing.reader import published_version
 from catalog.settings import Feeds, Settings, Workspace
 from catalog.store import Store
@@ -139,6 +140,7 @@ def _last_start(store: Store, until: datetime | None) -> datetime | None:
     return until - timedelta(seconds=1.25 * store.one(_CLOSING)) if until else None
 
 
+_LAST_TEXTS = "SELECT arg_max(texts, (published_at, run_id)) FROM publications"
 _WORDS = {
     "delivery": "{vendor}, {name}: not taken yet, it stays in the inbox",
     "inputs": "{rows:,} items are not classified yet",
@@ -223,8 +225,10 @@ def state_of(store: Store, workspace: Workspace, settings: Settings) -> str:
 
 
 def _published_as_today(session: Session) -> bool:
-    """Whether analysts and the report find what this version publishes: a newer program brings views the old file lacks."""
-    return published_version(session.workspace.published_db) == session.store.one("SELECT schema_version()")
+    """Whether analysts and the report find what this program publishes: a newer one brings views the old file lacks."""
+    texts = carrying.texts(session.store, names=session.settings.review.names == "names")
+    version = published_version(session.workspace.published_db)
+    return version == session.store.one("SELECT schema_version()") and session.store.one(_LAST_TEXTS) == texts
 
 
 def _pictures_due(session: Session) -> bool:
@@ -260,6 +264,8 @@ def finish(session: Session, run_id: str, found: list[Pending]) -> None:
     """
     left = open_run(session.store)
     done = left.finished_stages if left else frozenset()
+    if "publish" in done and not _published_as_today(session):  # the program was upgraded on the way
+        done -= {"publish"}
     plan = left.plan if left else frozenset()
     planned = [p for p in found if p.key in plan]
     for name in STAGES[len(list(takewhile(done.__contains__, STAGES))) :]:

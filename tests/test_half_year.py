@@ -1,4 +1,4 @@
-"""A drawn retailer's days, by the commands a person starts: two of them here, two weeks behind the slow marker."""
+"""A drawn retailer's days, by the commands a person starts: two of them here, three weeks behind the slow marker."""
 
 from pathlib import Path
 
@@ -32,9 +32,9 @@ def test_two_days_of_a_small_retailer(workspace_copy: Path) -> None:
     assert "allowed 0.50%" in next(books.jumps(shop))
 
 
-@pytest.mark.slow  # trains, and plays two weeks
-def test_two_weeks_with_everything_that_happens_in_half_a_year(tmp_path: Path) -> None:
-    shop = half_year(tmp_path / "ws", 16, 200)
+@pytest.mark.slow  # trains, and plays three weeks
+def test_three_weeks_with_everything_that_happens_in_half_a_year(tmp_path: Path) -> None:
+    shop = half_year(tmp_path / "ws", 24, 200)
     alarms = {alarm for morning in shop.mornings for alarm in morning.alarms}
     assert {("vendor_late", "vendor-03"), ("file_refused", "vendor-06"), ("file_held", "vendor-08")} <= alarms
     text = "\n".join(tables(shop))
@@ -44,5 +44,5 @@ def test_two_weeks_with_everything_that_happens_in_half_a_year(tmp_path: Path) -
     assert last.placed_right / last.placed > 0.9
     assert "file_refused" not in {code for code, _ in last.alarms}
     # a second start has nothing to play, and remembers all of it
-    again = half_year(tmp_path / "ws", 16, 200)
+    again = half_year(tmp_path / "ws", 24, 200)
     assert [vars(morning) for morning in again.mornings] == [vars(morning) for morning in shop.mornings]

@@ -57,10 +57,13 @@ def tables(shop: Shop) -> Iterator[str]:
     """All tables, in order."""
     seconds = sorted(morning.seconds for morning in shop.mornings)
     yield f"{len(shop.mornings)} nights, {shop.mornings[-1].live:,} live items at the end, {seconds[len(seconds) // 2]:.1f} s a night in the middle."
+    yield from books.commits(shop.mornings)
     yield ""
     yield from books.weeks(shop.mornings)
     yield ""
     yield from books.jumps(shop)
+    yield ""
+    yield from books.on_purpose(shop)
     yield ""
     yield from books.troubles(shop)
     yield ""

@@ -3,13 +3,22 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from benchmarks.half_year.days import Morning, Shop, catalog
+from benchmarks.half_year.command import catalog
+from benchmarks.half_year.days import Morning, Shop
 from benchmarks.half_year.disk import BUDGETS, held
 from catalog.keeping.retention import size_of
 from catalog.settings import Settings
 
 WEEK = 7
 LABELS = 800  # products filed by hand, which are items too
+
+
+def commits(mornings: list[Morning]) -> Iterator[str]:
+    """Which nights were played by which state of the program."""
+    nights: dict[str, list[int]] = {}
+    for morning in mornings:
+        nights.setdefault(morning.commit or "an earlier commit", []).append(morning.night)
+    yield "; ".join(f"nights {min(found)} to {max(found)} at {commit}" for commit, found in nights.items()) + "."
 
 
 def weeks(mornings: list[Morning]) -> Iterator[str]:
@@ -53,6 +62,24 @@ def jumps(shop: Shop) -> Iterator[str]:
         f"Most that the model moved in one night, of what it had placed: {most:.2%} (night {night}); allowed {allowed:.2%}, "
         "rounded up to whole items, beside what a promotion moves. "
         f"Items it moved more than once: {sum(many > 1 for many in often.values())}."
+    )
+
+
+def on_purpose(shop: Shop) -> Iterator[str]:
+    """What was done with models on purpose, what it came to the morning after, and on how many nights replay was looked at."""
+    yield "| day | what | foretold | what was said | moved the night after (right) | back | what does not hold |"
+    yield "|---|---|---|---|---|---|---|"
+    for act in (act for morning in shop.mornings for act in morning.came_to):
+        yield (
+            f"| {act['night']} | {act['what']} | {act['foretold']} | {act['said']} | {act['moved']} ({_share(act['right'], act['moved'])}) | "
+            f"{act.get('back', '')} | {'; '.join(act['holds']) or 'nothing'} |"
+        )
+    looked = [morning for morning in shop.mornings if morning.replayed is not None]
+    differ = [f"night {morning.night}: {morning.replayed}" for morning in looked if morning.replayed]
+    yield ""
+    yield (
+        f"All files of changes, applied from nothing, were compared with `current_category` after each of {len(looked)} nights: "
+        f"{'; '.join(differ) or 'the same every time'}."
     )
 
 

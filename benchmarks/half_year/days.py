@@ -10,12 +10,17 @@ import random
 import re
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 from typer.testing import CliRunner
 
+from benchmarks.end_to_end import commit
+from benchmarks.half_year import on_purpose
+from benchmarks.half_year.applied import Applied
+from benchmarks.half_year.command import catalog
 from benchmarks.half_year.retailer import MERGED, Retailer, Vendor
 from catalog.deliveries import lateness
 from catalog.keeping.retention import size_of
@@ -51,6 +56,10 @@ class Plan:
     shift: int = 0  # a vendor changes its range
     closes: int = 0  # a vendor gives up most of what it sells
     tree: int = 0  # the hierarchy changes
+    refile: int = 0  # one shelf is filed under another, a model that says so promoted (on_purpose.py)
+    rollback: int = 0  # and withdrawn
+    again: int = 0  # and promoted again
+    reclassify: int = 0  # everything is judged anew on purpose
     retrain: str = "weekly"
     page: int = 7  # every so many nights run whole, by the command
 
@@ -58,7 +67,10 @@ class Plan:
     def of(cls, nights: int) -> "Plan":
         """Everything happens once, spread over the nights."""
         parts = {"half": 0.14, "header": 0.22, "late": 0.33, "shift": 0.42, "closes": 0.5, "tree": 0.55}
-        return cls(nights, **{name: max(2, round(share * nights)) for name, share in parts.items()})
+        monday = 1 + 7 * max(1, (nights - 7) // 7)  # the models' days begin after a weekly retraining
+        days = {"refile": 0, "rollback": 2, "again": 4, "reclassify": 7}
+        acts = {name: monday + day for name, day in days.items()}
+        return cls(nights, **{name: max(2, round(share * nights)) for name, share in parts.items()}, **acts)
 
 
 @dataclass
@@ -80,16 +92,12 @@ class Morning:
     retraining: str = ""
     delivered: int = 0
     bytes: dict[str, int] = field(default_factory=dict)
-
-
-def catalog(place: Path, *words: str, ok: tuple[int, ...] = (0,)) -> tuple[int, str]:
-    """What a command says, and its exit status. Raises what it raised, and RuntimeError for another status than `ok`."""
-    result = CliRunner().invoke(app, [*words, "--workspace", str(place)])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    if result.exit_code not in ok:
-        raise RuntimeError(f"catalog {' '.join(words)} ended with {result.exit_code}: {result.output}")
-    return result.exit_code, result.output
+    acts: list[dict] = field(default_factory=list)  # what was begun on this day, see on_purpose.py
+    came_to: list[dict] = field(default_factory=list)  # what the acts of the day before came to
+    commit: str = ""  # of the program that played the night
+    replayed: str | None = (
+        None  # how the files of changes differ from what stands: "" in nothing, None if nobody looked
+    )
 
 
 def a_day_passes(place: Path) -> None:
@@ -131,13 +139,24 @@ class Shop:
         self.people = random.Random(11)
         self.mornings: list[Morning] = []
         self.mended: list[str] = []
+        self.applied, self.commit = Applied(), commit()
         for vendor in retailer.vendors:
-            (self.workspace.vendors / f"{vendor.name}.toml").write_text(vendor.form)
+            form = self.workspace.vendors / f"{vendor.name}.toml"
+            if not form.exists():  # else a later start, and a form that somebody may have updated since
+                form.write_text(vendor.form)
             (self.workspace.feeds / vendor.name).mkdir(exist_ok=True)
 
     def ask(self, sql: str) -> pl.DataFrame:
         """Rows of the published file."""
         return query_published(self.workspace.published_db, sql)
+
+    def command(self, *words: str) -> str:
+        """What a command says; it must end with 0."""
+        return catalog(self.place, *words)[1]
+
+    def standing(self) -> Iterator[tuple]:
+        """vendor, item_id, path, outcome and decided_by of what vendors send."""
+        return self.ask(_STANDS).iter_rows()
 
     def day(self, night: int) -> Morning:
         """One night and the day after it."""
@@ -148,6 +167,7 @@ class Shop:
         if night % 7 not in (5, 6):
             morning.answers = self._answered(night)
         self._mend(morning)
+        morning.acts = [act | {"night": night} for act in on_purpose.done(self, night)]
         if night % 7 == 0:
             catalog(self.place, "prune")
         morning.bytes = {name: size_of(self.place / path) for name, path in FOLDERS.items()}
@@ -182,6 +202,8 @@ class Shop:
             self.retailer.new_range()
         if night == self.plan.closes:
             self.retailer.closes_down(self.retailer.who(10), 0.8)
+        if night == self.plan.refile:
+            self.retailer.refiled(*on_purpose.REFILED)
         if night == self.plan.tree:
             self.retailer.new_hierarchy()
             if not known:
@@ -227,6 +249,7 @@ class Shop:
             night, time.perf_counter() - started, status,
             alarms=[(one.code, one.about) for one in found],
             files=self.ask(_FILES).to_dicts(),
+            commit=self.commit,
             retraining="".join(re.findall(r"^retraining .*? (promoted|refused|failed|unchanged)", said, re.MULTILINE)),
         )  # fmt: skip
         self._count(morning)
@@ -243,13 +266,15 @@ class Shop:
             morning.changes[kind] += 1
             if kind.startswith("move model"):
                 morning.moved.append((row["vendor"], row["item_id"]))
-        stands = self.ask(_STANDS)
-        for vendor, item, path, outcome, by in stands.iter_rows():
+        for vendor, item, path, outcome, by in self.standing():
             if by == "model":
                 morning.placed += 1
                 morning.placed_right += self._right(vendor, item, path, outcome)
         morning.live = sum(len(vendor.items) for vendor in self.retailer.vendors)
         morning.waiting = self.ask("SELECT count(*) FROM review_backlog").item()
+        morning.replayed = self.applied.compared(self)
+        acts = self.mornings[-1].acts if self.mornings else []
+        morning.came_to = [on_purpose.came_to(self, act, morning) for act in acts]
 
     def _kind(self, row: dict) -> str:
         merged = row["old_path"] in MERGED[:2] and row["new_path"] == MERGED[2]

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.half_year.days import Plan, Shop, catalog
+from benchmarks.half_year.command import catalog
+from benchmarks.half_year.days import Plan, Shop
 from benchmarks.half_year.retailer import DESCRIPTION, Retailer
 from catalog.keeping.retention import size_of
 from catalog.settings import Retention, Workspace

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from benchmarks.half_year.days import catalog
+from benchmarks.half_year.command import catalog
 from benchmarks.half_year.retailer import MERGED, MOVED, RENAMED, Retailer, tree
 from pipelines.cli import app
 

@@ -149,6 +149,8 @@ class Retailer:
         self.changed = 0.01
         self.gone: dict[tuple[str, str], str] = {}
         self.ranges: dict[str, list[str]] = {}
+        self.night = 0
+        self.told_on: dict[tuple[str, str], int] = {}  # the night in which an item last got other texts, or went
         self.vendors = [
             Vendor(f"vendor-{n:02d}", "delta" if n % 5 in (2, 4) else "full") for n in range(1, vendors + 1)
         ]
@@ -162,6 +164,11 @@ class Retailer:
     def collector(self) -> Vendor:
         """The vendor that brings a collection every week, and that will change its range."""
         return self.vendors[-1]
+
+    @property
+    def told_now(self) -> list[tuple[str, str]]:
+        """Items that got other texts last night, or went."""
+        return [item for item, night in self.told_on.items() if night == self.night]
 
     def who(self, role: int) -> Vendor:
         """The vendor something happens to; where there are few, one has several roles."""
@@ -210,6 +217,7 @@ class Retailer:
 
     def a_night_passes(self, night: int) -> None:
         """1% of the items change: half of them their price, a third their texts, the rest comes or goes."""
+        self.night = night
         for vendor in self.vendors:
             for key in list(vendor.items):
                 if self.random.random() < self.changed:
@@ -227,6 +235,7 @@ class Retailer:
             item.price = self.random.randint(100, 30_000) / 100
         elif how < 0.84:
             self.describe(item)
+            self.told_on[vendor.name, item.item_id] = self.night
         elif how < 0.92:
             self.sells(vendor)
         else:
@@ -234,6 +243,7 @@ class Retailer:
 
     def _ends(self, vendor: Vendor, key: str) -> None:
         self.gone[vendor.name, key] = vendor.items.pop(key).shelf
+        self.told_on[vendor.name, key] = self.night
         vendor.touched[key] = "gone"
 
     def new_range(self) -> None:
@@ -249,7 +259,13 @@ class Retailer:
 
     def new_hierarchy(self) -> None:
         """Two shelves become one, one gets another name, one another group; items belong where theirs has gone."""
-        now = {MERGED[0]: MERGED[2], MERGED[1]: MERGED[2], RENAMED[0]: RENAMED[1], MOVED[0]: MOVED[1]}
+        self._goes({MERGED[0]: MERGED[2], MERGED[1]: MERGED[2], RENAMED[0]: RENAMED[1], MOVED[0]: MOVED[1]})
+
+    def refiled(self, old: str, new: str) -> None:
+        """What stood on one shelf belongs on another from now on, which the hierarchy knows nothing of."""
+        self._goes({old: new})
+
+    def _goes(self, now: dict[str, str]) -> None:
         words: dict[str, list[str]] = {}
         for path, own in self.words.items():
             words.setdefault(now.get(path, path), []).extend(own)
