@@ -22,19 +22,22 @@ class Format(StrEnum):
 def sql(
     query: Annotated[
         str | None,
-        typer.Argument(help="One statement, `.tables` or `.describe NAME`; without it, standard input is read."),
+        typer.Argument(help="Statements, `.tables` or `.describe NAME`; without it, standard input is read."),
     ] = None,
     workspace: Here = CURRENT,
-    file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the statement from this file.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the statements from this file.")] = None,
     output: Annotated[Format, typer.Option("--format", "--output", "-o")] = Format.table,
     out: Annotated[Path | None, typer.Option(help="Write the answer here; needed for parquet.")] = None,
 ) -> None:
-    """Asks the published catalogue, read-only: the statement reaches no files, no network, and changes nothing."""
+    """Asks the published catalogue, read-only: a statement reaches no files, no network, and changes nothing.
+
+    Of several statements a table shows the answer of each; CSV, JSON and Parquet hold the last.
+    """
     from catalog.publishing import ask
     from catalog.settings import Workspace
 
     if query is not None and file is not None:
-        raise typer.BadParameter("give a statement or --file, not both", param_hint="--file")
+        raise typer.BadParameter("give statements or --file, not both", param_hint="--file")
     if out is None and output is Format.parquet:
         raise typer.BadParameter("parquet needs --out FILE", param_hint="--format")
     place = Workspace(workspace).require()

@@ -124,6 +124,9 @@ def test_nothing_published_yet(tmp_path):
         "DELETE FROM freshness",
         "DROP VIEW current_category",
         "SELECT 1; SELECT * FROM read_text('{secret}')",
+        "SELECT * FROM read_text('{secret}'); SELECT 1",
+        "CREATE TEMP TABLE mine AS FROM read_text('{secret}'); FROM mine",
+        "SELECT 1; this is no SQL",
         "SELECT no_such_column FROM current_category",
         "this is no SQL",
     ],
@@ -206,6 +209,33 @@ def test_a_statement_is_read_from_a_file_and_answered_into_one(place, tmp_path):
     assert catalog("sql", "SELECT 1", "--format", "parquet", "-w", place.root).returncode == 2
 
 
+SEVERAL = """
+    SET VARIABLE shown = 'acme';
+    CREATE TEMP TABLE mine AS SELECT item_id FROM current_category WHERE vendor = getvariable('shown');
+    SELECT count(*) AS items FROM mine; -- the first answer; not two
+    PREPARE later AS SELECT ';' AS sign, item_id FROM mine ORDER BY item_id;
+    EXECUTE later;
+    DROP TABLE mine;
+"""
+
+
+def test_of_several_statements_a_table_shows_each_answer_and_other_formats_hold_the_last(place, tmp_path):
+    assert [line.split() for line in ask(place, SEVERAL).splitlines()] == [
+        ["items"], ["2"], ["(1", "row)"], [], ["sign", "item_id"], [";", "a1"], [";", "a2"], ["(2", "rows)"],
+    ]  # fmt: skip
+    assert ask(place, SEVERAL, output="csv") == "sign,item_id\n;,a1\n;,a2\n"
+    assert json.loads(ask(place, SEVERAL, output="json"))[1] == {"sign": ";", "item_id": "a2"}
+    write(place, SEVERAL, tmp_path / "last.parquet", "parquet")
+    assert pl.read_parquet(tmp_path / "last.parquet")["item_id"].to_list() == ["a1", "a2"]
+
+
+def test_what_asks_nothing_answers_nothing(place, tmp_path):
+    for nothing in ("-- no more than a word", "SET VARIABLE shown = 1", ";"):
+        assert ask(place, nothing, output="json") == "[]\n"
+        with pytest.raises(CatalogError, match="answers nothing"):
+            write(place, nothing, tmp_path / "none.parquet", "parquet")
+
+
 def test_parquet_keeps_types(place, tmp_path):
     out = tmp_path / "answer.parquet"
     query = (
@@ -242,7 +272,7 @@ def test_all_of_the_file_as_parquet(tmp_path):
     assert {file.stem for file in folder.rglob("*.parquet")} == {"second", "third"}, "a date holds its last publication"
     for list_file in folder.glob("files-*.json"):
         facts = json.loads(list_file.read_text())
-        assert facts["schema_version"] == "1.1" and len(facts["files"]) > 50
+        assert facts["schema_version"] == "1.2" and len(facts["files"]) > 50
         for file in facts["files"]:
             content = (folder / file["path"]).read_bytes()
             assert (len(content), hashlib.sha256(content).hexdigest()) == (file["bytes"], file["sha256"])

@@ -31,22 +31,24 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 def ask(workspace: Workspace, query: str | None = None, output: Output = "table", *, rows: int | None = None) -> str:
     """The answer as text. `.tables`, as no query, lists what there is; `.describe NAME` says what its columns hold.
 
-    `rows` cuts the answer. Raises CatalogError when nothing is published yet, or the query is wrong or not allowed.
+    Of several statements a table shows the answer of each, CSV and JSON hold the last. `rows` cuts each answer. Raises
+    CatalogError when nothing is published yet, or a statement is wrong or not allowed; then nothing is answered.
     """
     asked = (query or ".tables").strip()
     with reading(workspace.published_db) as reader:
         found = _found(reader, asked)
-    shown = found if rows is None else found.head(rows)
+    last = found[-1] if rows is None else found[-1].head(rows)
     if output == "csv":
-        return _flat(shown).write_csv()
+        return _flat(last).write_csv()
     if output == "json":
-        return _as_json(shown.to_dicts(), indent=1) + "\n"
+        return _as_json(last.to_dicts(), indent=1) + "\n"
     # half an explanation explains nothing: what `.tables` and `.describe` say is not cut as titles are
-    return _table(shown, found.height, longest=1_000 if asked.startswith(".") else _LONGEST)
+    longest = 1_000 if asked.startswith(".") else _LONGEST
+    return "\n".join(_table(one if rows is None else one.head(rows), one.height, longest=longest) for one in found)
 
 
 def write(workspace: Workspace, query: str, target: Path, output: Output | Literal["parquet"]) -> None:
-    """Writes the answer to a file, whole or not at all. Raises as `ask`."""
+    """Writes the answer to a file, whole or not at all: of several, Parquet, CSV and JSON hold the last. Raises as `ask`."""
     if output != "parquet":
         durable.write(target, ask(workspace, query, output=output).encode())
         return
@@ -61,26 +63,27 @@ def write(workspace: Workspace, query: str, target: Path, output: Output | Liter
 
 
 def read_query(file: Path) -> str:
-    """The statement a file holds. Raises CatalogError when it cannot be read."""
+    """The statements a file holds. Raises CatalogError when it cannot be read."""
     try:
         return file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogError(f"{file} cannot be read: {error}.", remedy="Name a text file in UTF-8.") from error
 
 
-def _found(reader: Reader, query: str) -> pl.DataFrame:
+def _found(reader: Reader, query: str) -> list[pl.DataFrame]:
+    """The answers, at least one; where nothing was asked it is empty."""
     word, _, name = query.rstrip("; \n").partition(" ")
     if word == ".tables":
-        return reader.query(dictionary.LISTED)
+        return [reader.query(dictionary.LISTED)]
     if word == ".describe" and name:
         found = dictionary.entry(reader.query, name.strip())
         rows = [(found.name, found.kind, found.holds)] + [(c.name, c.kind, c.holds) for c in found.columns]
-        return pl.DataFrame(rows, schema=["name", "type", "holds"], orient="row")
+        return [pl.DataFrame(rows, schema=["name", "type", "holds"], orient="row")]
     if word.startswith("."):
         raise CatalogError(
             f"{word} is not understood.", remedy="Use `.tables`, `.describe NAME` or a statement in SQL."
         )
-    return _with_times(reader.query(query))
+    return [_with_times(answer) for answer in reader.answers(query)] or [pl.DataFrame()]
 
 
 def _with_times(frame: pl.DataFrame) -> pl.DataFrame:

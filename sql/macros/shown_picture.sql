@@ -8,5 +8,6 @@ CREATE OR REPLACE MACRO shown_picture(reference) AS CASE
             END, '?', 1
         ), '#', 1
     )
-    ELSE file_name(split_part(reference, '?', 1))
+    -- as file_name does: a macro that calls another is not found under the alias of an attached file
+    ELSE split_part(replace(split_part(reference, '?', 1), '\', '/'), '/', -1)
 END;

@@ -12,8 +12,15 @@
 -- certified_precision: mean of what certificates promised for what the model placed; NULL where none covers any
 -- covered: placed and placed_at_parent under a certificate, for weighing certified_precision over several rows
 CREATE OR REPLACE VIEW automation_by_day AS
+WITH counted AS (
+    SELECT
+        day, vendor, department, sum(placed)::BIGINT AS placed, sum(placed_by_rule)::BIGINT AS placed_by_rule,
+        sum(placed_at_parent)::BIGINT AS placed_at_parent, sum(review)::BIGINT AS review, sum(decided)::BIGINT AS decided,
+        sum(promised) AS promised, sum(covered)::BIGINT AS covered
+    FROM settled_counts GROUP BY day, vendor, department
+)
 SELECT
     day, vendor, department, placed + placed_by_rule + placed_at_parent + review + decided AS settled, placed,
     placed_by_rule, placed_at_parent, review, decided, share(placed, placed + placed_at_parent + review) AS automation,
     share(promised, covered) AS certified_precision, covered
-FROM settled_counts;
+FROM counted;

@@ -1,7 +1,9 @@
--- One row per day, vendor and department: outcomes settled anew that day.
+-- One row per day, vendor, department and category: outcomes settled anew that day.
 -- day: in UTC
 -- vendor: who delivers
 -- department: the department it stands in, or whose node was held to be safe; NULL where none was
+-- category_id: where it stands; of what waits for a person, the likeliest leaf, below the parent it stands at if any;
+--   NULL where nothing was predicted
 -- placed: placed at a leaf by the model
 -- placed_by_rule: placed where a rule of policy.toml says; not part of placed
 -- placed_at_parent: placed at a certified parent
@@ -10,14 +12,33 @@
 -- promised: sum of what certificates promised for placed and placed_at_parent
 -- covered: how many of those a certificate covers
 CREATE OR REPLACE VIEW settled_counts AS
+WITH settled AS (
+    SELECT
+        (r.routed_at AT TIME ZONE 'UTC')::DATE AS day, r.vendor, level(n.path, 1) AS department,
+        coalesce(r.category_id, r.parent_id) AS category_id, r.outcome, r.decided_by, r.certified_precision
+    FROM routes r LEFT JOIN category_nodes n ON n.category_id = coalesce(r.category_id, r.parent_id)
+    WHERE NOT awaits_person(r.outcome)
+    UNION ALL
+    SELECT
+        (r.routed_at AT TIME ZONE 'UTC')::DATE, r.vendor, level(n.path, 1),
+        CASE
+            WHEN r.category_id IS NULL THEN coalesce(p.leaf_id, r.parent_id)
+            WHEN is_under(leaf.path, n.path) THEN p.leaf_id
+            ELSE r.category_id
+        END, r.outcome, r.decided_by, r.certified_precision
+    FROM routes r
+    LEFT JOIN predictions p USING (input_hash, model_id)
+    LEFT JOIN category_nodes n ON n.category_id = coalesce(r.category_id, r.parent_id)
+    LEFT JOIN category_nodes leaf ON leaf.category_id = p.leaf_id
+    WHERE awaits_person(r.outcome)
+)
 SELECT
-    (r.routed_at AT TIME ZONE 'UTC')::DATE AS day, r.vendor, level(n.path, 1) AS department,
-    count(*) FILTER (r.outcome = 'placed' AND r.decided_by IS DISTINCT FROM 'rule') AS placed,
-    count(*) FILTER (r.outcome = 'placed' AND r.decided_by = 'rule') AS placed_by_rule,
-    count(*) FILTER (r.outcome = 'placed_at_parent') AS placed_at_parent,
-    count(*) FILTER (r.outcome = 'review') AS review,
-    count(*) FILTER (r.outcome = 'decided') AS decided,
-    sum(r.certified_precision) FILTER (r.outcome IN ('placed', 'placed_at_parent')) AS promised,
-    count(r.certified_precision) FILTER (r.outcome IN ('placed', 'placed_at_parent')) AS covered
-FROM routes r LEFT JOIN category_nodes n ON n.category_id = coalesce(r.category_id, r.parent_id)
-GROUP BY ALL;
+    day, vendor, department, category_id,
+    count(*) FILTER (outcome = 'placed' AND decided_by IS DISTINCT FROM 'rule') AS placed,
+    count(*) FILTER (outcome = 'placed' AND decided_by = 'rule') AS placed_by_rule,
+    count(*) FILTER (outcome = 'placed_at_parent') AS placed_at_parent,
+    count(*) FILTER (outcome = 'review') AS review,
+    count(*) FILTER (outcome = 'decided') AS decided,
+    sum(certified_precision) FILTER (outcome IN ('placed', 'placed_at_parent')) AS promised,
+    count(certified_precision) FILTER (outcome IN ('placed', 'placed_at_parent')) AS covered
+FROM settled GROUP BY ALL;
