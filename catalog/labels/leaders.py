@@ -56,23 +56,20 @@ class Known:
 
 
 def compared_by(items: pl.DataFrame) -> pl.DataFrame:
-    """The rows with what they are compared by: `own`, `key_title`, `key_brand`, `words`.
+    """The rows with what they are compared by: `own`, `key_title`, `key_brand`.
 
     items: vendor, item_id, input_hash, product_id, title, brand, image_hash, in the order in which they are taken.
     """
     brand = pl.col("brand").fill_null("").str.to_lowercase().str.strip_chars()
     found = items.with_columns(own=item_key(), key_title=title_key(), key_brand=brand)
-    found = found.with_columns(
-        pl.when(pl.col(name).str.len_chars() > 0).then(name) for name in ("product_id", "image_hash")
+    return found.with_columns(
+        pl.when(pl.col(name).str.len_bytes() > 0).then(name) for name in ("product_id", "image_hash")
     )
-    words = pl.col("key_title").fill_null("").str.split(" ").list.unique().list.sort()
-    return found.with_columns(words=words)
 
 
 def keys_of(items: pl.DataFrame) -> pl.DataFrame:
     """Of items with what `compared_by` adds one row each for `row`, `kind` and `key`: whoever shares a key is compared."""
     between = "\x1f"
-    pictured = pl.col("image_hash").is_not_null()
     texts = {
         PRODUCT: pl.concat_str(pl.lit("p"), "product_id", separator=between),
         TITLE: pl.when(pl.col("key_title").str.contains(" ")).then(
@@ -88,7 +85,9 @@ def keys_of(items: pl.DataFrame) -> pl.DataFrame:
         part.select("row", "kind", key=pl.Series(stable_hash(part["text"].to_list()), dtype=pl.UInt64))
         for part in found
     ]
-    return pl.concat([*hashed, _near(rows.filter(pictured & pl.col("words").list.len().is_between(*_NEAR_WORDS)))])
+    pictured = rows.filter(pl.col("image_hash").is_not_null() & pl.col("key_title").is_not_null())
+    pictured = pictured.with_columns(words=pl.col("key_title").str.split(" ").list.unique())
+    return pl.concat([*hashed, _near(pictured.filter(pl.col("words").list.len().is_between(*_NEAR_WORDS)))])
 
 
 def _near(rows: pl.DataFrame) -> pl.DataFrame:
@@ -116,7 +115,7 @@ def _hashed(texts: pl.Series, salt: str) -> np.ndarray:
 def contested(keys: pl.DataFrame, known: Known) -> pl.DataFrame:
     """The keys that several of the items share, or that a known cluster is found by: only these are looked at."""
     found = pl.Series(list(known.by_key), dtype=pl.UInt64).implode()
-    return keys.filter(pl.col("row").n_unique().over("key").gt(1) | pl.col("key").is_in(found))
+    return keys.filter(pl.col("key").is_duplicated() | pl.col("key").is_in(found))
 
 
 def joined(items: pl.DataFrame, keys: pl.DataFrame, known: Known, agree: Agree) -> pl.DataFrame:
@@ -124,13 +123,13 @@ def joined(items: pl.DataFrame, keys: pl.DataFrame, known: Known, agree: Agree) 
 
     Clusters that begin are added to `known`.
     """
-    columns = ("own", "input_hash", "product_id", "key_brand", "words", "image_hash")
+    columns = ("product_id", "key_title", "key_brand", "image_hash")
     names = [f"{value:016x}" for value in stable_hash(items.select(_content()).to_series().to_list(), "cluster")]
     clusters, leads = list(names), [True] * items.height
-    compared = keys.sort("row", "kind", "key").group_by("row", maintain_order=True).agg("kind", "key")
+    compared = by_row(keys, "kind", "key")
     rows = items.select(columns)[compared["row"].to_list()].iter_rows(named=True)
     for row, kinds, own_keys, facts in zip(*(compared[name].to_list() for name in compared.columns), rows, strict=True):
-        one = _One(facts, frozenset(facts["words"]))
+        one = _One(facts, words_of(facts["key_title"]))
         leader = next(_matches(one, zip(kinds, own_keys, strict=True), known, agree), None)
         if leader is not None:
             leader.size += 1
@@ -140,6 +139,16 @@ def joined(items: pl.DataFrame, keys: pl.DataFrame, known: Known, agree: Agree) 
         for key in dict.fromkeys(own_keys):
             known.add(key, leader)
     return items.with_columns(cluster=pl.Series(clusters, dtype=pl.String), leads=pl.Series(leads, dtype=pl.Boolean))
+
+
+def by_row(keys: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """One row per item with lists of these columns, sorted by them."""
+    return keys.sort("row", *columns).group_by("row", maintain_order=True).agg(columns)
+
+
+def words_of(title: str | None) -> frozenset[str]:
+    """The words of a title key."""
+    return frozenset((title or "").split())
 
 
 def _content() -> pl.Expr:
@@ -163,17 +172,17 @@ def _matches(one: _One, keys: Iterator[tuple[int, int]], known: Known, agree: Ag
 
 
 def _alike(one: _One, leader: Leader, kind: int, agree: Agree) -> bool:
-    pictures = one.facts["image_hash"], leader.image_hash
+    picture = one.facts["image_hash"]
     if kind == PRODUCT:
         return not one.facts["product_id"].startswith("gtin:") or _half(one.words, leader.words)
     if kind == BYTES:
         return _half(one.words, leader.words)
-    if None not in pictures:
-        return pictures[0] == pictures[1] or agree(*pictures)
+    if picture is not None and leader.image_hash is not None:
+        return picture == leader.image_hash or agree(picture, leader.image_hash)
     return kind == TITLE and (one.facts["key_brand"] != "" or len(one.words) >= _TELLING)
 
 
 def _half(one: frozenset[str], other: frozenset[str]) -> bool:
     """Whether half of the shorter title's words are in the other."""
-    shorter = min(len(one - {""}), len(other - {""}))
-    return shorter > 0 and 2 * len(one & other - {""}) >= shorter
+    shorter = min(len(one), len(other))
+    return shorter > 0 and 2 * len(one & other) >= shorter

@@ -32,7 +32,7 @@ _FOUND = """
 """
 # One row per cluster of `given`: what it began with, and how many items it has.
 _LEADERS = """
-    SELECT "cluster", string_split(any_value(words), ' ') AS words, any_value(image_hash) AS image_hash,
+    SELECT "cluster", any_value(words) AS words, any_value(image_hash) AS image_hash,
            count(DISTINCT (vendor, item_id)) AS size
     FROM look_alikes SEMI JOIN given USING ("cluster") GROUP BY "cluster"
 """
@@ -98,13 +98,13 @@ def _join(job: Job, items: pl.DataFrame) -> None:
     joined = leaders.joined(
         items, compared, known, lambda a, b: a in seen and b in seen and outlines.agree(seen[a], seen[b])
     )
-    began = keys.group_by("row").agg(keys=pl.col("key").unique().sort())
+    began = leaders.by_row(keys.select("row", "key").unique(), "key").rename({"key": "keys"})
     rows = joined.with_row_index("row").join(began, on="row", how="left", maintain_order="left")
     nothing = pl.lit([], pl.List(pl.UInt64))
     rows = rows.select(
         "vendor", "item_id", "input_hash", "cluster",
         keys=pl.when("leads").then(pl.col("keys").fill_null(nothing)),
-        words=pl.when("leads").then(pl.col("words").list.join(" ")),
+        words=pl.when("leads").then("key_title"),
         image_hash=pl.when("leads").then("image_hash"),
         run_id=pl.lit(job.run_id),
     )  # fmt: skip
@@ -117,7 +117,8 @@ def _known(store: Store, keys: pl.DataFrame) -> leaders.Known:
     found = store.query(_FOUND, {"tried": leaders.TRIED}, given=keys.select(pl.col("key").unique()))
     facts = store.query(_LEADERS, given=found.select(pl.col("cluster").unique()))
     by_name = {
-        name: leaders.Leader(name, frozenset(words), image, size) for name, words, image, size in facts.iter_rows()
+        name: leaders.Leader(name, leaders.words_of(words), image, size)
+        for name, words, image, size in facts.iter_rows()
     }
     known = leaders.Known()
     for key, name in found.iter_rows():
