@@ -49,7 +49,7 @@ DUE = """
 # They with where they stand and what rules ask for. It is asked only when some are due: asked of every item it took as
 # long as finding these. place: one for the items of a product, and one for look-alikes.
 STANDING = """
-    SELECT n.* EXCLUDE (said_verdict, said_note), a."cluster", a.keys IS NOT NULL AS leads,
+    SELECT n.* EXCLUDE (said_verdict, said_note), a."cluster", a."cluster" IS NULL OR a.keys IS NOT NULL AS leads,
            hash(min(a."cluster") OVER (PARTITION BY coalesce(n.product_id, n.vendor || chr(31) || n.item_id))) AS place,
            r.category_id AS standing_category, r.outcome AS standing_outcome, r.decided_by AS standing_by,
            r.audit AS standing_audit, r.taxonomy_version AS standing_version, r.model_id AS standing_model,

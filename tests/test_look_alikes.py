@@ -20,6 +20,7 @@ from catalog.integrity.invariants import INVARIANTS
 from catalog.labels import leaders
 from catalog.pictures import outlines
 from catalog.placement import look_alikes
+from catalog.settings import Settings
 from catalog.taxonomies.taxonomy import from_paths
 from pipelines import route
 
@@ -45,6 +46,7 @@ class Night(Shop):
     def __init__(self, root: Path, policy: Policy = POLICY) -> None:
         super().__init__(root)
         self.workspace.settings_file.write_text("")
+        self.settings = Settings()
         tree = from_paths([LAMPS, MUGS])
         self.store.append("categories", tree.nodes.with_columns(taxonomy_version=pl.lit("t1")))
         self.store.append_row("taxonomies", taxonomy_version="t1", seq=1, imported_at=NOW)
@@ -215,11 +217,11 @@ def generated(rng: random.Random, size: int) -> list[dict]:
 
 def test_a_killed_night_ends_with_the_same_clusters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(3)
-    items = generated(rng, 200)
+    items = generated(rng, 120)
     whole, killed = Night(tmp_path / "whole"), Night(tmp_path / "killed")
     whole.routed(*items)
     rng.shuffle(items)
-    monkeypatch.setattr(look_alikes, "PART", 40)
+    monkeypatch.setattr(look_alikes, "PART", 25)
     killed.deliver(written(items))
     killed.night()
     write, parts = killed.store.append, iter(range(99))
@@ -233,7 +235,7 @@ def test_a_killed_night_ends_with_the_same_clusters(tmp_path: Path, monkeypatch:
     with pytest.raises(KeyboardInterrupt):
         killed.settle()
     half = dict(killed.clusters())
-    assert 0 < len(half) < 200
+    assert 0 < len(half) < 120
     killed.settle()
     assert killed.clusters() == whole.clusters() and killed.clusters().items() >= half.items()
     assert killed.groups() == whole.groups()
@@ -261,7 +263,7 @@ def all_at_once(items: list[dict]) -> dict[str, str]:
 @given(st.integers(0, 2**32), st.integers(1, 60))
 def test_titles_that_no_other_has_change_nothing_for_others(seed: int, more: int) -> None:
     rng = random.Random(seed)
-    items = generated(rng, 80)
+    items = generated(rng, 60)
     unrelated = [lamp(f"u{n}", f"unrelated thing {'abcdefghij'[n % 10]}{n}x", brand=f"b{n}") for n in range(more)]
     mixed = [*items]
     for one in unrelated:

@@ -9,6 +9,7 @@ from catalog.labels import leaders
 from catalog.pictures import outlines
 from catalog.store import Store
 
+_OUTLINE = {"image_hash": pl.String, "outline": pl.Binary}
 PART = 100_000  # items at a time, about: memory does not grow with a delivery
 
 # One row per due item of `due_items` whose content was never given a cluster. lot: the order in which they are taken.
@@ -94,7 +95,7 @@ def _join(job: Job, items: pl.DataFrame) -> None:
     keys = leaders.keys_of(items)
     known = _known(job.store, keys)
     compared = leaders.contested(keys, known)
-    found, seen = _outlines(job, items, compared, known)
+    new, seen = _outlines(job, items, compared, known)
     joined = leaders.joined(
         items, compared, known, lambda a, b: a in seen and b in seen and outlines.agree(seen[a], seen[b])
     )
@@ -109,7 +110,10 @@ def _join(job: Job, items: pl.DataFrame) -> None:
         run_id=pl.lit(job.run_id),
     )  # fmt: skip
     with job.store.transaction():
-        job.store.append("outlines", found.with_columns(run_id=pl.lit(job.run_id)))
+        job.store.append(
+            "outlines",
+            pl.DataFrame(list(new.items()), schema=_OUTLINE, orient="row").with_columns(run_id=pl.lit(job.run_id)),
+        )
         job.store.append("look_alikes", rows)
 
 
@@ -128,20 +132,17 @@ def _known(store: Store, keys: pl.DataFrame) -> leaders.Known:
 
 def _outlines(
     job: Job, items: pl.DataFrame, compared: pl.DataFrame, known: leaders.Known
-) -> tuple[pl.DataFrame, dict[str, bytes]]:
-    """Outlines of the pictures that may be compared: those found out now, as rows to keep, and all of them."""
+) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Outlines of the pictures that may be compared, by image hash: those found out now, and all of them."""
     by_sight = compared.filter(pl.col("kind").is_in([leaders.TITLE, leaders.NEAR]))
     own = items["image_hash"].gather(by_sight["row"].unique())
     theirs = {leader.image_hash for key in by_sight["key"].unique() for _, leader in known.by_key.get(key, [])}
     wanted = pl.DataFrame({"image_hash": sorted({*own, *theirs} - {None})}, schema={"image_hash": pl.String})
-    kept = job.store.query(_OUTLINES, given=wanted)
-    paths = job.store.query(_PATHS, given=wanted.join(kept, on="image_hash", how="anti")) if wanted.height else kept
-    new = {}
-    if paths.height > 0 and "image" in paths.columns:
-        with ThreadPoolExecutor(job.settings.serving.threads) as pool:
-            read = pool.map(outlines.outline, paths["image"].to_list())
-            new = {name: found for name, found in zip(paths["image_hash"], read, strict=True) if found is not None}
-    frame = pl.DataFrame(
-        {"image_hash": list(new), "outline": list(new.values())}, schema={"image_hash": pl.String, "outline": pl.Binary}
-    ).sort("image_hash")
-    return frame, new | dict(kept.iter_rows())
+    if not wanted.height:
+        return {}, {}
+    kept = dict(job.store.query(_OUTLINES, given=wanted).iter_rows())
+    paths = job.store.query(_PATHS, given=wanted.filter(~pl.col("image_hash").is_in(list(kept)))).sort("image_hash")
+    with ThreadPoolExecutor(job.settings.serving.threads) as pool:
+        read = zip(paths["image_hash"], pool.map(outlines.outline, paths["image"]), strict=True)
+        new = {name: found for name, found in read if found is not None}
+    return new, kept | new
