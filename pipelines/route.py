@@ -8,7 +8,7 @@ import polars as pl
 
 from catalog.certification.policy import Policy
 from catalog.jobs import Job, digest, note_left, now
-from catalog.placement import audit_shares, ledger, move_limit, routing
+from catalog.placement import audit_shares, ledger, look_alikes, move_limit, routing
 from catalog.placement.rules import Standing, guards, with_rules
 from catalog.placement.switch import CODE, SENTENCE, switched_off
 from catalog.placement.taking_back import placed_in, take_back
@@ -42,14 +42,15 @@ DUE = """
     ), changed AS (
         SELECT product_id FROM now_at WHERE (reclassified OR route_key IS DISTINCT FROM key_now) AND product_id IS NOT NULL
     )
-    SELECT n.*, hash(coalesce(n.product_id, n.vendor || chr(31) || n.item_id)) AS place
+    SELECT n.*
     FROM now_at n
     WHERE n.reclassified OR n.route_key IS DISTINCT FROM n.key_now OR n.product_id IN (SELECT product_id FROM changed)
 """
 # They with where they stand and what rules ask for. It is asked only when some are due: asked of every item it took as
-# long as finding these.
+# long as finding these. place: one for the items of a product, and one for look-alikes.
 STANDING = """
-    SELECT n.* EXCLUDE (said_verdict, said_note),
+    SELECT n.* EXCLUDE (said_verdict, said_note), a."cluster", a."cluster" IS NULL OR a.keys IS NOT NULL AS leads,
+           hash(min(a."cluster") OVER (PARTITION BY coalesce(n.product_id, n.vendor || chr(31) || n.item_id))) AS place,
            r.category_id AS standing_category, r.outcome AS standing_outcome, r.decided_by AS standing_by,
            r.audit AS standing_audit, r.taxonomy_version AS standing_version, r.model_id AS standing_model,
            n.reclassified OR (r.reason = 'move_held' AND r.seq <= (SELECT max(route_seq) FROM move_approvals)) AS move_approved,
@@ -59,7 +60,8 @@ STANDING = """
            CASE WHEN u.model_id IS NOT NULL THEN 'run_undone' END AS held_back, i.title, i.gtin, i.image_hash, i.vendor_category
     FROM due_items n
     JOIN items i USING (vendor, item_id, row_hash)
-    LEFT JOIN standing_routes r USING (vendor, item_id)
+    LEFT JOIN look_alikes a ON a.vendor = n.vendor AND a.item_id = n.item_id AND a.input_hash = n.input_hash
+    LEFT JOIN standing_routes r ON r.vendor = n.vendor AND r.item_id = n.item_id
     LEFT JOIN (SELECT DISTINCT vendor, item_id, input_hash, model_id FROM placements_undone) u
         ON u.vendor = n.vendor AND u.item_id = n.item_id AND u.input_hash = n.input_hash AND u.model_id = $model
 """
@@ -126,9 +128,14 @@ def _settle_all(job: Job, standing: Standing, how: "_How") -> int:
     """Settles part after part. Raises _SwitchedOff, with nothing appended, where the model may not place any more."""
     count, parts = 0, -(-_find_due(job, standing, how) // PART)
     _ask_switch(job, how)
+    if not parts:
+        return 0
+    policy = ledger.current_policy(job.store, job.settings)
+    beside = look_alikes.beside(job.store, policy.policy_id, routing.LARGE_CLUSTER)
     with job.store.transaction():
         for part in range(parts):
             todo = job.store.query(TODO, {"parts": parts, "part": part})
+            todo = todo.join(beside, on="cluster", how="left", maintain_order="left")
             settled = _settled(job, standing, how, todo)
             _ask_switch(job, how)
             if not settled.height:
@@ -187,6 +194,7 @@ def _find_due(job: Job, standing: Standing, how: _How) -> int:
     job.store.execute(f"CREATE OR REPLACE TEMP TABLE due_items AS {DUE}", given)
     due = job.store.one("SELECT count(*) FROM due_items")
     if due:
+        look_alikes.join_new(job)
         job.store.execute(f"CREATE OR REPLACE TEMP TABLE due_routes AS {STANDING}", {"model": given["model"]})
     job.store.execute("DROP TABLE due_items")
     return due
@@ -246,7 +254,7 @@ def _within_moves(
 def _key(policy: Policy, taxonomy: Taxonomy, held: pl.DataFrame, ruled: tuple[str, list], how: _How) -> str:
     """Names all that decides outcomes beside an item's own content, decision and prediction."""
     further = [*([held.rows()] if held.height else []), *how.key, *([ruled] if ruled[0] else [])]
-    return digest(policy.policy_id, taxonomy.version, *further)
+    return digest(policy.policy_id, taxonomy.version, "look-alikes", *further)
 
 
 def due(job: Job, *, off: bool) -> int:

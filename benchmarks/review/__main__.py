@@ -3,7 +3,7 @@
 python -m benchmarks.review audit [--runs 300]
 python -m benchmarks.review gate --set bigbasket --target 0.95 [--candidates 50] [--data DIR] [--cache build/quality]
 python -m benchmarks.review order --set bigbasket --labels 100 [--most 4000] [--seeds 2] [--data DIR] [--cache build/quality]
-python -m benchmarks.review weeks --set bigbasket --target 0.95 [--data DIR] [--cache build/quality]
+python -m benchmarks.review weeks --set bigbasket --target 0.95 [--groups look-alikes titles] [--data DIR] [--cache build/quality]
 """
 
 import argparse
@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--cache", type=Path, help="Where benchmarks.quality keeps embeddings; without: n-grams alone.")
+    parser.add_argument("--groups", nargs="+", choices=weeks.GROUPS, default=weeks.GROUPS[:1], help="How weeks groups.")
     parser.add_argument("--limit", type=int, help="So many items of the set.")
     chosen = parser.parse_args()
     if chosen.part == "audit":
@@ -35,7 +36,7 @@ def main() -> None:
     elif chosen.part == "order":
         lines = ordering.run(chosen.set, chosen.data, chosen.labels, chosen.most, chosen.seeds, chosen.cache)
     else:
-        lines = weeks.run(chosen.set, chosen.data, chosen.target, chosen.limit, chosen.cache)
+        lines = weeks.run(chosen.set, chosen.data, chosen.target, chosen.limit, chosen.cache, chosen.groups)
     print("\n".join(lines))
 
 

@@ -6,7 +6,7 @@ accuracy is some points below the product's.
 """
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,8 @@ from catalog.certification.calibration import fit_temperature
 from catalog.certification.certificate import Terms, certify
 from catalog.certification.policy import Policy
 from catalog.inference.scores import Tree, describe
+from catalog.labels import leaders
+from catalog.pictures import outlines
 from catalog.settings import Routing
 from catalog.taxonomies.taxonomy import Taxonomy, from_paths
 
@@ -89,6 +91,16 @@ class Shop:
     def truth(self) -> np.ndarray:
         """The right category of each item."""
         return self.frame["category_id"].to_numpy()
+
+    @cached_property
+    def look_alikes(self) -> pl.DataFrame:
+        """The `cluster` of each item and whether it `leads` it, as a night gives them to items that come in this order."""
+        paths = dict(self.frame.select("image_hash", "image").drop_nulls().iter_rows())
+        outline = cache(lambda image_hash: outlines.outline(paths[image_hash]))
+        rows, known = leaders.compared_by(self.frame), leaders.Known()
+        compared = leaders.contested(leaders.keys_of(rows), known)
+        found = leaders.joined(rows, compared, known, lambda *both: outlines.agree(*map(outline, both)))
+        return found.select("cluster", "leads")
 
     def train(self, rows: np.ndarray, labels: np.ndarray, temperature_rows: np.ndarray, name: str) -> Model:
         """A model of the items `rows` labelled `labels`, its temperature from other items' truths."""

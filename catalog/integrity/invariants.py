@@ -43,8 +43,15 @@ KEYS = {
     "taxonomies": ("seq",),
     "categories": ("taxonomy_version", "category_id"),
     "category_changes": ("cursor",),
+    "look_alikes": ("vendor", "item_id", "input_hash"),
+    "outlines": ("image_hash",),
 }
-_BY_RUN = ("items", "predictions")  # of these a night asks about its own rows only: the others are small or numbered
+_BY_RUN = (
+    "items",
+    "predictions",
+    "look_alikes",
+    "outlines",
+)  # of these a night asks about its own rows only: the others are small or numbered
 # (table, its columns, what they must name): a fact about nothing is a fact lost.
 NAMED = (
     ("run_ends", ("run_id",), "runs"),
@@ -177,6 +184,10 @@ _CHANGES = """
     FROM (FROM replayed WHERE category_id IS NOT NULL) r
     FULL JOIN shown.main.placements p ON p.vendor = r.vendor AND p.item_id = r.item_id
     WHERE r.category_id IS DISTINCT FROM p.category_id"""
+_LED = """
+    WITH asked AS (SELECT DISTINCT "cluster" FROM look_alikes WHERE $run::VARCHAR IS NULL OR run_id = $run),
+    led AS (SELECT "cluster", count(*) FILTER (keys IS NOT NULL) AS leaders FROM look_alikes SEMI JOIN asked USING ("cluster") GROUP BY ALL)
+    SELECT 'cluster ' || coalesce("cluster", '?') || ' began ' || leaders || ' times' FROM led WHERE leaders <> 1"""
 _CURSORS = """
     SELECT 'cursors run from ' || min("cursor") || ' to ' || max("cursor") || ' over ' || count(*) || ' changes'
     FROM category_changes HAVING count(*) > 0 AND (min("cursor") <> 1 OR max("cursor") <> count(*))"""
@@ -214,6 +225,7 @@ INVARIANTS = (
         _APPLIED,
         needs="settled",
     ),
+    Invariant("clusters_led", "look-alikes name the one they began with", _LED),
     Invariant("all_settled", "every live item has an outcome", _SETTLED, needs="settled"),
     Invariant("cursors_whole", "cursors of changes count from 1 without a gap", _CURSORS, _REPUBLISH),
     Invariant("changes_replay", "the changes, replayed, give what is published", _CHANGES, _REPUBLISH, needs="shown"),

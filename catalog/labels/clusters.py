@@ -63,7 +63,8 @@ def gtin_key(delivered: pl.Series) -> pl.Series:
 def look_alike_clusters(frame: pl.DataFrame) -> pl.Series:
     """The cluster of each row, by same GTIN, same variant parent of a vendor, same title key or same picture.
 
-    `frame` has the columns vendor, item_id, gtin, product_id, title, image_hash (the last five may hold nulls). A
+    `frame` has the columns vendor, item_id, gtin, product_id, title, image_hash (the last five may hold nulls), and may have
+    look_alikes: the cluster that nights gave the item, which holds together here as well. A
     cluster is named after the smallest hash among its title keys, so that a further item with a known title never
     renames it; one with a new title does so seldom.
     """
@@ -73,12 +74,13 @@ def look_alike_clusters(frame: pl.DataFrame) -> pl.Series:
         gtin=gtin_key(frame["gtin"]),
         product=pl.concat_str("vendor", "product_id", separator="\x1f"),
         image=pl.col("image_hash"),
+        night="look_alikes" if "look_alikes" in frame.columns else pl.lit(None, pl.String),
     ).with_columns(pl.when(pl.col(column).str.len_chars() > 0).then(column) for column in ("product", "image"))
     keys = keys.with_columns(
         pl.when(pl.col("title").drop_nulls().n_unique().over(column) <= limit).then(column)
         for column, limit in MAX_TITLES.items()
     )
-    root = _components([keys[column] for column in ("title", "gtin", "product", "image")], len(keys))
+    root = _components([keys[column] for column in ("title", "gtin", "product", "image", "night")], len(keys))
     named = stable_hash(keys.select(pl.coalesce("title", "own")).to_series().to_list(), "cluster")
     smallest = np.full(len(keys), np.iinfo(np.uint64).max, dtype=np.uint64)
     np.minimum.at(smallest, root, named)

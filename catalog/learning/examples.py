@@ -20,12 +20,13 @@ from catalog.taxonomies.taxonomy import Taxonomy
 EXAMPLES = """
     SELECT d.vendor, d.item_id, i.input_hash, d.category_id, d.source, coalesce(d.random, false) AS random, d.decided_at, i.title,
            i.description, i.brand, i.vendor_category, i.attributes, i.gtin, i.product_id, i.image_hash,
-           CASE WHEN i.image_status = 'ok' THEN i.image END AS image
+           a."cluster" AS look_alikes, CASE WHEN i.image_status = 'ok' THEN i.image END AS image
     FROM standing_decisions d
     JOIN (SELECT * FROM items QUALIFY row_number() OVER (PARTITION BY vendor, item_id, input_hash ORDER BY created_at) = 1) c
       ON c.vendor = d.vendor AND c.item_id = d.item_id AND c.input_hash = d.input_hash
     LEFT JOIN revised r ON r.vendor = c.vendor AND r.item_id = c.item_id AND r.sighted_hash = c.row_hash
     JOIN items i ON i.vendor = c.vendor AND i.item_id = c.item_id AND i.row_hash = coalesce(r.row_hash, c.row_hash)
+    LEFT JOIN look_alikes a ON a.vendor = i.vendor AND a.item_id = i.item_id AND a.input_hash = i.input_hash
     WHERE d.verdict = 'category'
     ORDER BY d.vendor, d.item_id
 """
@@ -50,7 +51,7 @@ def labelled(store: Store, taxonomy: Taxonomy, *, seed: int) -> pl.DataFrame:
     control = known["random"] & (known["source"] == "review") & ~_drawn_more(store, known)
     split = hold_control(assign_splits(clusters, known["random"] & ~control, seed=seed), clusters, control, seed=seed)
     assert_no_leak(clusters, split)
-    return known.drop("decided_at").with_columns(cluster=clusters, split=split)
+    return known.drop("decided_at", "look_alikes").with_columns(cluster=clusters, split=split)
 
 
 def _drawn_more(store: Store, known: pl.DataFrame) -> pl.Series:

@@ -35,6 +35,9 @@ OPTIONAL: dict[str, Any] = {
     "standing_certified_precision": pl.Float64,
     "title": pl.String,
     "cluster": pl.String,
+    "leads": pl.Boolean,
+    "cluster_placed": pl.Int64,
+    "cluster_audited": pl.Boolean,
     "returned": pl.String,
     "lost_leaf": pl.String,
     "vendor_conflict": pl.String,
@@ -93,7 +96,9 @@ def route(
     `audit_shares`: by department, of what is placed anew there, where it is another than the policy's.
 
     One row per item: vendor, item_id, row_hash, input_hash, product_id, decided_category, decided_verdict,
-    standing_category, standing_outcome and the prediction columns (null without a prediction). Optional: title, cluster,
+    standing_category, standing_outcome and the prediction columns (null without a prediction). Optional: title, cluster (its look-alikes), leads
+    (it is the one of them that the control stream may draw; without it every item is), cluster_placed and cluster_audited (of large
+    clusters: how many not in the frame stand where the model placed them, and whether one was audited under this policy),
     returned (why the category it stood in is none any more, in words), lost_leaf (the same of the model's best guess),
     vendor_conflict (what the vendor's own category says against the best guess, in words), held_back (why the model may not
     place it now, as the code of a reason), pinned and rule_of (the category a rule gives it, and the rule), standing_by, control_share
@@ -282,7 +287,9 @@ def _with_draws(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.Da
     stopped = pl.col("at_leaf") & pl.col("withheld").is_in(STOPPED).fill_null(False)
     own = by_group(policy.draw_shares, department_of(taxonomy, "proposed"))
     own = own.fill_null(pl.when(pl.col("withheld") == "department_stopped").then(STOPPED_DRAW).otherwise(0.0))
-    share = pl.max_horizontal(pl.lit(policy.control_share), pl.when(stopped).then(own))
+    # A product is drawn, not an item: else the more look-alikes it has, the likelier it would be to certify.
+    product = pl.when(pl.col("leads").fill_null(True)).then(policy.control_share).otherwise(0.0)
+    share = pl.max_horizontal(product, pl.when(stopped).then(own))
     drawn = stable_hash(work.select(item_key()).to_series().to_list(), f"draw {policy.salt}")
     high = (drawn >> np.uint64(32)) * 2.0**-32
     return work.with_columns(
@@ -366,9 +373,7 @@ def _audit(work: pl.DataFrame, policy: Policy, department: pl.Expr, shares: dict
     A department's own share counts for what it is given anew: raised, it would ask about all that stands there.
     """
     placed = pl.col("outcome").is_in(["placed", "placed_at_parent"])
-    within = pl.col("drawn").filter(placed)
-    large = (placed.sum().over("cluster") > LARGE_CLUSTER) & (pl.col("drawn") == within.min().over("cluster"))
-    large = large & pl.lit(policy.audit_share > 0) & pl.col("cluster").is_not_null()
+    large = _of_large_cluster(placed) & pl.lit(policy.audit_share > 0)
     own = department.replace_strict(
         list(shares), list(shares.values()), default=policy.audit_share, return_dtype=pl.Float64
     )
@@ -378,3 +383,12 @@ def _audit(work: pl.DataFrame, policy: Policy, department: pl.Expr, shares: dict
         still = pl.col("standing_audit") & pl.col("standing") & (pl.col("category_id") == pl.col("standing_category"))
         drawn |= still.fill_null(False)
     return (placed & (drawn | large.fill_null(False))).alias("audit")
+
+
+def _of_large_cluster(placed: pl.Expr) -> pl.Expr:
+    """The placed item that is asked for its large cluster; none where another was, whose answer speaks for all of them."""
+    many = placed.sum().over("cluster") + pl.col("cluster_placed").fill_null(0) > LARGE_CLUSTER
+    waits = placed & pl.col("standing_audit").fill_null(False)
+    first = pl.col("drawn") == pl.col("drawn").filter(placed).min().over("cluster")
+    anew = first & ~waits.any().over("cluster") & ~pl.col("cluster_audited").fill_null(False)
+    return many & pl.col("cluster").is_not_null() & (waits | anew)

@@ -36,9 +36,10 @@ LAST = """
 # One row per item drawn at random and answered in full since a time, in the order of the answers, with what the model says.
 DRAWN = """
     SELECT d.vendor, d.item_id, d.category_id AS truth, i.title, i.gtin, i.product_id, i.image_hash, i.vendor_category,
-           p.* EXCLUDE (run_id, predicted_at, provider, stage)
+           a."cluster" AS look_alikes, p.* EXCLUDE (run_id, predicted_at, provider, stage)
     FROM standing_decisions d
     JOIN predictions p ON p.input_hash = d.input_hash AND p.model_id = $model
+    LEFT JOIN look_alikes a ON a.vendor = d.vendor AND a.item_id = d.item_id AND a.input_hash = d.input_hash
     LEFT JOIN items i ON i.vendor = d.vendor AND i.item_id = d.item_id AND i.input_hash = d.input_hash
     WHERE d.random AND d.source = 'review' AND d.verdict IN ('category', 'none') AND d.decided_at >= $since
     QUALIFY row_number() OVER (PARTITION BY d.vendor, d.item_id ORDER BY i.created_at DESC) = 1
