@@ -113,18 +113,18 @@ def write(files: dict[Path, bytes], *, point: str) -> None:
         ) from error
 
 
-def read(file: Path) -> Returned:
+def read(file: Path, encoding: str | None = None) -> Returned:
     """Reads a sheet whatever a spreadsheet did to it: delimiter, encoding, order, extra and missing columns.
 
-    Raises CatalogError when the file is no review sheet: no column `token`, neither `decision` nor `category`,
-    one of them twice, or bytes no spreadsheet writes.
+    `encoding` of its text; None for UTF-8, UTF-16 with a mark, or Western ANSI. Raises CatalogError when the file is no
+    review sheet: no column `token`, neither `decision` nor `category`, one of them twice, or bytes no spreadsheet writes.
     """
     if not file.is_file():
         raise CatalogError(f"There is no sheet {file}.", remedy="Give the path of a filled review sheet.")
     if file.stat().st_size > MAX_BYTES:
         raise CatalogError(f"{file} has more than {MAX_BYTES // 2**20} MiB.", remedy="Import sheets one by one.")
     content = file.read_bytes()
-    return Returned(hashlib.sha256(content).hexdigest(), answers(_rows(_text(content, file), file), file))
+    return Returned(hashlib.sha256(content).hexdigest(), answers(_rows(_text(content, file, encoding), file), file))
 
 
 def answers(rows: Sequence[tuple[int, list[str]]], file: Path) -> tuple[Answer, ...]:
@@ -136,10 +136,10 @@ def answers(rows: Sequence[tuple[int, list[str]]], file: Path) -> tuple[Answer, 
     return tuple(_answer(line, cells, places) for line, cells in rows[1:] if any(cell.strip() for cell in cells))
 
 
-def _text(content: bytes, file: Path) -> str:
-    """The text of a file whose encoding nobody names: UTF-8, UTF-16 with a mark, or what Windows calls ANSI. That is another
-    one in each country and only its Western form is read; the letters of others come out wrong, and tokens and decisions,
-    which are plain, as they are."""
+def _text(content: bytes, file: Path, declared: str | None) -> str:
+    """The text of a file; tokens and decisions are plain in every encoding, and survive one that is none of it."""
+    if declared:
+        return _as_declared(content, file, declared)
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         ways: tuple[tuple[str, str], ...] = (("utf-16", "strict"),)
     else:
@@ -150,6 +150,16 @@ def _text(content: bytes, file: Path) -> str:
             if "\0" not in text:
                 return text
     raise CatalogError(f"{file} is not a text file.", remedy="Save the sheet as CSV (UTF-8) and import that file.")
+
+
+def _as_declared(content: bytes, file: Path, encoding: str) -> str:
+    try:
+        return content.decode(encoding).removeprefix("\ufeff")
+    except (LookupError, UnicodeError) as error:
+        raise CatalogError(
+            f"{file} cannot be read as {encoding}: {error}.",
+            remedy="Name the encoding it was saved in, for instance --encoding windows-1251, or none.",
+        ) from error
 
 
 def _rows(text: str, file: Path) -> list[tuple[int, list[str]]]:

@@ -74,12 +74,15 @@ def import_(
         bool, typer.Option("--partial", help="Take the good rows although others have problems.")
     ] = False,
     reviewer: Reviewer = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="What a CSV was saved in, for instance windows-1251; found by itself otherwise.")
+    ] = None,
 ) -> None:
     """Takes a filled sheet back; nothing of it is applied when a row has a problem, unless --partial."""
     from pipelines import review
 
     with session(workspace) as place, place.single("review import", str(file)) as job:
-        report = review.import_sheet(job, file, partial=partial, reviewer=reviewer)
+        report = review.import_sheet(job, file, partial=partial, reviewer=reviewer, encoding=encoding)
     typer.echo(", ".join(f"{name} {number}" for name, number in report.counts.items()))
     if report.import_id:
         typer.echo(f"Import {report.import_id}. To take it back: catalog review undo {report.import_id}")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.jobs import Counts, Job
-from catalog.review import corrections, review_ledger
+from catalog.review import corrections, review_ledger, reviewers
 from catalog.review.decisions import Problem
 from catalog.taxonomies.versions import latest_taxonomy
 
@@ -29,6 +29,7 @@ def run(job: Job, file: Path, *, partial: bool = False, who: str | None = None) 
     if source is None:
         return Report({"already_imported": len(rows)})
     taxonomy = latest_taxonomy(job.store)
+    rows, who = corrections.under_known_names(job.store, rows), reviewers.known(job.store, who) if who else None
     found, repeated, problems = corrections.judge(job.store, rows, taxonomy)
     problems = sorted([*unread, *problems], key=lambda problem: problem.line)
     counts = {

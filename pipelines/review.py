@@ -162,13 +162,15 @@ def _record(job: Job, pages: Pages, reviewer: str | None, until: datetime | None
             leases.lend(job, path.stem, page, reviewer, until)
 
 
-def import_sheet(job: Job, file: Path, *, partial: bool = False, reviewer: str | None = None) -> ImportReport:
+def import_sheet(
+    job: Job, file: Path, *, partial: bool = False, reviewer: str | None = None, encoding: str | None = None
+) -> ImportReport:
     """Takes a filled sheet back. With problems nothing is applied, unless `partial`: then the other rows are.
 
-    `reviewer` is who decided where the sheet does not say. Problems are also written to review/inbox as a sheet.
+    `reviewer` is who decided where the sheet does not say; `encoding` that of a CSV, found where None. Problems are also written to review/inbox as a sheet.
     Raises CatalogError when the file is no review sheet.
     """
-    returned = sheet_files.read(file)
+    returned = sheet_files.read(file, encoding)
     with job.store.exclusive():
         source = review_ledger.new_import(job.store, returned.sha256, file.name)
         if source is None:
@@ -215,11 +217,8 @@ def _under_known_names(
     store: Store, answers: Sequence[Answer], reviewer: str | None
 ) -> tuple[list[Answer], str | None]:
     """The answers, and who decided where they do not say, each name as this workspace writes it."""
-    names: dict[str, str] = {}
-    for name in dict.fromkeys(answer.reviewer for answer in answers):
-        if name and not reviewers.is_ledgers(name):
-            names.setdefault(name.casefold(), reviewers.known(store, name))
-    told = [replace(answer, reviewer=names.get(answer.reviewer.casefold(), answer.reviewer)) for answer in answers]
+    names = reviewers.spellings(store, (answer.reviewer for answer in answers))
+    told = [replace(answer, reviewer=names.get(answer.reviewer, answer.reviewer)) for answer in answers]
     return told, reviewers.known(store, reviewer) if reviewer else None
 
 

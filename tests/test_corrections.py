@@ -8,6 +8,7 @@ import xlsxwriter
 from test_changes import OLD, Shop, command, write
 
 from catalog.publishing.reader import query_published
+from catalog.store import Store
 
 HEADER = ["vendor", "item_id", "category", "note", "who"]
 
@@ -35,6 +36,11 @@ def correct(shop: Shop, file: Path, *words: str) -> tuple[int, str]:
 
 def asked(shop: Shop, query: str) -> list[tuple]:
     return query_published(shop.place.published_db, query).rows()
+
+
+def said(shop: Shop) -> list[tuple]:
+    with Store.open(shop.place.work_db) as store:
+        return store.query("SELECT who, note FROM decisions WHERE source = 'correction' ORDER BY seq").rows()
 
 
 def test_a_correction_moves_a_placed_item_and_files_a_waiting_one(shop: Shop, tmp_path: Path) -> None:
@@ -107,13 +113,36 @@ def test_an_item_that_left_cannot_be_corrected(shop: Shop, tmp_path: Path) -> No
     assert code == 1 and "row 2, item_id: acme b is not delivered any more" in said
 
 
-@pytest.mark.parametrize(("delimiter", "encoding"), [(";", "cp1252"), ("\t", "utf-16"), (",", "utf-8-sig")])
+@pytest.mark.parametrize(
+    ("delimiter", "encoding"), [(";", "cp1252"), (";", "cp1250"), ("\t", "utf-16"), (",", "utf-8-sig")]
+)
 def test_files_as_spreadsheets_save_them(shop: Shop, tmp_path: Path, delimiter: str, encoding: str) -> None:
     file = tmp_path / "saved.csv"
     with file.open("w", newline="", encoding=encoding) as lines:
         writer = csv.writer(lines, delimiter=delimiter)
         writer.writerows([["category", "item_id", "vendor", "note"], ["Kites", "a", "acme", "größer"]])
     assert correct(shop, file)[1].startswith("rows 1, applied 1")
+
+
+def test_a_note_in_cyrillic_is_kept_as_it_was_written(shop: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "saved.csv"
+    with file.open("w", newline="", encoding="cp1251") as lines:
+        csv.writer(lines, delimiter=";").writerows([[*HEADER], ["acme", "a", "Kites", "летает", "Анна"]])
+    assert correct(shop, file)[1].startswith("rows 1, applied 1")
+    assert said(shop) == [("Анна", "летает")]
+
+
+def test_a_reviewer_is_one_name_in_any_capitals(shop: Shop, tmp_path: Path) -> None:
+    rows = [("acme", "a", "Kites", "", "Anna  Maria"), ("acme", "b", "Kites", "", "anna maria")]
+    assert correct(shop, write(tmp_path / "1.csv", HEADER, rows))[0] == 0
+    assert correct(shop, write(tmp_path / "2.csv", HEADER[:3], [("acme", "a", "Trays")]), "--by", " ANNA MARIA")[0] == 0
+    assert said(shop) == [("Anna Maria", None)] * 3
+
+
+def test_nobody_corrects_in_the_ledgers_own_name(shop: Shop, tmp_path: Path) -> None:
+    code, text = correct(shop, write(tmp_path / "1.csv", HEADER, [("acme", "a", "Kites", "", "Adjudication")]))
+    assert code == 1 and "row 2, who: 'Adjudication' is no name of a reviewer" in text
+    assert correct(shop, write(tmp_path / "2.csv", HEADER[:3], [("acme", "a", "5")]), "--by", "adjudication")[0] == 1
 
 
 def test_a_workbook(shop: Shop, tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ from vendor_files import HEADERS, KEYS, feed, products, table
 
 from catalog.deliveries.vendor_check import check
 from catalog.errors import CatalogError, FeedRefused
-from catalog.proposals.encodings import find_encoding
 from catalog.proposals.form import Entry, line, literal, written
 from catalog.proposals.headers import meaning
 from catalog.proposals.proposal import Proposal, propose
+from catalog.reading.encodings import find_encoding
 from catalog.reading.mapping import Mapping, load_mapping
 from catalog.settings import Settings
 

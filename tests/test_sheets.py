@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from catalog import sheets
 from catalog.errors import CatalogError
+from catalog.review import sheet_files
 from catalog.sheets import Answer
 
 HEADER = ["token", "title", "decision", "category", "note", "reviewer"]
@@ -95,13 +96,34 @@ def test_a_separator_line_and_short_rows_are_understood(tmp_path: Path) -> None:
     assert sheets.read(file).answers == (Answer(3, "BBBBBBBBBBBBB", "none"),)
 
 
-def test_a_sheet_saved_where_windows_means_another_encoding_keeps_tokens_and_decisions(tmp_path: Path) -> None:
-    content = "token;title;decision\r\nBBBBBBBBBBBBB;Pleťová maska;accept\r\n".encode(
-        "cp1250"
-    )  # 0x9d is none of cp1252's
-    (tmp_path / "s.csv").write_bytes(content)
-    (answer,) = sheets.read(tmp_path / "s.csv").answers
-    assert (answer.token, answer.decision) == ("BBBBBBBBBBBBB", "accept")
+ANSI = {
+    "cp1251": ("Кружка керамическая", "Дом > Кухня > Кружки", "не та картинка, см. №7", "Анна"),
+    "cp1250": ("Pleťová maska, žlutá", "Dům > Kuchyně", "špatný obrázek", "Jiří"),
+    "cp1252": ("Crème brûlée façon maison", "Maison > Cuisine", "à vérifier, déjà vu", "Zoé"),
+    "cp1253": ("Κούπα κεραμική", "Σπίτι > Κουζίνα", "λάθος εικόνα", "Άννα"),
+    "cp1254": ("Çay bardağı, şık", "Ev > Mutfak eşyası", "yanlış görüntü", "Ayşe"),
+    "cp1257": ("Puodelis, žalias, šviesus", "Namai > Virtuvė", "ne tas paveikslėlis, žiūrėti į kitą", "Eglė"),
+}
+
+
+@pytest.mark.parametrize("encoding", ANSI)
+def test_a_sheet_is_read_in_what_windows_means_by_ansi_where_it_was_saved(tmp_path: Path, encoding: str) -> None:
+    title, category, note, who = ANSI[encoding]
+    rows = [HEADER, ["BBBBBBBBBBBBB", title, "", category, note, who]]
+    file = saved(tmp_path / "s.csv", rows, delimiter=";", encoding=encoding)
+    assert sheet_files.read(file).answers == (Answer(2, "BBBBBBBBBBBBB", "", category, note, who),)
+
+
+def test_letters_too_few_to_tell_are_read_as_declared_and_tokens_stay(tmp_path: Path) -> None:
+    file = saved(
+        tmp_path / "s.csv", [["token", "decision", "note"], ["BBBBBBBBBBBBB", "accept", "Да"]], encoding="cp1251"
+    )
+    (found,), (declared,) = sheet_files.read(file).answers, sheet_files.read(file, "windows-1251").answers
+    assert (found.token, found.decision) == (declared.token, declared.decision) == ("BBBBBBBBBBBBB", "accept")
+    assert declared.note == "Да"
+    for wrong in ("utf-8", "windows-125x"):
+        with pytest.raises(CatalogError, match=f"as {wrong}"):
+            sheet_files.read(file, wrong)
 
 
 def test_one_quote_is_taken_from_what_a_reviewer_reads_back(tmp_path: Path) -> None:

@@ -133,13 +133,21 @@ def fit(work: "Work", encoder: Encoder, clusters: tuple[list[str], list[str]]) -
     ngrams, left_out = fit_ngrams(work, clusters[0])
     doubted = doubted_labels(work, left_out, clusters[0])
     del left_out
+    encoder, fusion, score, facts = fit_branches(work, encoder, ngrams, clusters)
+    return encoder, fusion, Fitted(score, facts, doubted)
+
+
+def fit_branches(
+    work: "Work", encoder: Encoder, ngrams: LexicalBranch, clusters: tuple[list[str], list[str]]
+) -> tuple[Encoder, Fusion, Score, dict[str, dict[str, object]]]:
+    """The towers that ship, the three branches as one, and what was measured of them together and of each."""
     text_tower, text, text_facts = fit_modality(work, encoder.text, "text")
     image_tower, image, image_facts = fit_modality(work, encoder.image, "image")
     fusion = Fusion(ngrams, text, image, prior_of(work.learn.target))
     score = score_logits(mixed(fusion, work.stop), work.stop.target)
     facts = {"ngrams": _facts(branch_score(fusion, work.stop)), "text": text_facts, "image": image_facts}
     fusion.ngrams = refitted(work, [*clusters[0], *clusters[1]])
-    return replace(encoder, text=text_tower, image=image_tower), fusion, Fitted(score, facts, doubted)
+    return replace(encoder, text=text_tower, image=image_tower), fusion, score, facts
 
 
 @dataclass(frozen=True)

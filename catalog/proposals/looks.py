@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from catalog.errors import FeedRefused
-from catalog.proposals.encodings import Encoding, find_encoding
+from catalog.reading.encodings import Encoding, find_encoding
 from catalog.reading.mapping import Format
 from catalog.reading.openings import open_plain
 

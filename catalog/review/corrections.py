@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -10,8 +10,10 @@ import polars as pl
 from catalog import sheets
 from catalog.errors import CatalogError, FeedRefused
 from catalog.jobs import Job, digest, now
+from catalog.reading.encodings import find_ansi
 from catalog.reading.feeds import RawBatch, read_rows
 from catalog.reading.mapping import Mapping, feed_format
+from catalog.review import reviewers
 from catalog.review.decisions import ANONYMOUS, Problem, Reader
 from catalog.settings import Feeds
 from catalog.store import Store
@@ -103,12 +105,12 @@ def _form(file: Path) -> Mapping:
     if form not in ("csv", "tsv"):
         return Mapping(format=form, columns=columns)
     with file.open("rb") as content:
-        start = content.read(65_536)
+        start = content.read(sheets.MAX_BYTES)
     try:
-        start[: start.rfind(b"\n") + 1 or None].decode("utf-8-sig")
+        start.decode("utf-8-sig")
         encoding = "utf-8"
     except UnicodeDecodeError:
-        encoding = "utf-16" if start.startswith((b"\xff\xfe", b"\xfe\xff")) else "cp1252"
+        encoding = "utf-16" if start.startswith((b"\xff\xfe", b"\xfe\xff")) else find_ansi(start) or "cp1252"
     header = start.partition(b"\n")[0].decode(encoding, errors="replace")
     return Mapping(format=form, encoding=encoding, delimiter=max(",;\t", key=header.count), columns=columns)
 
@@ -132,7 +134,7 @@ def judge(store: Store, rows: list[Row], taxonomy: Taxonomy) -> tuple[list[Corre
     reader, found, repeated = Reader(taxonomy), list[Correction](), 0
     for row in kept:
         now_at = standing[row.line]
-        meant = _category(row, reader)
+        meant = _nobody(row) or _category(row, reader)
         if isinstance(meant, Problem):
             problems.append(meant)
         elif now_at["said"] and now_at["decided_id"] == meant:
@@ -183,6 +185,18 @@ def _unknown(store: Store, rows: list[Row], standing: dict[int, dict], problems:
         else:
             hint = near.get(row.line, "Look it up: catalog sql 'FROM live_items'; ids are text, zeros in front count.")
             problems.append(Problem(row.line, "", "item_id", f"there is no item {name}", hint))
+
+
+def under_known_names(store: Store, rows: list[Row]) -> list[Row]:
+    """The rows, each `who` as this workspace writes that reviewer's name."""
+    names = reviewers.spellings(store, (row.who for row in rows))
+    return [replace(row, who=names.get(row.who, row.who)) for row in rows]
+
+
+def _nobody(row: Row) -> Problem | None:
+    if not reviewers.is_ledgers(row.who):
+        return None
+    return Problem(row.line, "", "who", f"{row.who!r} is no name of a reviewer", "Write who says so, or nothing.")
 
 
 def _category(row: Row, reader: Reader) -> str | Problem:

@@ -6,6 +6,7 @@ from pathlib import Path
 from catalog import sheets
 from catalog.errors import CatalogError
 from catalog.pictures.thumbnails import thumbnail
+from catalog.reading.encodings import find_ansi
 from catalog.review import label_studio, workbooks
 from catalog.review.review_queue import Waiting, page_cells
 from catalog.sheets import MAX_BYTES, Returned
@@ -37,16 +38,22 @@ class SheetFiles:
         return sheets.render(sheets.COLUMNS, cells, delimiter=self._delimiter)
 
 
-def read(file: Path) -> Returned:
-    """Reads a sheet of any form, told by its content. Raises CatalogError when the file is no review sheet."""
+def read(file: Path, encoding: str | None = None) -> Returned:
+    """Reads a sheet of any form, told by its content; `encoding` is that of a CSV, where it is declared. Raises CatalogError when the file is no review sheet."""
     form = _form(file)
     if form == "csv":
-        return sheets.read(file)
+        return sheets.read(file, encoding or _ansi(file))
     if file.stat().st_size > MAX_BYTES:
         raise CatalogError(f"{file} has more than {MAX_BYTES // 2**20} MiB.", remedy="Import sheets one by one.")
     rows = workbooks.read(file) if form == "xlsx" else label_studio.read(file)
     answers = sheets.answers(rows, file)
     return Returned(hashlib.sha256(file.read_bytes()).hexdigest(), answers)
+
+
+def _ansi(file: Path) -> str | None:
+    """Which ANSI a spreadsheet saved a CSV in: each country has another, and no file says which."""
+    readable = file.is_file() and file.stat().st_size <= MAX_BYTES
+    return find_ansi(file.read_bytes()) if readable else None
 
 
 def _form(file: Path) -> str:

@@ -39,6 +39,11 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# What Windows calls ANSI, another one in each country; at equal plausibility the earlier one wins.
+_ANSI = (
+    *("windows-1252", "windows-1250", "windows-1251", "windows-1253", "windows-1254", "windows-1257"),
+    *("windows-1255", "windows-1256", "cp874"),
+)
 _LOOKED_AT = 60_000  # bytes a guess is made from
 _JUDGED = 6_000  # bytes charset-normalizer is asked about; it takes its time
 _SIGNS = "°€£«»–—“”’‘…®™·§©²³½¼×µ\u00a0ªº"
@@ -66,6 +71,26 @@ def find_encoding(pieces: list[bytes]) -> Encoding:
         plain = all(piece.isascii() for piece in pieces)
         return Encoding("utf-8", "only ASCII seen, which UTF-8 contains" if plain else "valid UTF-8 throughout")
     return _guess(b"\n".join(_telling_lines(pieces)) or head[:_LOOKED_AT])
+
+
+def find_ansi(content: bytes) -> str | None:
+    """The ANSI code page of Windows under which the bytes of a whole file make most sense as words.
+
+    The Western one where they say too little; None for a file in UTF-8 or UTF-16, and for one that none of them reads.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _is_utf8(content, whole_start=True):
+        return None
+    sample = b"\n".join(_telling_lines([content]))
+    able = [name for name in _ANSI if _readable(content, name)]
+    return max(able, key=lambda name: _plausibility(sample, name)[0], default=None)
+
+
+def _readable(content: bytes, name: str) -> bool:
+    try:
+        content.decode(name)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_utf8(piece: bytes, *, whole_start: bool) -> bool:
