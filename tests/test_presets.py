@@ -289,6 +289,15 @@ def test_yml_resolves_categories_and_collects_params(tmp_path: Path) -> None:
     assert attributes == {"attributes.Weight": "50 g", "attributes.Colour": "red, blue"}
 
 
+def test_presets_read_what_their_exports_say_of_the_stock(tmp_path: Path) -> None:
+    yml = "<yml_catalog><offers><offer id='1' available='false'><name>a</name></offer></offers></yml_catalog>"
+    google = "<rss xmlns:g='urn:g'><item><g:id>1</g:id><title>a</title><g:availability>in_stock</g:availability></item></rss>"
+    said = [(yml, "yml", "false"), (google, "google", "in_stock"), ("sku,name,is_in_stock\n1,a,1\n", "magento2", "1")]
+    for content, preset_, availability in said:
+        (row,) = rows(tmp_path, content, preset=preset_)
+        assert row["availability"] == availability
+
+
 OFFER = "<offer id='{}'>{}<vendor>Acme</vendor><model>{}</model></offer>"
 CALLED = [
     ("<typePrefix>Lamp</typePrefix>", "X-1", "Lamp Acme X-1"),
