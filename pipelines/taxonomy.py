@@ -9,6 +9,7 @@ from catalog.learning import examples
 from catalog.store import Store
 from catalog.taxonomies import category_moves, other_trees
 from catalog.taxonomies.category_map import CategoryMap, by_ids, read_map, write_map
+from catalog.taxonomies.misread_names import misread_names
 from catalog.taxonomies.taxonomy import Taxonomy
 from catalog.taxonomies.taxonomy_diff import Change, diff
 from catalog.taxonomies.taxonomy_files import read_taxonomy
@@ -34,7 +35,9 @@ def run(job: Job, file: Path, *, form: str | None = None, map_file: Path | None 
     leaves, levels = int(taxonomy.nodes["is_leaf"].sum()), taxonomy.nodes["level"].to_list()
     said = f"Taxonomy {taxonomy.version}: {taxonomy.nodes.height} categories, {leaves} leaves, {max(levels)} levels."
     moved = ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in counts.items() if number)
-    return f"{said}\n{moved[0].upper()}{moved[1:]}." if moved else said
+    said += f"\n{moved[0].upper()}{moved[1:]}." if moved else ""
+    warning = misread_names(taxonomy, str(file))
+    return f"{said}\n{warning}" if warning else said
 
 
 def _replace(job: Job, file: Path, taxonomy: Taxonomy, map_file: Path | None) -> Counts:

@@ -289,12 +289,52 @@ def test_yml_resolves_categories_and_collects_params(tmp_path: Path) -> None:
     assert attributes == {"attributes.Weight": "50 g", "attributes.Colour": "red, blue"}
 
 
-def test_an_offer_without_a_name_is_called_by_its_kind_and_model(tmp_path: Path) -> None:
-    offer = (
-        '<offer id="9" type="vendor.model"><typePrefix>Lamp</typePrefix><vendor>Acme</vendor><model>X-1</model></offer>'
+def test_presets_read_what_their_exports_say_of_the_stock(tmp_path: Path) -> None:
+    yml = "<yml_catalog><offers><offer id='1' available='false'><name>a</name></offer></offers></yml_catalog>"
+    google = "<rss xmlns:g='urn:g'><item><g:id>1</g:id><title>a</title><g:availability>in_stock</g:availability></item></rss>"
+    said = [(yml, "yml", "false"), (google, "google", "in_stock"), ("sku,name,is_in_stock\n1,a,1\n", "magento2", "1")]
+    for content, preset_, availability in said:
+        (row,) = rows(tmp_path, content, preset=preset_)
+        assert row["availability"] == availability
+
+
+OFFER = "<offer id='{}'>{}<vendor>Acme</vendor><model>{}</model></offer>"
+CALLED = [
+    ("<typePrefix>Lamp</typePrefix>", "X-1", "Lamp Acme X-1"),
+    ("", "X-1", "Acme X-1"),
+    ("<typePrefix>Lamp</typePrefix>", "ACME X-1", "Lamp ACME X-1"),  # the model names the maker already
+    ("<typePrefix>Lamp Acme</typePrefix>", "X-1", "Lamp Acme X-1"),
+    ("<typePrefix>Lamp</typePrefix>", "Lamps X-1", "Lamp Acme Lamps X-1"),  # another word
+    ("<typePrefix>Lamp</typePrefix><name>Desk lamp Acme X-1</name>", "X-1", "Desk lamp Acme X-1"),
+    ("<name> </name><typePrefix>Lamp</typePrefix>", "", "Lamp Acme"),
+]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_an_offer_without_a_name_is_called_by_its_kind_maker_and_model(tmp_path: Path, named: bool) -> None:
+    """A few offers, and so many that they are read together."""
+    offers = [OFFER.format(n, said, model) for n, (said, model, _) in enumerate(CALLED)]
+    offers += [OFFER.format(n, "<name>n</name>" if named else "", f"m{n}") for n in range(100, 400)]
+    found = rows(tmp_path, f"<yml_catalog><shop><offers>{''.join(offers)}</offers></shop></yml_catalog>", preset="yml")
+    found.sort(key=lambda row: row["line"])
+    assert [row["title"] for row in found[: len(CALLED)]] == [title for *_, title in CALLED]
+    assert {row["brand"] for row in found} == {"Acme"}
+    assert found[-1]["title"] == ("n" if named else "Acme m399")
+
+
+def test_a_title_made_of_several_is_no_part_of_others_and_of_tables(tmp_path: Path) -> None:
+    made = {"first": ["name"], "otherwise": ["maker", "model"]}
+    (row,) = rows(
+        tmp_path, '{"id": 1, "maker": "Acme", "model": "X"}', format="jsonl", columns={"item_id": "id", "title": made}
     )
-    (row,) = rows(tmp_path, f"<yml_catalog><shop><offers>{offer}</offers></shop></yml_catalog>", preset="yml")
-    assert (row["title"], row["brand"]) == ("Lamp X-1", "Acme")
+    assert row["title"] == "Acme X"
+    for known, columns in (
+        ("csv", {"title": made}),
+        ("jsonl", {"title": [made]}),
+        ("jsonl", {"title": "a", "brand": made}),
+    ):
+        with pytest.raises(ValueError, match="otherwise"):
+            Mapping.model_validate({"format": known, "columns": {"item_id": "id", **columns}})
 
 
 BMECAT = """<BMECAT version="2005"><T_NEW_CATALOG><CATALOG_GROUP_SYSTEM>

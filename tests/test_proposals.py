@@ -492,6 +492,22 @@ def test_rows_that_only_say_more_of_the_product_above_fold_into_it(tmp_path: Pat
     assert not propose(one, "shop").fold  # a row without an id or two are mistakes
 
 
+def test_commas_in_prices_do_not_part_a_table_of_tabs_under_a_short_title(tmp_path: Path) -> None:
+    rows = [f"A-{n}\tred chair {n}\t{n},90\tChairs" for n in range(30)]
+    lines = [
+        "Template=custom\tVersion=7",
+        "Seller SKU\tProduct Name\tPrice\tCategory",
+        "item_sku\titem_name\tprice\titem_type",
+    ]
+    found = propose(wrote(tmp_path, "items.txt", "\n".join([*lines, *rows])), "acme")
+    assert (found.values["format"], found.values["header_row"]) == ("tsv", 3)
+    assert (columns(found)["item_id"], columns(found)["title"], columns(found)["price"]) == (
+        ["item_sku"],
+        ["item_name"],
+        ["price"],
+    )
+
+
 @pytest.mark.parametrize("numbered", [True, False], ids=["each variant has a number", "some have"])
 def test_variants_without_a_title_fold_into_the_product_whose_number_they_share(numbered: bool, tmp_path: Path) -> None:
     """As shops of a site builder are exported: a line for the product, and one for each of its variants."""

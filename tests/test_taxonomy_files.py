@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import CatalogError
+from catalog.taxonomies.misread_names import misread_names
 from catalog.taxonomies.taxonomy import from_paths
 from catalog.taxonomies.taxonomy_files import form_of, read_taxonomy
 from catalog.taxonomies.taxonomy_nodes import Node, built
+from pipelines import taxonomy, workspace
+from pipelines.session import opened
 
 REAL = Path(os.environ.get("FEEDSHELF_REAL_DATA", Path(__file__).parents[2] / "shared")) / "taxonomies"
 real = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real taxonomies at {REAL} (set FEEDSHELF_REAL_DATA)")
@@ -176,3 +179,28 @@ def test_the_same_hierarchy_without_ids_has_the_same_paths(tmp_path: Path) -> No
     bare = read_taxonomy(file)
     assert bare.nodes["path"].to_list() == tree.nodes["path"].to_list()
     assert bare.version == from_paths(tree.nodes["path"]).version
+
+
+SOUND = ["Boutonnières", "Crêpe Pans", "Piñatas", "Größen", "Café & Thé", "Рёбра", "USB-Кабель", "日本語", "Mugs"]
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [("Boutonnière", "cp1251"), ("Entrées", "cp1251"), ("Entrées", "cp1252"), ("Größen", "mac_roman")],
+)
+def test_names_that_were_misread_are_said_with_the_way_back(name: str, encoding: str, tmp_path: Path) -> None:
+    spoilt = name.encode().decode(encoding)
+    file = tmp_path / "tree.txt"
+    file.write_text("\n".join(f"{n} - {one}" for n, one in enumerate([*SOUND, spoilt], 1)), encoding="utf-8")
+    said = misread_names(read_taxonomy(file), "tree.txt")
+    assert said.startswith("WARNING: 1 names") and f"{spoilt!r} (meant is {name!r})" in said
+    back = said.rpartition("-t ")[2].split()[0]  # what the warning says to run turns the whole name back
+    assert spoilt.encode(back).decode() == name
+    assert misread_names(from_paths([*SOUND, name]), "tree.txt") == ""
+    assert "anew" in misread_names(from_paths(["Entr\ufffdes"]), "tree.txt")
+
+
+def test_an_import_says_so(tmp_path: Path) -> None:
+    (tmp_path / "tree.txt").write_text("1 - Pi\u0413\u00b1atas\n2 - Mugs\n", encoding="utf-8")
+    with opened(workspace.init(tmp_path / "ws").root) as session, session.single("taxonomy") as job:
+        assert "WARNING: 1 names" in taxonomy.run(job, tmp_path / "tree.txt")

@@ -108,7 +108,7 @@ def _try(lines: list[str], delimiter: str, quote: str, escape: str) -> Dialect |
     if not widths:
         return None
     width = max(widths, key=lambda size: (widths[size] * (1 if size > 1 else 0.2), size))
-    above = next((at for at, row in enumerate(rows) if row.filled > max(1, 0.3 * width)), 0)
+    above = next((at for at, row in enumerate(rows) if row.filled > max(1, 0.5 * width)), 0)
     body = rows[above:] if above <= MAX_TITLE_ROWS else rows
     even = sum(_fits(row, width, len(body[0].cells)) for row in body) / max(1, len(body) + broken)
     return Dialect(delimiter, quote, escape, width, even, rows)

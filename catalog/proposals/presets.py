@@ -71,10 +71,13 @@ def leave_to_preset(choice: Choice, sample: Sample, form: dict[str, Any]) -> boo
     header = {_plain(column.header): column.header for column in sample.columns}
     if form["format"] == "xml":  # a preset's name without a prefix stands for any
         header = {_bare(name): theirs for name, theirs in header.items()} | header
-    found = {
-        "images" if ours == "image" else ours: [header[_plain(name)] for name in names if _plain(name) in header]
-        for ours, names in Mapping.model_validate(form).wanted.items()
-    }
+    mapping = Mapping.model_validate(form)
+
+    def there(names: list[str]) -> list[str]:
+        return [header[_plain(name)] for name in names if _plain(name) in header]
+
+    found = {"images" if ours == "image" else ours: there(names) for ours, names in mapping.wanted.items()}
+    found["title"] = found.get("title") or there(mapping.instead)
     if not found.get("item_id"):
         return False
     read = {ours: Chosen(ours, names, _seen(sample, names), preset=True) for ours, names in found.items() if names}

@@ -34,13 +34,24 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _said_only(found: dict[str, Any], key: str) -> dict[str, Any]:
+    return found if found.get(key) else {name: value for name, value in found.items() if name != key}
+
+
 class First(Part):
     """Alternatives for one column: of those the file has, the first that is filled in a row. `required`: one must be
-    in the file, or it is refused. `name`: what an attribute is called, if not as the first of them."""
+    in the file, or it is refused. `name`: what an attribute is called, if not as the first of them. `otherwise`: columns
+    that together make the title of an item in which none of them is filled."""
 
     first: list[str] = Field(min_length=1)
     required: bool = True
     name: str = ""
+    otherwise: list[str] = Field(default_factory=list)
+
+    @model_serializer(mode="wrap")
+    def _without_unsaid(self, usual: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A key that came later than the first forms must not change the name of what is read without it."""
+        return _said_only(usual(self), "otherwise")
 
 
 class Pairs(Part):
@@ -84,8 +95,7 @@ class Packed(Part):
     @model_serializer(mode="wrap")
     def _without_unsaid(self, usual: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A key that came later than the first forms must not change the name of what is read without it."""
-        found = usual(self)
-        return found if self.without else {key: value for key, value in found.items() if key != "without"}
+        return _said_only(usual(self), "without")
 
 
 class Fold(Part):
@@ -142,8 +152,14 @@ def _several(ours: str, theirs: Any) -> Any:
     if isinstance(theirs, list):
         if not theirs:
             raise ValueError(f"{ours!r} names no column of theirs")
-        return [_one(ours, part) for part in theirs]
-    return _one(ours, theirs)
+        several = [_one(ours, part) for part in theirs]
+        if any(isinstance(part, First) and part.otherwise for part in several):
+            raise ValueError(f"`otherwise` in {ours!r} cannot be one part of several")
+        return several
+    found = _one(ours, theirs)
+    if isinstance(found, First) and found.otherwise and ours != "title":
+        raise ValueError(f"`otherwise` makes a title, not {ours!r}")
+    return found
 
 
 def _one(ours: str, theirs: Any) -> str | Part:

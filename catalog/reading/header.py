@@ -38,7 +38,7 @@ class Columns:
 
     parts: our column -> parts that are joined -> places of which the first filled one counts. attributes: name ->
     places of which the first filled one counts. packed: several attributes in one cell. maps: places of
-    cells that are attributes by name already.
+    cells that are attributes by name already. instead: places that make the title together where its own say none.
     """
 
     width: int
@@ -50,6 +50,7 @@ class Columns:
     image_separator: str = ""
     others: tuple[str, ...] = ()
     folds: bool = False
+    instead: tuple[int, ...] = ()
 
     @cached_property
     def needed(self) -> int:
@@ -68,6 +69,11 @@ class Columns:
     def texts(self, ours: str, cells: list[list[Any]]) -> list[str | None]:
         """What rows say in one of our columns. cells: theirs, a list for each column."""
         parts = self.parts[ours]
+        if ours == "title" and self.instead:
+            both = zip(
+                _first_filled(ours, parts[0], cells), *(_said(ours, cells[at]) for at in self.instead), strict=True
+            )
+            return [text or together(others) for text, *others in both]
         if len(parts) == 1 and len(parts[0]) == 1:
             return _said(ours, cells[parts[0][0]])
         found = [_first_filled(ours, part, cells) for part in parts]
@@ -130,6 +136,16 @@ class Columns:
                 yield from _unpacked(row[place], packed)
         for place in self.maps:
             yield from (row[place] or {}).items()
+
+
+def together(several: Iterable[str | None]) -> str | None:
+    """Texts joined by a space, without one whose words stand in another already: a maker that its model names too."""
+    kept: list[tuple[str, str]] = []  # a text, and its words between spaces
+    for text in several:
+        words = f" {' '.join((text or '').casefold().split())} "
+        if words.strip() and not any(words in other for _, other in kept):
+            kept = [*((one, other) for one, other in kept if other not in words), ((text or "").strip(), words)]
+    return " ".join(text for text, _ in kept) or None
 
 
 def _said(ours: str, column: list[Any]) -> list[str | None]:
@@ -214,6 +230,7 @@ def find_columns(header: list[str], mapping: Mapping) -> Columns:
         image_separator=mapping.rules.image_separator,
         others=tuple(others),
         folds=bool(mapping.fold),
+        instead=tuple(place for name in mapping.instead for place in places.get(name, [])),
     )
 
 

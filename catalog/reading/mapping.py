@@ -158,6 +158,8 @@ class Mapping(Part):
             raise ValueError("[columns] must say which column is item_id")
         if self.columns and not {"title", "image"} & self.columns.keys():
             raise ValueError("[columns] must name a title, an image, or both")
+        if self.columns and self.instead and self.format not in ("xml", "json", "jsonl"):
+            raise ValueError("`otherwise` in 'title' is for XML and JSON")
         if self.format == "xml":
             for path in (*self.records, *self.names):
                 parse_path(path)
@@ -196,6 +198,11 @@ class Mapping(Part):
         return {ours: [name for part in parts for name in part.first] for ours, parts in self.parts.items()}
 
     @cached_property
+    def instead(self) -> list[str]:
+        """Their columns that make the title together where the ones of `wanted` say none."""
+        return [name for part in self.parts.get("title", []) for name in part.otherwise]
+
+    @cached_property
     def _attributes(self) -> list[str | First | Pairs | Packed]:
         given = self.columns.get(ATTRIBUTES, [])
         return list(given) if isinstance(given, list) else [given]
@@ -228,7 +235,7 @@ class Mapping(Part):
     @cached_property
     def names(self) -> list[str]:
         """All their columns, for formats whose rows are asked by name. A list of pairs is asked for by its `each`."""
-        theirs = [name for names in self.wanted.values() for name in names] + self.attributes
+        theirs = [name for names in self.wanted.values() for name in names] + self.instead + self.attributes
         theirs += [name for part in self.chosen for name in part.first]
         theirs += [part.each for part in self.pairs if part.each] + [part.packed for part in self.packed]
         theirs += [EVERY] if self.every_attribute else []
@@ -248,7 +255,8 @@ class Mapping(Part):
         """What besides `wanted` and `attributes` decides the text an item gets; empty for a plain table."""
         brought = [part.model_dump() for part in (*self.chosen, *self.pairs, *self.packed)]
         content = self.model_dump(include={"record", "language", "default_language", "fold", "categories", "variants"})
-        return _without_unsaid({**content, "brought": brought, "every": self.every_attribute})
+        more = {"brought": brought, "every": self.every_attribute, "instead": self.instead}
+        return _without_unsaid({**content, **more})
 
 
 # Keys that came later than the first mappings: unsaid, they must not change the name of what was read without them.
@@ -273,7 +281,7 @@ _LATER: dict[str, Any] = {
 
 
 def _without_unsaid(content: dict[str, Any]) -> dict[str, Any]:
-    unsaid = {**_LATER, "brought": [], "every": False}
+    unsaid = {**_LATER, "brought": [], "every": False, "instead": []}
     kept = {key: value for key, value in content.items() if key not in unsaid or value != unsaid[key]}
     if "rules" in kept:
         kept["rules"] = {k: v for k, v in kept["rules"].items() if k not in _LATER_RULES or v != _LATER_RULES[k]}

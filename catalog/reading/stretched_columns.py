@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 
 from catalog.reading.cells import listed
-from catalog.reading.header import BETWEEN_CATEGORIES, SINGLE, Columns
+from catalog.reading.header import BETWEEN_CATEGORIES, SINGLE, Columns, together
 from catalog.reading.stretches import Stretch
 
 ATTRIBUTE = "attributes."
@@ -16,7 +16,10 @@ Lists = frozenset[str]  # names of columns whose cells are lists
 def as_rows(stretch: Stretch, columns: Columns) -> pl.DataFrame:
     """The rows as `feeds.RawBatch` has them."""
     lists = frozenset(name for name, kind in stretch.cells.schema.items() if kind == pl.List)
-    said = [_text(ours, parts, lists).alias(ours) for ours, parts in columns.parts.items() if ours != "image"]
+    others = ("image", "title") if columns.instead else ("image",)
+    said = [_text(ours, parts, lists).alias(ours) for ours, parts in columns.parts.items() if ours not in others]
+    if columns.instead and "title" in columns.parts:
+        said.append(_titles(stretch.cells, columns, lists))
     own = {name: _first("", places, lists) for name, places in columns.attributes.items()}
     brought = {} if stretch.named is None else {column.name: pl.lit(column) for column in stretch.named}
     for name in dict.fromkeys([*own, *brought]):
@@ -46,6 +49,17 @@ def _text(ours: str, parts: list[list[int]], lists: Lists) -> pl.Expr:
     return pl.concat_str([_first(ours, part, lists) for part in parts], separator=" ", ignore_nulls=True).replace(
         "", None
     )
+
+
+def _titles(cells: pl.DataFrame, columns: Columns, lists: Lists) -> pl.Expr:
+    """Titles, those of rows that name none made of other columns."""
+    named = [_first("title", part, lists) for part in columns.parts["title"]]
+    texts = cells.select(title=pl.coalesce(named))["title"]
+    rows = texts.is_null().arg_true()
+    if rows.len():
+        parts = cells[rows].select(_cell(place, "title", lists).alias(str(place)) for place in columns.instead)
+        texts = texts.scatter(rows, pl.Series([together(row) for row in parts.iter_rows()], dtype=pl.String))
+    return pl.lit(texts).alias("title")
 
 
 def _first(ours: str, places: list[int], lists: Lists) -> pl.Expr:

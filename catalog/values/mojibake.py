@@ -79,6 +79,7 @@ READINGS = (
 )
 SUSPECT = "|".join(reading.suspect for reading in READINGS)
 _HIGH = re.compile(r"[^\x00-\x7f]{2,}")
+_MIXED = re.compile(r"(?<=[A-Za-z])[^\x00-\x7f]{2,}|[^\x00-\x7f]{2,}(?=[A-Za-z])")
 # What may follow a capital in sound text, and with it makes the bytes of another letter.
 _CLOSING = "\u00a0\u00ab\u00ae\u00b0\u00b2\u00b3\u00bb\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u2122\u203a"
 
@@ -106,6 +107,24 @@ def mended(text: str) -> str:
             break
         text = best
     return text
+
+
+def meant(text: str) -> str:
+    """`mended`, and Western letters that were read as Windows-1251 too: 'BoutonniГЁre' is 'Boutonnière'.
+
+    For showing what is meant, not for changing items: a letter beside two of another script may be meant so in a name.
+    """
+    if not _HIGH.search(text):
+        return text
+    return _MIXED.sub(_western, mended(text))
+
+
+def _western(found: re.Match[str]) -> str:
+    try:
+        letters = found.group().encode("cp1251").decode("utf-8")
+    except UnicodeError:
+        return found.group()
+    return letters if re.fullmatch("[\u00c0-\u017f]+", letters) else found.group()
 
 
 def _attempts(text: str) -> Iterator[tuple[int, str]]:
