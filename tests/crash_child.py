@@ -12,6 +12,7 @@ import signal
 import sys
 import traceback
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 os.environ["FEEDSHELF_FAILPOINT_LOG"] = os.devnull  # points are watched in this process from its first import on
@@ -58,6 +59,8 @@ def command(asked: dict) -> int:
 
 
 def serve() -> None:
+    for module in sys.argv[1:]:
+        import_module(module)
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

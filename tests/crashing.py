@@ -64,9 +64,10 @@ class Children:
 
 
 @contextmanager
-def children(folder: Path) -> Iterator[Children]:
+def children(folder: Path, *loaded: str) -> Iterator[Children]:
+    """loaded: modules that commands need, beside those that all do."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.crash_child"],
+        [sys.executable, "-m", "tests.crash_child", *loaded],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         stdin=subprocess.PIPE,

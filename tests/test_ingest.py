@@ -180,6 +180,10 @@ def test_a_smaller_full_delivery_is_held_a_smaller_delta_is_not(shop: Shop) -> N
     shop.deliver(feed("0001,Lamp one,Lumo,1.50,"))
     assert shop.night() == {"accepted": 1}
     assert shop.statuses() == ["changed"]
+    shop.mapping('[delivery]\nkind = "full"\n')
+    shop.deliver(feed(*many(1)))  # as many as the delta had, which is no measure of a full one
+    assert shop.night() == {"held": 1}
+    assert len(shop.latest()) == 10
 
 
 @pytest.mark.parametrize("rows", [[], [",no id,,,", ",none either,,,"]])
@@ -323,8 +327,10 @@ def test_links_foreign_formats_and_hostile_names_are_refused_aloud(shop: Shop, t
     shop.deliver(b"7z\xbc\xaf", name="prices.7z")
     (shop.workspace.feeds / "acme" / "link.csv").symlink_to(secret)
     shop.deliver(feed("1,x,,,"), vendor="a'; DROP TABLE items; --")
-    assert shop.night() == {"refused": 3}
+    shop.deliver(feed("1,x,,,"), vendor="vendor=x")
+    assert shop.night() == {"refused": 4}
     assert shop.rows("SELECT reason FROM deliveries ORDER BY 1") == [
+        ("bad_vendor_name",),
         ("bad_vendor_name",),
         ("symlink",),
         ("unknown_format",),

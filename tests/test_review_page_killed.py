@@ -108,7 +108,7 @@ def settled_once(place: Workspace, process: Children) -> None:
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Children]:
-    with children(tmp_path_factory.mktemp("children")) as found:
+    with children(tmp_path_factory.mktemp("children"), "pipelines.review_app") as found:
         yield found
 
 
@@ -129,10 +129,9 @@ def test_killed_in_an_answer_it_is_taken_once_and_by_whoever_holds_it(
     assert page.ended.result() == -signal.SIGKILL
     assert asked(place, "SELECT count(*) FROM leases") == [(0,)]
     form: dict[str, list[str]] = {}
-    for point, stands in (("page.imports", []), ("page.before_commit", []), ("page.after_commit", GROUP)):
-        # the first of these starts lends what it shows, which is a commit of its own
-        nth = f"{point}:2" if not form and "commit" in point else point
-        with up(process, folder, place, "anna", nth) as page:
+    # the first of these starts lends what it shows, which is a commit of its own
+    for point, stands in (("page.before_commit:2", []), ("page.after_commit", GROUP)):
+        with up(process, folder, place, "anna", point) as page:
             form = page.screen()
             assert len(form["member"]) == 3
             with pytest.raises(httpx.TransportError):

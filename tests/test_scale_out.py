@@ -188,7 +188,7 @@ def test_a_killed_worker_changes_nothing(place: Path, local: pl.DataFrame) -> No
     settings, log = place / "catalog.toml", place / "points.log"
     # three shards: each worker that dies costs the start of another
     settings.write_text(settings.read_text().replace(SCALE, SCALE.replace("25", "40")))
-    result = command(place, "classify", FEEDSHELF_FAILPOINT="worker.:2", FEEDSHELF_FAILPOINT_LOG=str(log))
+    result = command(place, "classify", FEEDSHELF_FAILPOINT="worker.predicted:2", FEEDSHELF_FAILPOINT_LOG=str(log))
     assert result.returncode == 0, result.stderr
     assert log.read_text().split().count("worker.predicted") > 3, "no worker died"
     assert_equal(predictions(place), local)
