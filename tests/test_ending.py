@@ -13,6 +13,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import duckdb
 import pytest
 from hand_made import busy, hand_made, job
 from pydantic import ValidationError
@@ -266,6 +267,20 @@ def test_metrics_that_cannot_be_written_do_not_fail_the_night(place, tmp_path) -
     with opened(place.root) as session, capture_logs() as logs:
         assert night_end.run(session).status == "done"
     assert [log["via"] for log in logs if log["event"] == "not_told"] == ["feedshelf.prom"]
+
+
+def test_a_night_killed_between_publishing_and_its_page_is_finished_by_a_newer_program(place) -> None:
+    with opened(place.root) as session:
+        run_id, _ = nightly.begin(session, [])
+        for name in nightly.STAGES[: nightly.STAGES.index("report")]:
+            nightly.step(session, name, run_id, [])
+        today = published_version(place.published_db)
+        place.published_db.chmod(0o644)
+        with duckdb.connect(str(place.published_db)) as older:
+            older.execute("CREATE OR REPLACE MACRO schema_version() AS '0.9'")
+        assert night_end.run(session).status == "done"
+    assert published_version(place.published_db) == today
+    assert (place.reports / f"{run_id}.html").exists()
 
 
 def test_a_file_that_another_version_published_is_published_anew(place) -> None:

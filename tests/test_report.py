@@ -590,3 +590,23 @@ def test_drift_has_a_figure_a_vendor_with_how_far_it_is_from_an_alarm(place):
     for vendor, figure in figures.items():
         found = store.query(figure.css_first("pre code").text())
         assert found["vendor"].unique().to_list() == [vendor]
+
+
+def test_the_page_says_whom_to_call_and_whose_file_was_the_same_again(place):
+    _, store = place
+    assert "Call cobalt, bolt and acme: the table says why." in " ".join(seen(store).body.text().split())
+    store.execute("DELETE FROM schedules")
+    store.execute("DELETE FROM rejects")
+    store.execute("DELETE FROM deliveries WHERE delivery_id = 'bolt-3'")
+    store.execute("UPDATE deliveries SET status = 'repeated', reason = NULL WHERE delivery_id = 'bolt-2'")
+    page = seen(store)
+    assert "Nobody: no vendor gives a reason to call." in page.body.text()
+    assert [row[0] for row in table(page, "What became of the rows")] == ["Vendor", "acme", "total"]
+    assert "1 more vendor sent the very file they had sent before, which changes nothing: bolt." in page.body.text()
+
+
+def test_a_few_checks_are_drawn_hollow(place):
+    _, store = place
+    busy(store)
+    page = seen(store, 5)
+    assert len(page.css("circle.few")) == 1 and "Hollow: fewer than 10 checks" in page.body.text()

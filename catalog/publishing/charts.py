@@ -21,6 +21,7 @@ class Point:
     said: str
     low: float | None = None
     high: float | None = None
+    few: bool = False  # rests on too few cases to judge by: drawn hollow, and no line goes through it
 
 
 def percent(share: float) -> str:
@@ -49,7 +50,9 @@ def trend(
     if target is not None:
         parts += [
             svg.line(area.left, area.y(target[0]), svg.WIDTH - area.right, area.y(target[0]), "aim"),
-            svg.text(area.left + 4, area.y(target[0]) - 5, target[1], kind="small warm halo"),
+            svg.text(
+                area.left + 4, area.y(target[0]) + 14, target[1], kind="small warm halo"
+            ),  # above it the points stand
         ]
     for series, kind in ((points, "first"), (second, "second")):
         parts += _series(area, series, kind)
@@ -88,8 +91,8 @@ def _series(area: Area, points: Sequence[Point], kind: str) -> list[str]:
         if p.low is not None and p.high is not None
     ]
     radius = 3.5 if len(placed) <= 20 else 2
-    dots = [svg.dot(x, y, p.said, kind=f"dot {kind}", radius=radius) for x, y, p in placed]
-    return [*bars, svg.path([(x, y) for x, y, _ in placed], f"line {kind}"), *dots]
+    dots = [svg.dot(x, y, p.said, kind=f"dot {'few' if p.few else kind}", radius=radius) for x, y, p in placed]
+    return [*bars, svg.path([(x, y) for x, y, p in placed if not p.few], f"line {kind}"), *dots]
 
 
 def bars(names: Sequence[str], values: Sequence[float], words: Words, *, notes: Sequence[str] = ()) -> str:

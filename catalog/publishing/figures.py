@@ -12,6 +12,7 @@ from catalog.publishing.charts import Point, percent
 from catalog.publishing.questions import Question
 from catalog.publishing.served import Serving
 from catalog.publishing.svg import Words
+from catalog.publishing.verdict import FEW_AUDITS
 from catalog.store import literal
 from catalog.watch import drift_words
 
@@ -135,7 +136,7 @@ def _audited(question: Question, serves: Serving) -> Figure | None:
             row["started_at"], row["precision_so_far"],
             f"{_day(row['started_at'])}: {row['right_so_far']:,} of {row['answered_so_far']:,} right "
             f"({row['low']:.1%} to {row['high']:.1%})",
-            row["low"], row["high"],
+            row["low"], row["high"], few=row["answered_so_far"] < FEW_AUDITS,
         )
         for row in rows
     ]  # fmt: skip
@@ -146,6 +147,8 @@ def _audited(question: Question, serves: Serving) -> Figure | None:
         f"Placements that people checked without knowing it, all of a model up to each run, with 95% intervals. Last: "
         f"{last['right_so_far']:,} of {last['answered_so_far']:,} right, {last['low']:.1%} to {last['high']:.1%}."
     )
+    if any(point.few for point in points):
+        caption += f" Hollow: fewer than {FEW_AUDITS} checks of that model so far, too few to judge it by."
     words = Words("audited", "Audited precision by run", caption)
     aim = (promise, f"{percent(promise)} promised") if promise else None
     edges = (max(0.0, int(lowest * 20 - 0.5) / 20), 1.0)
