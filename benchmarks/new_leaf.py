@@ -6,7 +6,9 @@ A leaf that has many labels is taken out of what is learned, and a champion is t
 each another product, come back and a candidate is trained as `catalog train` does with frozen towers; one reference has all
 labels. They are judged on the same held-out products, which none has seen. Usable is a leaf whose products have it among
 the first five in `USABLE_TOP_5` of the cases, and first at least `USABLE_TOP_1` times as often as with all its labels.
-A line of JSON a leaf is appended to the file; what stands there is not measured again. Ends with the table of all lines.
+`lifted` is the same candidate with the new leaf's logit raised as if it had so many labels: a new category has few because
+it is new, not because it is rare. A line of JSON a leaf is appended to the file; what stands there is not measured again.
+Ends with the table of all lines.
 """
 
 import argparse
@@ -40,6 +42,7 @@ from catalog.taxonomies.taxonomy import Taxonomy
 
 USABLE_TOP_5, USABLE_TOP_1 = 0.8, 0.5
 LEAST_LABELS, LEAST_HELD_OUT = 60, 15
+LIFTS = (100, 200, 300)  # labels as many as which the new leaf is counted, although it has ten
 SETTINGS = TrainingSettings(finetune_epochs=0, threads=1)
 LINES = Path("build/new_leaf.jsonl")
 
@@ -84,6 +87,12 @@ class Answers:
     def best(self, count: int) -> np.ndarray:
         """Category ids (n, count), the likeliest first."""
         return np.array(self.classes, dtype=object)[np.argsort(-self.logits, axis=1)[:, :count]]
+
+    def lifted(self, leaf: str, times: float) -> "Answers":
+        """The same, had the leaf come so many times as often: its logit plus the logarithm (Saerens et al. 2002)."""
+        logits = self.logits.copy()
+        logits[:, self.classes.index(leaf)] += np.log(times)
+        return Answers(self.classes, logits)
 
 
 def answers(pool: Pool, examples: pl.DataFrame, held_out: pl.DataFrame, taxonomy: Taxonomy) -> Answers:
@@ -135,25 +144,30 @@ def measured(pool: Pool, work: Task, leaf: str, count: int, full: Answers) -> di
     """The figures of one leaf: what its products and those of the others get from champion, candidate and reference."""
     examples = pl.concat([work.parts[part] for part in LEARNED])
     held_out = judged(work)
-    without, ten = (
-        answers(pool, part, held_out, work.taxonomy) for part in (few(examples, leaf, 0), few(examples, leaf, count))
-    )
+    without, ten = (answers(pool, few(examples, leaf, number), held_out, work.taxonomy) for number in (0, count))
     truth = held_out["category_id"].to_numpy()
     own = truth == leaf
-    said = ten.best(1)[:, 0]
-    others = paired((said == truth)[~own], (without.best(1)[:, 0] == truth)[~own])
+    before = (without.best(1)[:, 0] == truth)[~own]
     return {
         "leaf": leaf,
         "labels": count,
         "all_labels": examples.filter(category_id=leaf).height,
         "held_out": int(own.sum()),
-        "top_1": float((said == leaf)[own].mean()),
-        "top_5": float((ten.best(5) == leaf).any(1)[own].mean()),
-        "precision": float(own[said == leaf].mean()) if (said == leaf).any() else None,
         "full_top_1": float((full.best(1)[:, 0] == leaf)[own].mean()),
         "full_top_5": float((full.best(5) == leaf).any(1)[own].mean()),
-        "taken": int(((said == leaf) & ~own & (without.best(1)[:, 0] == truth)).sum()),
-        "others": asdict(others),
+        **figures(ten, truth, leaf, before),
+        "lifted": {str(as_many): figures(ten.lifted(leaf, as_many / count), truth, leaf, before) for as_many in LIFTS},
+    }
+
+
+def figures(said: Answers, truth: np.ndarray, leaf: str, before: np.ndarray) -> dict[str, Any]:
+    """Top-1 and top-5 of the leaf's products, precision where it is said, and the others against `before` (bool, the others)."""
+    own, first = truth == leaf, said.best(1)[:, 0]
+    return {
+        "top_1": float((first == leaf)[own].mean()),
+        "top_5": float((said.best(5) == leaf).any(1)[own].mean()),
+        "precision": float(own[first == leaf].mean()) if (first == leaf).any() else None,
+        "others": asdict(paired((first == truth)[~own], before)),
     }
 
 
@@ -187,19 +201,25 @@ def read(lines: Path) -> list[dict[str, Any]]:
 
 
 def table(lines: list[dict[str, Any]]) -> str:
-    """A row a leaf and a row a set: the median, and the worst in brackets. Points are of 100."""
+    """A row a leaf and, a set, a row for the leaf as it is and as if it had more labels: the median, the worst in brackets."""
     head = "| set | leaf | labels | top-1 | top-5 | top-1, all labels | precision | others, points (95%) | usable |"
     rows = [head, "|---|---|---|---|---|---|---|---|---|"]
     for name in dict.fromkeys(line["set"] for line in lines):
         own = [line for line in lines if line["set"] == name]
         rows += [_row(line) for line in own]
-        middle = {key: f"{median(v):.2f} ({min(v):.2f})" for key in FIGURES if (v := _values(own, key))}
-        gains = [100 * line["others"]["gain"] for line in own]
-        rows.append(
-            f"| {name} | **{len(own)} leaves** | {own[0]['labels']} | {' | '.join(middle.get(key, '') for key in FIGURES)} "
-            f"| {median(gains):+.2f} ({min(gains):+.2f}) | {sum(map(usable, own))} of {len(own)} |"
-        )
+        rows.append(_together(name, "as it is", own))
+        rows += [
+            _together(name, f"as if {lift}", [line | line["lifted"][lift] for line in own]) for lift in own[0]["lifted"]
+        ]
     return "\n".join(rows)
+
+
+def _together(name: str, how: str, lines: list[dict[str, Any]]) -> str:
+    cells = [f"{median(v):.2f} ({min(v):.2f})" if (v := _values(lines, key)) else "" for key in FIGURES]
+    gains = [100 * line["others"]["gain"] for line in lines]
+    others = f"{median(gains):+.2f} ({min(gains):+.2f})"
+    number = f"{sum(map(usable, lines))} of {len(lines)}"
+    return f"| {name} | **{len(lines)} leaves, {how}** | {lines[0]['labels']} | {' | '.join(cells)} | {others} | {number} |"
 
 
 FIGURES = ("top_1", "top_5", "full_top_1", "precision")
