@@ -144,6 +144,9 @@ def proposals(
     workspace: Here = CURRENT,
     least: Annotated[int, typer.Option(help="Items a proposal needs.", min=1)] = 3,
     out: Annotated[Path | None, typer.Option(help="Also write them as a CSV.")] = None,
+    tree: Annotated[
+        Path | None, typer.Option(help="Also write the hierarchy with them in it, to edit and import (CSV).")
+    ] = None,
 ) -> None:
     """What no category fits, gathered: proposed categories with a name, a place, counts and examples."""
     from catalog import sheets
@@ -158,6 +161,9 @@ def proposals(
         table = new_categories.table(found, taxonomy)
         sheets.write({out: sheets.render(table.columns, table.rows())}, point="review.proposals")
         typer.echo(f"Written: {out}")
+    if tree is not None:
+        sheets.write({tree: new_categories.tree(found, taxonomy).write_csv().encode()}, point="review.proposals")
+        typer.echo(f"Written: {tree}. Rename and remove what you like, then: catalog taxonomy import {tree}")
 
 
 @app.command("labelling-config")

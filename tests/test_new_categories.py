@@ -6,8 +6,9 @@ import polars as pl
 from review_desk import KITCHEN, PATHS
 from typer.testing import CliRunner
 
-from catalog.review.new_categories import gather, proposals, text
+from catalog.review.new_categories import Proposal, gather, proposals, text, tree
 from catalog.taxonomies.taxonomy import from_paths
+from catalog.taxonomies.taxonomy_files import read_taxonomy
 from catalog.taxonomies.versions import latest_taxonomy
 
 TREE = from_paths(PATHS, PATHS.values())
@@ -61,6 +62,27 @@ def test_what_is_alone_is_no_category():
     assert gather(frame, shop(), TREE, least=2) == []
     assert len(gather(frame, shop(), TREE, least=1)) == 3
     assert gather(frame.clear(), shop(), TREE, least=1) == []
+
+
+def test_the_hierarchy_with_the_proposals_in_it_can_be_imported(tmp_path):
+    found = [
+        Proposal("yoga mat", KITCHEN, 9, 2, ()),
+        Proposal("mugs", KITCHEN, 5, 1, ()),
+        Proposal("drone", None, 4, 1, ()),
+        Proposal("drone", None, 3, 1, ()),
+    ]
+    (tmp_path / "tree.csv").write_bytes(tree(found, TREE).write_csv().encode())
+    made = read_taxonomy(tmp_path / "tree.csv")
+    paths = dict(made.nodes.select("category_id", "path").iter_rows())
+    new = {name: path for name, path in paths.items() if name not in TREE}
+    assert new == {
+        "new-yoga-mat": "Home > Kitchen > yoga mat",
+        "new-mugs": "Home > Kitchen > mugs",
+        "new-drone": "drone",
+    }
+    assert {name: path for name, path in paths.items() if name in TREE} == dict(
+        TREE.nodes.select("category_id", "path").iter_rows()
+    )
 
 
 def test_decisions_become_proposals_until_somebody_finds_a_category(desk):

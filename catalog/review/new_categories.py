@@ -170,6 +170,28 @@ def text(found: list[Proposal], taxonomy: Taxonomy) -> str:
     return "\n".join(lines)
 
 
+def tree(found: list[Proposal], taxonomy: Taxonomy) -> pl.DataFrame:
+    """The hierarchy with the proposals in it, as `catalog taxonomy import` reads it: one row per category.
+
+    A proposal's id is its path where ids are paths, else one made of its name. A name that stands there already is left out.
+    """
+    by_path = bool((taxonomy.nodes["category_id"] == taxonomy.nodes["path"]).all())
+    known = set(taxonomy.nodes["path"]) | set(taxonomy.nodes["category_id"])
+    rows = []
+    for one in found:
+        name = one.name.replace(SEPARATOR.strip(), " ")
+        path = f"{taxonomy.path(one.parent_id)}{SEPARATOR}{name}" if one.parent_id else name
+        own = path if by_path else f"new-{'-'.join(name.split())}"
+        if not {path, own} & known:
+            known |= {path, own}
+            rows.append(
+                {"category_id": own, "parent_id": one.parent_id, "path": path, "name": name, "assignable": True}
+            )
+    columns = ["category_id", "parent_id", "path", "name", "assignable", "scope_note"]
+    old = taxonomy.nodes.select(columns)
+    return pl.concat([old, pl.DataFrame(rows, schema={name: old.schema[name] for name in columns})])
+
+
 def table(found: list[Proposal], taxonomy: Taxonomy) -> pl.DataFrame:
     """One row per proposal: name, parent_id, parent_path, items, vendors, examples (titles joined by ' | ')."""
     rows = [
