@@ -136,7 +136,7 @@ def _outlines(
     """Outlines of the pictures that may be compared, by image hash: those found out now, and all of them."""
     by_sight = compared.filter(pl.col("kind").is_in([leaders.TITLE, leaders.NEAR]))
     own = items["image_hash"].gather(by_sight["row"].unique())
-    theirs = {leader.image_hash for key in by_sight["key"].unique() for _, leader in known.by_key.get(key, [])}
+    theirs = {leader.image_hash for key in by_sight["key"].unique() for leader in known.by_key.get(key, [])}
     wanted = pl.DataFrame({"image_hash": sorted({*own, *theirs} - {None})}, schema={"image_hash": pl.String})
     if not wanted.height:
         return {}, {}
