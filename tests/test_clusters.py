@@ -42,6 +42,13 @@ def test_each_key_joins_and_joins_carry_on():
     assert found[5] != found[0]
 
 
+def test_what_nights_found_alike_holds_together_and_keeps_its_name():
+    frame = items({"title": "Oak desk lamp"}, {"title": "Oak desk light"}, {"title": "Mug"}, {"title": "Oak desk lamp"})
+    apart = look_alike_clusters(frame)
+    found = look_alike_clusters(frame.with_columns(look_alikes=pl.Series(["n1", "n1", None, None])))
+    assert found[0] == found[1] == found[3] and found[2] == apart[2] and found[0] in set(apart)
+
+
 def test_sizes_are_look_alikes_and_part_numbers_are_not():
     keys = pl.DataFrame(
         {"title": ["Nike Air Max, size 42", "NIKE air max size 43", "Part 4711", "Part 4712", " -- ", None]}

@@ -141,7 +141,17 @@ IN_FACTS: list[tuple[str, tuple[str, ...]]] = [
     ("counts_balance", ("DELETE FROM sightings WHERE status = 'duplicate'",)),
     ("counts_balance", ("DELETE FROM rejects",)),
     ("counts_balance", ("INSERT INTO rejects SELECT * FROM rejects LIMIT 1",)),
-    *(("keys_unique", (f"INSERT INTO {table} SELECT * FROM {table} LIMIT 1",)) for table in KEYS),
+    *(
+        ("keys_unique", (f"INSERT INTO {table} SELECT * FROM {table} LIMIT 1",))
+        for table in KEYS
+        if table != "outlines"
+    ),
+    ("keys_unique", ("INSERT INTO outlines (image_hash) VALUES ('a'), ('a')",)),
+    ("clusters_led", ("UPDATE look_alikes SET keys = NULL",)),
+    (
+        "clusters_led",
+        ("INSERT INTO look_alikes SELECT * REPLACE ('another' AS item_id) FROM look_alikes WHERE keys IS NOT NULL",),
+    ),
     *(
         ("facts_name_facts", (f"UPDATE {table} SET {key[0]} = 'gone'",))
         for table, key, _ in NAMED

@@ -220,7 +220,7 @@ def test_control_items_are_drawn_blindly_and_leave_what_stands_alone():
 
 
 def test_shares_are_drawn_by_hash_and_independently():
-    many = items(*(predicted() for _ in range(8_000)))
+    many = items(*(predicted() for _ in range(3_000)))
     policy = Policy.from_dict({**POLICY.to_dict(), "control_share": 0.2, "audit_share": 0.1})
     found = route(many, policy, TREE)
     assert found["control"].mean() == pytest.approx(0.2, abs=0.015)

@@ -46,12 +46,12 @@ class Leader:
 class Known:
     """Clusters by key, of each key the first TRIED by name, so that the order in which they were found does not matter."""
 
-    by_key: dict[int, list[tuple[str, Leader]]] = field(default_factory=dict)
+    by_key: dict[int, list[Leader]] = field(default_factory=dict)
 
     def add(self, key: int, leader: Leader) -> None:
         """Has a cluster be found by a key."""
         found = self.by_key.setdefault(key, [])
-        insort(found, (leader.cluster, leader), key=lambda pair: pair[0])
+        insort(found, leader, key=lambda one: one.cluster)
         del found[TRIED:]
 
 
@@ -166,7 +166,7 @@ class _One:
 def _matches(one: _One, keys: Iterator[tuple[int, int]], known: Known, agree: Agree) -> Iterator[Leader]:
     """Clusters it may join, those by the strongest kind first, of each kind and key by name."""
     for kind, key in keys:
-        for _, leader in known.by_key.get(key, []):
+        for leader in known.by_key.get(key, []):
             if leader.size < MOST and _alike(one, leader, kind, agree):
                 yield leader
 

@@ -42,13 +42,15 @@ _PATHS = """
     SELECT image_hash, min(image) AS image FROM items SEMI JOIN given USING (image_hash)
     WHERE image_status = 'ok' GROUP BY image_hash
 """
-# One row per cluster of `due_routes` with more than $many items: how many of those that are not settled anew now the model
-# has placed, and whether one of the cluster was audited under the policy that serves.
+# One row per cluster of `due_routes` with more than $many items.
+_LARGE = """
+    SELECT "cluster" FROM look_alikes SEMI JOIN due_routes USING ("cluster")
+    GROUP BY "cluster" HAVING count(DISTINCT (vendor, item_id)) > $many
+"""
+# One row per cluster of `given`: how many of those that are not settled anew now the model has placed, and whether one of the
+# cluster was audited under the policy that serves.
 _BESIDE = """
-    WITH large AS (
-        SELECT "cluster" FROM look_alikes SEMI JOIN due_routes USING ("cluster")
-        GROUP BY "cluster" HAVING count(DISTINCT (vendor, item_id)) > $many
-    ),
+    WITH large AS (FROM given),
     members AS (
         SELECT a."cluster", vendor, item_id, input_hash
         FROM look_alikes a SEMI JOIN large USING ("cluster") JOIN live_items l USING (vendor, item_id, input_hash)
@@ -88,7 +90,10 @@ def join_new(job: Job) -> int:
 def beside(store: Store, policy_id: str, many: int) -> pl.DataFrame:
     """Of clusters with more than `many` items and one in the table `due_routes`: cluster, cluster_placed (items that stay where
     the model placed them) and cluster_audited (one was drawn for the audit under this policy)."""
-    return store.query(_BESIDE, {"policy": policy_id, "many": many})
+    large = store.query(_LARGE, {"many": many})
+    if not large.height:  # what is live need not be asked for them
+        return pl.DataFrame(schema={"cluster": pl.String, "cluster_placed": pl.Int64, "cluster_audited": pl.Boolean})
+    return store.query(_BESIDE, {"policy": policy_id}, given=large)
 
 
 def _join(job: Job, items: pl.DataFrame) -> None:
@@ -136,7 +141,7 @@ def _outlines(
     """Outlines of the pictures that may be compared, by image hash: those found out now, and all of them."""
     by_sight = compared.filter(pl.col("kind").is_in([leaders.TITLE, leaders.NEAR]))
     own = items["image_hash"].gather(by_sight["row"].unique())
-    theirs = {leader.image_hash for key in by_sight["key"].unique() for _, leader in known.by_key.get(key, [])}
+    theirs = {leader.image_hash for key in by_sight["key"].unique() for leader in known.by_key.get(key, [])}
     wanted = pl.DataFrame({"image_hash": sorted({*own, *theirs} - {None})}, schema={"image_hash": pl.String})
     if not wanted.height:
         return {}, {}
