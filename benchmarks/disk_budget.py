@@ -166,7 +166,9 @@ def measured(trained: Path, scratch: Path, items: int, nights: int, width: int) 
     """Bytes an item: of the first night, of an ordinary one, and of one after another model was promoted."""
     place = Path(shutil.copytree(trained, scratch / "ws"))
     settings = place / "catalog.toml"  # the vendor is one that no label names
-    settings.write_text(settings.read_text().replace("[routing]\n", '[routing]\nunseen_vendor = "place_with_warning"\n'))
+    settings.write_text(
+        settings.read_text().replace("[routing]\n", '[routing]\nunseen_vendor = "place_with_warning"\n')
+    )
     shutil.rmtree(place / "feeds")
     (place / "feeds").mkdir()
     shop = Shop(place, drawn_feed(items), width)
