@@ -34,7 +34,7 @@ def run(job: Job, file: Path, *, vendor: str | None = None, random: bool = False
     key = digest(mapping.hash, taxonomy.version, random, source)
     counts: Counter[str] = Counter(rows=0, labels=0, duplicate=0, quarantined=0, repeated=0)
     with job.store.transaction():
-        for name in arrivals.vendors(job.store):
+        for name in arrivals.by_vendor(job.store):
             delivery = Delivery(name, job.run_id, file.name, sha256, file.stat().st_size, "labels", key, file.parent)
             counts.update(_take(job, delivery, random=random, note=None if source == "label" else source))
     return dict(counts)

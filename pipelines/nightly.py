@@ -97,6 +97,7 @@ def run(session: Session, *, vendor: str | None = None, retraining: str | None =
     takes its deliveries over, so that no accepted row is without an outcome. With `retraining` (daily, weekly, monthly) a
     model is trained afterwards, when one is due, and serves from the next night on if nothing speaks against it.
     """
+    lateness.require_known(session.store, session.workspace, vendor)
     lateness.note_schedules(session.store, session.workspace)
     session = replace(session, until=_last_start(session.store, session.until))
     night = _runs(session, vendor)

@@ -8,7 +8,7 @@ from pathlib import Path
 from catalog.deliveries import arrivals, held
 from catalog.deliveries.actions import with_actions
 from catalog.deliveries.inbox import Pending, inbox
-from catalog.deliveries.lateness import late_vendors
+from catalog.deliveries.lateness import late_vendors, require_known
 from catalog.errors import FeedRefused
 from catalog.inference import unseen
 from catalog.jobs import Job, last_state, left_by_last, open_run
@@ -59,6 +59,7 @@ def run(root: Path, *, vendor: str | None = None) -> str:
 
 def _lines(job: Job, workspace: Workspace, settings: Settings, vendor: str | None) -> Iterator[str]:
     store, refused, inputs = job.store, 0, 0
+    require_known(store, workspace, vendor)
     found = [p for p in held.to_take(store, workspace, settings.feeds, tidy=False) if vendor in (None, p.vendor)]
     yield _beginning(store, nightly.state_of(store, workspace, settings), found)
     for waiting in found:

@@ -30,7 +30,9 @@ DUE = """
                CASE WHEN d.decision_id IS NULL AND s.decision_id IS NOT NULL THEN l.input_hash ELSE d.input_hash END
                    AS decided_input_hash,
                d.decision_id IS NULL AND s.decision_id IS NOT NULL AS through_product, p.model_id,
-               d.verdict AS said_verdict, d.note AS said_note, r.route_key,
+               d.verdict AS said_verdict, d.note AS said_note,
+               -- an earlier version took what the model contradicts out of the catalogue: it is settled once more
+               CASE WHEN r.outcome <> 'review' OR r.reason IS DISTINCT FROM 'contradicts_decision' THEN r.route_key END AS route_key,
                hash(l.input_hash, coalesce(d.decision_id, s.decision_id), p.model_id, $policy)::VARCHAR AS key_now
         FROM live_items l
         LEFT JOIN standing_decisions d USING (vendor, item_id)

@@ -161,6 +161,23 @@ def test_a_dry_run_says_what_a_night_would_do_and_writes_nothing(night: Path, sh
     assert catalog(night, "nightly", "--dry-run").startswith("Nothing to do")
 
 
+def test_a_night_of_one_vendor_leaves_what_others_sent_for_the_next(night: Path, shop: Path) -> None:
+    stood = placed(night)
+    deliver(night, shop / "second.csv", "2026-01-02.csv")
+    (night / "feeds" / "borg").mkdir()
+    (night / "feeds" / "borg" / "items.csv").write_text("item_id,title,description\n1,espresso mug,ceramic\n")
+    for dry in ([], ["--dry-run"]):
+        with pytest.raises(CatalogError, match=r"No vendor 'brog' is known here.*acme, borg"):
+            catalog(night, "nightly", "--vendor", "brog", *dry)
+    catalog(night, "nightly", "--vendor", "borg")
+    found = query_published(Workspace(night).published_db, "SELECT vendor, new FROM run_summary ORDER BY run_id")
+    assert found.row(-1) == ("borg", 1) and placed(night).equals(stood)
+    assert [file.name for file in (night / "feeds" / "acme").glob("*.csv")] == ["2026-01-02.csv"]
+    short_night(night)
+    found = query_published(Workspace(night).published_db, "SELECT vendor, new FROM run_summary ORDER BY run_id")
+    assert found.row(-1) == ("acme", 1)
+
+
 def test_a_night_out_of_time_publishes_what_is_complete_and_the_next_goes_on(
     learned: Path, shop: Path, tmp_path: Path
 ) -> None:

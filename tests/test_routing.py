@@ -150,10 +150,10 @@ def test_a_decision_stands_also_when_the_content_changes(source):
     assert placing({**row, "leaf_id": None, "log_odds": None})[:2] == ("decided", TRAIL)
 
 
-def test_only_a_certified_contradiction_of_changed_content_reopens_a_decision():
+def test_only_a_certified_contradiction_of_changed_content_asks_about_a_decision_which_stands_meanwhile():
     row = {**predicted(), "decided_category": LAMPS, "decided_input_hash": "before"}
     found = one(row)
-    assert (found["outcome"], found["category_id"], found["reason"]) == ("review", LAMPS, "contradicts_decision")
+    assert (found["outcome"], found["category_id"], found["reason"]) == ("decided", LAMPS, "contradicts_decision")
     assert found["decided_by"] == "person"
     assert "Lamps" in found["sentence"] and "Trail Shoes" in found["sentence"]
     assert placing({**row, "decided_input_hash": "now"})[0] == "decided"

@@ -75,3 +75,10 @@ def test_advice_names_what_to_do(found: pl.DataFrame, said: str) -> None:
     lines = shortage.advice(found, TREE, 0.95, 0.05)
     assert lines[0].startswith("Nothing is placed automatically at 95%")
     assert said in "\n".join(lines)
+
+
+def test_of_some_departments_alone_what_each_lacks() -> None:
+    found = sample(("A > A1", "A > A1", 40), ("B > B1", "C > C1", 1), ("C > C1", "C > C1", 3))
+    (line,) = shortage.of_departments(found, TREE, 0.95, 0.05, frozenset({"C", "gone"}))
+    assert line.startswith("C is not placed automatically at 95%; for a certificate of its own: at least ")
+    assert "(4 at hand, 1 of them wrong at the first candidate)." in line

@@ -1,5 +1,6 @@
 """A shop's existing placements, taken over: they stand and are published, nobody is asked about them, and no model moves them."""
 
+import csv
 import random
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from typer.testing import CliRunner
 
 from catalog.publishing.reader import query_published
 from catalog.settings import Workspace
+from pipelines import route
 from pipelines.cli import app
+from pipelines.session import opened
 
 pytestmark = pytest.mark.train
 
@@ -48,8 +51,27 @@ def test_the_first_nights_ask_for_what_is_new_or_surely_contradicted_alone(
     (place / "feeds" / "acme").mkdir()
     write(place / "feeds" / "acme" / "2026-01-01.csv", [*cheaper, filed[-1] | told, *new], FIELDS[:-1])
     short_night(place)
-    doubted = filed[-1]["item_id"]  # a person is asked, and until then it stands nowhere
-    assert stands() == {item: path for item, path in wanted.items() if item != doubted}
+    doubted = filed[-1]["item_id"]
+    assert stands() == wanted  # what is doubted too, until somebody answers: the shop has nothing to apply
+    assert query_published(published, "SELECT * FROM changes WHERE action <> 'set' AND vendor = 'acme'").is_empty()
     asked = dict(query_published(published, waits).rows())
     assert asked.pop(doubted) == "contradicts_decision"
     assert set(asked) <= {row["item_id"] for row in new}
+
+    # an outcome of an earlier version, which took what is doubted out of the catalogue, is settled once more
+    with opened(place) as session:
+        session.store.execute(
+            "UPDATE routes SET outcome = 'review' WHERE vendor = 'acme' AND reason = 'contradicts_decision'"
+        )
+        assert route.due(session.job("000009-upgraded"), off=False) == 1
+    # the answer ends it, one way or the other
+    sheet = next(path for path in (place / "review" / "outbox").glob("*.csv") if f",{doubted}," in path.read_text())
+    with sheet.open(encoding="utf-8-sig", newline="") as file:
+        rows = [row | {"category": wanted[doubted]} for row in csv.DictReader(file) if row["item_id"] == doubted]
+    write(tmp_path / "answered.csv", rows, list(rows[0]))
+    answered = ["review", "import", str(tmp_path / "answered.csv"), "--reviewer", "anna", "-w", str(place)]
+    assert CliRunner().invoke(app, answered, catch_exceptions=False).exit_code == 0
+    short_night(place)
+    assert doubted not in dict(query_published(published, waits).rows())
+    now = f"SELECT path, decided_by FROM current_category WHERE vendor = 'acme' AND item_id = '{doubted}'"
+    assert query_published(published, now).row(0) == (wanted[doubted], "person")

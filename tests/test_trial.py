@@ -90,8 +90,11 @@ def test_a_trial_is_certified_on_the_evidence_and_judged_on_the_rest() -> None:
     assert lax.certified and lax.placed > 0.5 * lax.items and lax.precision is not None and lax.precision > 0.94
     assert lax.items == tried.height and lax.decisions < strict.decisions and lax.hours < strict.hours
     assert sum(part.items for part in lax.departments) == tried.height
+    assert all(part.missing is None or part.missing > 0 for part in strict.departments)
+    assert any(part.missing == 0 for part in lax.departments)
     told = trial.text(trial.Trial(("2026-01-01", "2026-11-30"), 20, 500, 2400, "none", (lax, strict)))
     assert "95%       yes" in told and "D0" in told and "labels missing" in told
+    assert "95% placed, right, missing" in told and "for a certificate of its own" in told
     page = trial_page(trial.Trial(("2026-01-01", "2026-11-30"), 20, 500, 2400, "none", (lax, strict)))
     assert f'<td class="n">{lax.automation:.1%}</td>' in page and page.count('<th scope="row">D') == len(
         lax.departments

@@ -51,16 +51,19 @@ def _share(part: int, whole: int) -> str:
 
 
 def jumps(shop: Shop) -> Iterator[str]:
-    """Whether anything jumped: the night in which the model moved most, and items it moved more than once."""
+    """Whether anything jumped of itself: the night in which the model moved most, and items it moved more than once; nights
+    after something was done on purpose are in `on_purpose`."""
     most, night, allowed = 0.0, 0, shop.workspace.settings().routing.max_moves
     for before, after in zip(shop.mornings, shop.mornings[1:], strict=False):
+        if after.came_to:
+            continue
         share = len(after.moved) / max(1, before.placed)
         if share > most:
             most, night = share, after.night
-    often = Counter(item for morning in shop.mornings for item in morning.moved)
+    often = Counter(item for morning in shop.mornings if not morning.came_to for item in morning.moved)
     yield (
         f"Most that the model moved in one night, of what it had placed: {most:.2%} (night {night}); allowed {allowed:.2%}, "
-        "rounded up to whole items, beside what a promotion moves. "
+        "rounded up to whole items, beside what a promotion moves, and without the nights after something was done on purpose. "
         f"Items it moved more than once: {sum(many > 1 for many in often.values())}."
     )
 

@@ -92,3 +92,16 @@ def advice(sample: pl.DataFrame, taxonomy: Taxonomy, target: float, delta: float
     if len(parts) > LISTED:
         lines.append(f"  and {len(parts) - LISTED} departments with fewer products")
     return lines
+
+
+def of_departments(
+    sample: pl.DataFrame, taxonomy: Taxonomy, target: float, delta: float, refused: frozenset[str]
+) -> list[str]:
+    """The same for departments, by their ids, of which nothing is placed while a certificate lets others be; those that are
+    none any more are left out."""
+    names = {taxonomy.path(key) for key in refused if key in taxonomy}
+    parts = [part for part in by_department(sample, taxonomy, target, delta / 4) if part.name in names]
+    return [
+        f"{part.name} is not placed automatically at {target:.0%}; for a certificate of its own: {part.text()}."
+        for part in parts
+    ]

@@ -4,7 +4,7 @@ The rows stand in temporary tables meanwhile, which DuckDB moves to disk when th
 with the feed and a repeated id is found wherever in the file it stands.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -145,6 +145,22 @@ def vendors(store: Store) -> list[str]:
     """Whose rows were collected."""
     found = store.query("SELECT vendor FROM arrived UNION SELECT vendor FROM turned_away ORDER BY vendor")
     return found["vendor"].to_list()
+
+
+def by_vendor(store: Store) -> Iterator[str]:
+    """The vendors whose rows were collected, one after the other; while one is at hand, `arrived` holds its rows alone.
+
+    Else each of three hundred vendors would read the rows of all of them, several times.
+    """
+    names = vendors(store)
+    if len(names) > 1:
+        store.execute("CREATE OR REPLACE TEMP TABLE collected AS FROM arrived ORDER BY vendor, line")
+    for name in names:
+        if len(names) > 1:
+            store.execute(_ARRIVED)
+            store.execute("INSERT INTO arrived FROM collected WHERE vendor = ?", [name])
+        yield name
+    store.execute("DROP TABLE IF EXISTS collected")
 
 
 def judge(store: Store, vendor: str, *, duplicates: str) -> int:

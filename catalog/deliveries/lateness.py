@@ -1,5 +1,6 @@
 """Vendors that should have delivered: how often each is due is kept as a fact, and views say who is late."""
 
+import difflib
 from pathlib import Path
 
 from catalog.errors import CatalogError
@@ -26,6 +27,17 @@ def _seconds(file: Path, known: int | None) -> int | None:
     except CatalogError:
         return known  # the feed is refused for it when it comes; until then the vendor is due as ever
     return int(due.total_seconds()) if due else None
+
+
+def require_known(store: Store, workspace: Workspace, vendor: str | None) -> None:
+    """Raises CatalogError for a vendor without a folder, a form or a delivery: a night of nobody would look like one well done."""
+    known = {folder.name for folder in workspace.feeds.glob("*") if folder.is_dir()}
+    known |= {form.stem for form in workspace.vendors.glob("*.toml")}
+    known |= set(store.query("SELECT DISTINCT vendor FROM deliveries")["vendor"])
+    if vendor is not None and vendor not in known:
+        near = sorted(difflib.get_close_matches(vendor, sorted(known), n=5, cutoff=0.0))
+        remedy = f"Most like it: {', '.join(near)}." if near else "Put its file into feeds/VENDOR/."
+        raise CatalogError(f"No vendor {vendor!r} is known here.", remedy=remedy)
 
 
 def late_vendors(store: Store, vendor: str | None = None) -> list[str]:

@@ -49,12 +49,15 @@ def with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     holds = _holds(policy)
     rechecked = pl.col("rechecked") & (pl.col("way") == "stays")
     holds["department_stopped"] |= rechecked
-    waits = pl.col("outcome").is_in(["review", "placed_at_parent"]) | rechecked
+    contested = pl.col("way") == "contradicted"
+    waits = pl.col("outcome").is_in(["review", "placed_at_parent"]) | rechecked | contested
     held = pl.when((pl.col("way") == "stays") & pl.col("move_held")).then(pl.lit("move_held"))
     codes = [pl.when(holds[code].fill_null(False)).then(pl.lit(code)) for code in PRIORITY]
     lead = (
         pl.when(rechecked)
         .then(pl.lit("department_stopped"))
+        .when(contested)
+        .then(pl.lit("contradicts_decision"))
         .otherwise(
             pl.col("way").replace_strict(
                 {"stays": "sticky", "pinned": "rule_pin"}, default=None, return_dtype=pl.String

@@ -33,7 +33,7 @@ def sentences(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.Expr:
         ),
         "guess_retired": pl.format("The best guess was {}.", "lost_leaf"),
         "contradicts_decision": pl.format(
-            "It was decided as {}; its content has changed since, and the model is now sure of {}.",
+            "It stands in {}, as it was decided; its content has changed since, and the model is now sure of {}.",
             decided, pl.coalesce(named(pl.col("proposed")), first),
         ),
         "no_category_fits": pl.lit("A reviewer found no category that fits."),

@@ -27,6 +27,10 @@ IMPROBABLE = 0.05  # a standing category below this mass may be left for a certi
 LARGE_CLUSTER = 20  # placed look-alikes above which one of them is always audited
 SETTLED = ("bad_data", "not_sellable")
 STOPPED_DRAW = 0.2  # of what would be placed where automation stopped and nothing says how much of it comes a night
+STANDS_ASKED = (
+    "department_stopped",
+    "contradicts_decision",
+)  # of what stands while a person is asked, see is_rechecked.sql
 STOPPED = ("department_stopped", "vendor_suspended", "department_suspended")
 OPTIONAL: dict[str, Any] = {
     "decided_input_hash": pl.String,
@@ -322,7 +326,7 @@ def _settle(work: pl.DataFrame) -> pl.DataFrame:
     person = pl.when(source.is_in(["label", "rule"])).then(source).otherwise(pl.lit("person"))
     return work.with_columns(
         outcome=pl.when(model).then("proposed_outcome").when(stays).then("standing_outcome").when(pinned).then(at_pin)
-        .when(by_way.is_in(["decided", "settled"])).then(pl.lit("decided")).otherwise(pl.lit("review")),
+        .when(kept | (by_way == "settled")).then(pl.lit("decided")).otherwise(pl.lit("review")),
         category_id=pl.when(kept).then("decided_category").when(model).then("proposed").when(pinned).then("pinned")
         .when(stays).then("standing_category"),
         confidence=pl.when(model).then("proposed_mass").when(same).then("probability")
@@ -347,7 +351,7 @@ def _group_id(work: pl.DataFrame) -> pl.Series:
     A control item stands alone, for its answer must not come from a look-alike's nor settle one; so does what does not
     wait.
     """
-    asked = pl.col("outcome").is_in(["review", "placed_at_parent"]) | (pl.col("reason") == "department_stopped")
+    asked = pl.col("outcome").is_in(["review", "placed_at_parent"]) | pl.col("reason").is_in(STANDS_ASKED)
     waits = work.filter(asked & ~pl.col("control"))
     product = pl.concat_str(pl.lit("p"), "vendor", pl.col("product_id").replace("", None), separator="\x1f")
     waits = waits.with_columns(basis=pl.coalesce(pl.concat_str(pl.lit("c"), "cluster", separator="\x1f"), product))

@@ -10,6 +10,7 @@ import polars as pl
 from catalog.certification import shortage
 from catalog.certification.certificate import Terms, certify
 from catalog.certification.policy import Policy, department_of
+from catalog.certification.shortage import Need
 from catalog.placement.routing import route
 from catalog.taxonomies.taxonomy import Taxonomy
 
@@ -21,12 +22,14 @@ _NOTHING = ("decided_category", "decided_verdict", "standing_category", "standin
 
 @dataclass(frozen=True)
 class Department:
-    """Of one department, by the products' own categories. precision: None where nothing was placed."""
+    """Of one department, by the products' own categories. precision: None where nothing was placed. missing: calibration
+    products of the department that a certificate of its own lacks (`shortage.by_department`), None where no number would do."""
 
     name: str
     items: int
     placed: int
     precision: float | None
+    missing: int | None
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def outcome(
         decisions=decisions / days,
         hours=seconds / 3600 / days,
         missing=shortage.need(after, target, delta / 4).missing,
-        departments=_departments(routed, taxonomy),
+        departments=_departments(routed, taxonomy, shortage.by_department(after, taxonomy, target, delta / 4)),
     )
 
 
@@ -113,12 +116,14 @@ def _work(routed: pl.DataFrame) -> tuple[int, float]:
     return sizes.len(), ALONE * alone + GROUP * grouped.len() + MEMBER * int(grouped.sum())
 
 
-def _departments(routed: pl.DataFrame, taxonomy: Taxonomy) -> tuple[Department, ...]:
+def _departments(routed: pl.DataFrame, taxonomy: Taxonomy, needs: list[Need]) -> tuple[Department, ...]:
+    missing = {need.name: need.missing for need in needs}
     parts = routed.with_columns(department=department_of(taxonomy, "own")).drop_nulls("department")
     found = []
     for (key,), part in parts.group_by("department", maintain_order=True):
         placed = part.filter(outcome="placed")
-        found.append(Department(taxonomy.path(str(key)), part.height, placed.height, _precision(placed)))
+        name = taxonomy.path(str(key))
+        found.append(Department(name, part.height, placed.height, _precision(placed), missing[name]))
     return tuple(sorted(found, key=lambda one: (-one.items, one.name)))
 
 
@@ -136,15 +141,20 @@ def text(trial: Trial) -> str:
         f"Hours: {ALONE:.0f} s an item, {GROUP:.0f} s a group and {MEMBER:.0f} s for each of its members. Without automation: see "
         "a target that is not certified.",
         "",
-        f"{'department':<32} {'items':>7}  " + "  ".join(f"{one.target:.0%} placed, right" for one in trial.outcomes),
+        f"{'department':<32} {'items':>7}  "
+        + "  ".join(f"{f'{one.target:.0%} placed, right, missing':>26}" for one in trial.outcomes),
     ]
     by_name: dict[str, list[Department]] = {}
     for one in trial.outcomes:
         for part in one.departments:
             by_name.setdefault(part.name, []).append(part)
     lines += [
-        f"{name[:32]:<32} {parts[0].items:>7,}  " + "  ".join(f"{_share(part):>17}" for part in parts)
+        f"{name[:32]:<32} {parts[0].items:>7,}  " + "  ".join(f"{_share(part):>26}" for part in parts)
         for name, parts in by_name.items()
+    ]
+    lines += [
+        "",
+        "Missing: labelled products of the department, drawn at random, for a certificate of its own; one for all needs fewer.",
     ]
     return "\n".join(lines)
 
@@ -163,7 +173,8 @@ def _line(one: Outcome) -> str:
 
 def _share(part: Department) -> str:
     right = f"{part.precision:.1%}" if part.precision is not None else "-"
-    return f"{part.placed / part.items:.0%}, {right}"
+    missing = "no number" if part.missing is None else f"{part.missing:,}"
+    return f"{part.placed / part.items:.0%}, {right}, {missing}"
 
 
 def compared(rows: list[dict[str, Any]], unread: Sequence[str] = ()) -> str:

@@ -86,12 +86,17 @@ def _total(counts: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _advice(store: Store, serves: Serving) -> list[str]:
-    """How many more labels which department needs, where nothing is placed at a leaf."""
+    """How many more labels which department needs, where nothing is placed at a leaf, or nothing of that department."""
     certificate = serves.certificate
-    if certificate is None or certificate.leaf.threshold is not None:
+    if certificate is None:
         return []
-    calibration = examples.sample(store, certificate.model_id, "calibration")
-    return shortage.advice(calibration, latest_taxonomy(store), certificate.target, certificate.delta)
+    everywhere, refused = certificate.leaf.threshold is None, certificate.leaf.review_departments
+    if not everywhere and not refused:
+        return []
+    sample, taxonomy = examples.sample(store, certificate.model_id, "calibration"), latest_taxonomy(store)
+    if everywhere:
+        return shortage.advice(sample, taxonomy, certificate.target, certificate.delta)
+    return shortage.of_departments(sample, taxonomy, certificate.target, certificate.delta, refused)
 
 
 def _pairs(store: Store, confused: Question) -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@
 -- title: the title delivered last
 -- reason: why it waits, as one code
 -- sentence: why it waits, in words
--- outcome: review, placed_at_parent for an item that waits for its leaf, or placed for one looked at again after an audit
+-- outcome: review, placed_at_parent for an item that waits for its leaf, placed for one looked at again after an audit, or decided for one
+--   whose decision the model contradicts; these stand where they stood until somebody answers
 -- candidates: up to five leaves, the likeliest first
 -- parent_id: the deepest node held to be safe, where the item may already stand
 -- queued_at: when it began to wait

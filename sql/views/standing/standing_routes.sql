@@ -30,8 +30,11 @@ WITH steps AS (
     SELECT
         vendor, item_id, seq, routed_at,
         category_id IS DISTINCT FROM lag(category_id) OVER item AS arrives,
-        awaits_person(outcome) AND NOT awaits_person(coalesce(lag(outcome) OVER item, '')) AS enters_queue
-    FROM routes
+        waits AND NOT coalesce(lag(waits) OVER item, false) AS enters_queue
+    FROM (
+        SELECT vendor, item_id, seq, routed_at, category_id, awaits_person(outcome) OR is_rechecked(outcome, reason) AS waits
+        FROM routes
+    )
     WINDOW item AS (PARTITION BY vendor, item_id ORDER BY seq)
 ),
 -- Only what the windows need goes through them: with the sentences of a long history they took three times as long.
@@ -43,5 +46,5 @@ latest AS (
 )
 SELECT
     r.*, CASE WHEN r.category_id IS NOT NULL THEN l.arrived_at END AS since,
-    CASE WHEN awaits_person(r.outcome) THEN l.entered_at END AS queued_at
+    CASE WHEN awaits_person(r.outcome) OR is_rechecked(r.outcome, r.reason) THEN l.entered_at END AS queued_at
 FROM latest l JOIN routes r USING (vendor, item_id, seq);
