@@ -74,8 +74,9 @@ def nights(place: Path, rows: int) -> Iterator[str]:
         each = seconds / rows * 1e6
         met = "yes" if each <= ASKED and peak <= PEAK else "**no**"
         yield f"| {what} | {rows:,} | {seconds:.1f} | {each:.1f} | {peak:.0f} | {ASKED:g} s, {PEAK:,} MiB | {met} |"
-        with duckdb.connect(str(place / "published" / "catalog.duckdb"), read_only=True) as published:
-            for name, stage in published.execute(_STAGES).fetchall():
+        # of the run's ledger: what is published was written before the last stages ended
+        with duckdb.connect(str(place / "state" / "work.duckdb"), read_only=True) as work:
+            for name, stage in work.execute(_STAGES).fetchall():
                 yield f"| - {name} | | {stage} | | | | |"
 
 

@@ -309,6 +309,8 @@ class Store:
         self.connection.execute(f"ATTACH {literal(str(path))} AS building (STORAGE_VERSION {literal(storage_version)})")
         try:
             self.connection.execute(f"SET search_path = 'building.main,{quoted(home)}.main'")
+            # rows are written as they come: to keep them in order, finished ones wait in memory for those before them
+            self.connection.execute("SET preserve_insertion_order = false")
             yield home
             self.connection.execute("CHECKPOINT building")
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
@@ -323,5 +325,6 @@ class Store:
                 + " and run again; what was published before stays as it was.",
             ) from error
         finally:
+            self.connection.execute("SET preserve_insertion_order = true")
             self.connection.execute(f"USE {quoted(home)}")
             self.connection.execute("DETACH building")

@@ -144,15 +144,24 @@ _DECISIONS = f"""{_REPLAYED}
 # The last outcome of each item, told from the log alone.
 _STANDS = """
     stands AS (
-        SELECT vendor, item_id, outcome, category_id, reasons
+        SELECT vendor, item_id, outcome, category_id
         FROM routes SEMI JOIN (SELECT max(seq) AS seq FROM routes GROUP BY vendor, item_id) USING (seq)
     )"""
+# Of items that nobody decided and that were never called decided there is nothing to ask.
 _APPLIED = f"""{_REPLAYED},
-    said AS (SELECT d.* FROM decisions d SEMI JOIN replayed USING (seq)), {_STANDS},
+    said AS (SELECT d.* FROM decisions d SEMI JOIN replayed USING (seq)),
+    asked AS (
+        SELECT vendor, item_id FROM said UNION SELECT vendor, item_id FROM routes WHERE outcome = 'decided'
+    ),
+    stands AS (
+        SELECT vendor, item_id, outcome, category_id, reasons FROM routes
+        SEMI JOIN (SELECT max(seq) AS seq FROM routes SEMI JOIN asked USING (vendor, item_id) GROUP BY vendor, item_id) USING (seq)
+    ),
     known AS (SELECT category_id FROM categories WHERE taxonomy_version = (SELECT arg_max(taxonomy_version, seq) FROM taxonomies))
     SELECT l.vendor || ' ' || l.item_id || ': decided ' || coalesce(d.category_id, d.verdict, 'nothing') || ', stands as '
         || coalesce(s.outcome, 'nothing') || ' in ' || coalesce(s.category_id, 'no category')
-    FROM live_items l LEFT JOIN said d USING (vendor, item_id) LEFT JOIN stands s USING (vendor, item_id)
+    FROM (FROM live_items SEMI JOIN asked USING (vendor, item_id)) l
+    LEFT JOIN said d USING (vendor, item_id) LEFT JOIN stands s USING (vendor, item_id)
     LEFT JOIN product_decisions p ON p.vendor = l.vendor AND p.item_id = l.item_id
     WHERE CASE
         WHEN d.category_id IN (FROM known) THEN NOT coalesce(

@@ -14,11 +14,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from catalog.jobs import digest, program_version
-from catalog.publishing import views
+from catalog.publishing import patching, views
 from catalog.publishing.views import Statement
 from catalog.review.review_ledger import workspace_id
 from catalog.store import Store, quoted
@@ -26,7 +27,6 @@ from catalog.store import Store, quoted
 TABLE = "items"
 _KEPT = "items_taken_over"  # under another name until its turn comes: tables before it read the items of the work file
 _KEY = "vendor, item_id, row_hash"
-_MOST_DEAD = 0.25  # of the rows on the disk; deleted ones are skipped by every question, and take room
 _PIECE = 1 << 20  # bytes copied at a time
 # Small views asked for their rows: the facts they follow from grow every night, and seldom change what they say.
 _ASKED = ("taken_deliveries",)
@@ -49,14 +49,15 @@ class Origins:
         self._store = store
         own = {view.name for view in views.standing() + views.questions()}
         tables = store.query(f"SELECT table_name FROM duckdb_tables() WHERE {_OURS} AND NOT temporary").to_series()
-        self._known: dict[str, str | None] = self._counted(tables)
+        self._facts = self._counted(tables)
+        self._known: dict[str, str | None] = {**self._facts}
         told = [self._known[name] for name in _TELLING]
         kept = store.query(f"SELECT view_name, sql FROM duckdb_views() WHERE {_OURS} AND NOT internal").rows()
         for view in views.ordered([Statement(name, sql) for name, sql in kept if name not in own]):
             self._known[view.name] = digest(*self._read(view))
         self._told = digest(told)
 
-    def _counted(self, tables: Iterable[str]) -> dict[str, str | None]:
+    def _counted(self, tables: Iterable[str]) -> dict[str, str]:
         """Facts by the name of their table."""
         asked = [f"SELECT '{name}', count(*), max(rowid) FROM {quoted(name)}" for name in tables]
         return {name: f"{rows} {last}" for name, rows, last in self._store.query(" UNION ALL ".join(asked)).rows()}
@@ -78,6 +79,20 @@ class Origins:
             self._known[table.name] = made
             if made is not None:
                 found[table.name] = made
+        return found
+
+    def beside(self, tables: Iterable[Statement]) -> dict[str, str]:
+        """What the tables of single items follow from beside facts of these, and how far those go; after `of`."""
+        found = {f"seen {name}": self._facts[name] for name in patching.GROWING}
+        for table in tables:
+            if how := patching.TABLES.get(table.name):
+                read = [(name, origin) for name, origin in self._read(table) if name not in {table.name, *how.followed}]
+                # what is followed may change for all items at once by what stands beside it
+                read += [(name, found.get(f"beside {name}")) for name in sorted(how.followed & patching.TABLES.keys())]
+                if all(origin is not None for _, origin in read):
+                    found[f"beside {table.name}"] = digest(
+                        self._told, *read, [self._facts[name] for name in how.beside]
+                    )
         return found
 
     def grown(self, name: str) -> dict[str, str]:
@@ -116,34 +131,63 @@ def copied(store: Store, published: Path, target: Path, told: str) -> dict[str, 
     return None
 
 
-def emptied(store: Store, stay: Iterable[str]) -> bool:
-    """Drops the tables of the file being built but those that stay and its items; False, and these too, where too many of
-    them were deleted by now."""
+@dataclass(frozen=True)
+class Left:
+    """What a copy of the last file is left with beside the tables that stay. items: its items, under another name until all
+    that reads those of the work file is made; patched: tables of single items to be made anew in part; before: tables under
+    another name, to be compared with."""
+
+    items: bool = False
+    patched: frozenset[str] = frozenset()
+    before: frozenset[str] = frozenset()
+
+
+def emptied(store: Store, stay: Iterable[str], patched: Iterable[str]) -> Left:
+    """Drops the tables of the file being built but those that stay or are to be patched and its items; these too, and the
+    ones to be patched, where too many items were deleted by now."""
+    stayed, left = frozenset(stay), Left()
     with store.transaction():
-        there = set(store.query("SELECT table_name FROM duckdb_tables() WHERE database_name = 'building'").to_series())
-        for name in sorted(there - {TABLE, *stay}):
+        there = frozenset(
+            store.query("SELECT table_name FROM duckdb_tables() WHERE database_name = 'building'").to_series()
+        )
+        if TABLE in there and (TABLE in stayed or _sound(store)):
+            patched = there & (frozenset(patched) - stayed)
+            left = Left(True, patched, there & (frozenset(patching.COMPARED) - stayed) if patched else frozenset())
+            store.execute(f"ALTER TABLE building.main.{TABLE} RENAME TO {_KEPT}")
+        for name in sorted(left.before):
+            store.execute(f"ALTER TABLE building.main.{quoted(name)} RENAME TO {quoted(name + patching.BEFORE)}")
+        for name in sorted(there - stayed - left.patched - left.before - ({TABLE} if left.items else set())):
             store.execute(f"DROP TABLE building.main.{quoted(name)}")
-        sound = TABLE in stay
-        if not sound:
-            rows, places = store.query(f"SELECT count(*), coalesce(max(rowid) + 1, 0) FROM building.main.{TABLE}").row(
-                0
-            )
-            sound = places - rows <= _MOST_DEAD * places
-            store.execute(
-                f"ALTER TABLE building.main.{TABLE} RENAME TO {_KEPT}" if sound else f"DROP TABLE building.main.{TABLE}"
-            )
     store.execute("CHECKPOINT building")  # what is built next goes where the dropped tables stood
-    return sound
+    for name in ("items_come", "items_gone"):
+        store.execute(f"CREATE OR REPLACE TEMP TABLE {name} (vendor VARCHAR, item_id VARCHAR, row_hash VARCHAR)")
+    return left
+
+
+def _sound(store: Store) -> bool:
+    rows, places = store.query(f"SELECT count(*), coalesce(max(rowid) + 1, 0) FROM building.main.{TABLE}").row(0)
+    return places - rows <= patching.MOST_DEAD * places
+
+
+def compared(store: Store) -> None:
+    """Notes which versions of items are live that were not in the last file, and which no more, once live_items is made."""
+    store.execute(f"INSERT INTO items_come SELECT {_KEY} FROM live_items ANTI JOIN {_KEPT} USING ({_KEY})")
+    store.execute(f"INSERT INTO items_gone SELECT {_KEY} FROM {_KEPT} ANTI JOIN live_items USING ({_KEY})")
 
 
 def completed(store: Store, table: Statement) -> None:
     """Makes the items taken over those that are live now."""
     store.execute(
-        f"""DELETE FROM {_KEPT} WHERE rowid IN (SELECT k.rowid FROM {_KEPT} k ANTI JOIN live_items USING ({_KEY}))"""
+        f"""DELETE FROM {_KEPT} WHERE rowid IN (SELECT k.rowid FROM {_KEPT} k SEMI JOIN items_gone USING ({_KEY}))"""
     )
-    store.execute(
-        f"CREATE OR REPLACE TEMP TABLE items_come AS SELECT {_KEY} FROM live_items ANTI JOIN {_KEPT} USING ({_KEY})"
-    )
-    store.insert(_KEPT, table.asking_of("live_items", "items_come"))
+    if store.one("SELECT count(*) FROM items_come"):
+        store.insert(_KEPT, table.asking_of({"live_items": "items_come"}))
     store.execute(f"ALTER TABLE {_KEPT} RENAME TO {TABLE}")
-    store.execute("DROP TABLE temp.items_come")
+
+
+def cleared(store: Store, left: Left) -> None:
+    """Drops what was kept only to be compared with."""
+    for name in sorted(left.before):
+        store.execute(f"DROP TABLE {quoted(name + patching.BEFORE)}")
+    for name in ("items_come", "items_gone", patching.CHANGED):
+        store.execute(f"DROP TABLE IF EXISTS temp.{quoted(name)}")

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from catalog import durable
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
 from catalog.jobs import Counts, program_version
-from catalog.publishing import carrying, changes, views
+from catalog.publishing import carrying, changes, patching, views
 from catalog.review.review_ledger import workspace_id
 from catalog.store import Store
 
@@ -57,13 +57,15 @@ class Edition:
 @dataclass(frozen=True)
 class Published:
     """What was put in place: the file's sha256, how much it holds, as its table publications says, what it follows from
-    (carrying.texts), each table by itself (carrying.Origins), and the tables that were taken over as they stood."""
+    (carrying.texts), each table by itself (carrying.Origins), the tables that were taken over as they stood, and those of
+    single items that were made anew in part (patching)."""
 
     sha256: str
     counts: Counts
     texts: str
     made: dict[str, str]
     stayed: frozenset[str]
+    patched: frozenset[str]
 
 
 def schema_version() -> str:
@@ -86,7 +88,7 @@ def publish(store: Store, target: Path, edition: Edition, *, fence: Callable[[],
     try:
         last = carrying.copied(store, target, temporary, texts)
         reached("publish.copied")
-        counts, made, stayed = _build(store, temporary, edition, last)
+        counts, made, stayed, patched = _build(store, temporary, edition, last)
         temporary.chmod(0o444)
         sha256 = _synced(temporary)
         reached("publish.fence")
@@ -99,7 +101,7 @@ def publish(store: Store, target: Path, edition: Edition, *, fence: Callable[[],
         temporary.unlink(missing_ok=True)
         raise
     durable.sync(target.parent)
-    return Published(sha256, counts, texts, made, stayed)
+    return Published(sha256, counts, texts, made, stayed, patched)
 
 
 def _remove_leftovers(folder: Path) -> None:
@@ -109,7 +111,7 @@ def _remove_leftovers(folder: Path) -> None:
 
 def _build(
     store: Store, path: Path, edition: Edition, last: Mapping[str, str] | None
-) -> tuple[Counts, dict[str, str], frozenset[str]]:
+) -> tuple[Counts, dict[str, str], frozenset[str], frozenset[str]]:
     """last: `path` is a copy of the last file, whose tables follow from these; None where there is no such file."""
     depth = views.taxonomy_depth(store)
     # Facts that name people come first: what is derived from them then finds them here, under pseudonyms.
@@ -117,14 +119,16 @@ def _build(
     tables = [*first, *(views.with_levels(view, depth).as_table() for view in views.standing()), *after]
     origins = carrying.Origins(store)
     made = origins.of(tables)
+    beside = origins.beside(tables)
     stayed = frozenset(name for name, origin in made.items() if last and last.get(name) == origin)
-    built = [table for table in tables if table.name not in stayed]
+    places = patching.grown(store, last) if last else None
+    patchable = patching.alike(last, beside) if last and places else ()
     with store.building(path, storage_version=STORAGE_VERSION) as work, _reviewers(store, edition):
-        taken_over = last is not None and carrying.emptied(store, stayed)
+        left = carrying.Left() if last is None else carrying.emptied(store, stayed, patchable)
         if last is None:
             for macro in views.macros():
                 store.execute(macro.text)
-        _fill(store, built, edition, taken_over=taken_over)
+        built = _fill(store, tables, edition, stayed=stayed, left=left, places=places or {})
         store.execute("USE building")  # from here on nothing of the work file is visible: the new one stands alone
         reached("publish.views")
         if last is None:
@@ -135,18 +139,37 @@ def _build(
         changes.record(store, work, edition.run_id)
         counts = json.loads(store.one("SELECT counts FROM publications WHERE run_id = ?", [edition.run_id]))
         reached("publish.checkpoint")
-    return counts, made | origins.grown("category_changes"), stayed
+    patched = left.patched - {table.name for table in built}
+    return counts, made | beside | origins.grown("category_changes"), stayed, patched
 
 
-def _fill(store: Store, built: list[views.Statement], edition: Edition, *, taken_over: bool) -> None:
-    """Makes the tables, in their order. taken_over: the last file's items are there, under another name."""
+def _fill(
+    store: Store,
+    tables: list[views.Statement],
+    edition: Edition,
+    *,
+    stayed: Collection[str],
+    left: carrying.Left,
+    places: Mapping[str, int],
+) -> list[views.Statement]:
+    """Makes the tables, in their order, and says which were built whole. left: what there is of the last file beside those that
+    stayed; places: from which facts on it is to be patched."""
     facts = {"run_id": edition.run_id, "published_at": edition.published_at, "version": program_version()}
-    for table in built:
-        reached(f"publish.{table.name}")
-        if taken_over and table.name == carrying.TABLE:
+    whole = []
+    for table in tables:
+        if table.name == carrying.TABLE and left.items:
+            reached(f"publish.{table.name}")
             carrying.completed(store, table)
-        else:
+        elif table.name not in stayed:
+            reached(f"publish.{table.name}")
+            if table.name in left.patched and patching.patched(store, table, places, left.before):
+                continue
             store.execute(table.text, {name: value for name, value in facts.items() if f"${name}" in table.text})
+            whole.append(table)
+            if table.name == "live_items" and left.items:
+                carrying.compared(store)
+    carrying.cleared(store, left)
+    return whole
 
 
 def _told(tables: list[views.Statement], *, whole: bool) -> dict[str, list[views.Statement]]:

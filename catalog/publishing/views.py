@@ -17,8 +17,9 @@ The comment that opens a file describes what it makes, and becomes its comment i
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from graphlib import TopologicalSorter
 from importlib import resources
 
@@ -93,10 +94,10 @@ class Statement:
         """The statement that keeps this view's rows as a table of the same name."""
         return Statement(self.name, _CREATE.sub("CREATE TABLE ", self.text, count=1))
 
-    def asking_of(self, relation: str, other: str) -> str:
-        """What a table of sql/tables asks for, with another relation in place of one that it reads."""
-        asked = self.text.split(f"CREATE TABLE {self.name} AS\n", 1)[1].removesuffix(";\n")
-        return re.sub(rf"\b{relation}\b", other, asked)
+    def asking_of(self, others: Mapping[str, str]) -> str:
+        """What a table asks for, with other relations in place of some that it reads, by name."""
+        asked = self.body.split(f"CREATE TABLE {self.name} AS\n", 1)[1].rstrip().removesuffix(";")
+        return re.sub(rf"\b({'|'.join(others)})\b(?!\.)", lambda found: others[found[1]], asked)
 
 
 def macros() -> list[Statement]:
@@ -118,18 +119,25 @@ def tables() -> tuple[list[Statement], list[Statement]]:
 
 def standing() -> list[Statement]:
     """The views of sql/views/standing, each after those it reads."""
-    return ordered(_read("views", "standing"))
+    return list(_ordered("views", "standing"))
 
 
 def questions() -> list[Statement]:
     """The views analysts use, each after those it reads."""
-    return ordered(_read("views"))
+    return list(_ordered("views"))
 
 
-def _read(*folders: str) -> list[Statement]:
+@cache
+def _ordered(*folders: str) -> tuple[Statement, ...]:
+    return tuple(ordered(list(_read(*folders))))
+
+
+@cache
+def _read(*folders: str) -> tuple[Statement, ...]:
+    """Read once a process: a publication asks ten times, and to find the words of all statements takes longer than many of them."""
     folder = resources.files("sql").joinpath(*folders)
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda file: file.name)
-    return [Statement(file.name.removesuffix(".sql"), file.read_text(encoding="utf-8")) for file in files]
+    return tuple(Statement(file.name.removesuffix(".sql"), file.read_text(encoding="utf-8")) for file in files)
 
 
 def ordered(statements: list[Statement]) -> list[Statement]:

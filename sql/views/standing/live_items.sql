@@ -14,14 +14,14 @@
 -- seen_at: when that delivery was read
 CREATE OR REPLACE VIEW live_items AS
 WITH accepted AS (
-    SELECT delivery_id, kind, received_at, max(delivery_no) FILTER (kind = 'full') OVER (PARTITION BY vendor) AS last_full
-    FROM taken_deliveries WHERE status = 'accepted'
+    -- of files before the last full one of their vendor not a row is read
+    SELECT delivery_id, kind, received_at FROM taken_deliveries WHERE status = 'accepted'
+    QUALIFY delivery_no >= coalesce(max(delivery_no) FILTER (kind = 'full') OVER (PARTITION BY vendor), delivery_no)
 ),
 last_seen AS (
     SELECT
         s.*, a.received_at, bool_or(a.kind <> 'labels') OVER (PARTITION BY s.vendor, s.item_id) AS delivered
     FROM sightings s JOIN accepted a USING (delivery_id)
-    WHERE s.delivery_no >= coalesce(a.last_full, s.delivery_no)
     QUALIFY row_number() OVER (PARTITION BY s.vendor, s.item_id ORDER BY s.delivery_no DESC, s.line DESC) = 1
 )
 SELECT
