@@ -82,7 +82,7 @@ BUDGETS = {
     "embeddings": Budget(1_700, 10),
     "copies of feeds": Budget(0, 1, "copies_days"),
     "feeds": Budget(0, 800, "copies_days"),
-    "review sheets": Budget(50, 5, "sheets_days"),
+    "review sheets": Budget(50, 25, "sheets_days"),
     "published file": Budget(1_200, 10, retraining=10),
     "files of changes": Budget(250, 10, "changes_days"),
 }
