@@ -73,15 +73,15 @@ TABLES = {
         beside=("delivery_orders",),  # rows of a delivery that was undone since are nobody's any more
     ),
     "item_predictions": ByItem(
-        ("live_items",), frozenset({"live_items", "predictions"}), (_CAME_OR_WENT, _PREDICTED)
+        ("live_items",), frozenset({"live_items", "predictions"}), (_CAME_OR_WENT, _READ, _PREDICTED)
     ),
     "placements": ByItem(
-        ("live_items",), frozenset({"live_items", "items", "standing_routes"}), (_CAME_OR_WENT, _ROUTED)
+        ("live_items",), frozenset({"live_items", "items", "standing_routes"}), (_CAME_OR_WENT, _READ, _ROUTED)
     ),
     "backlog": ByItem(
         ("standing_routes", "live_items"),
         frozenset({"live_items", "items", "standing_routes", "item_predictions", "sheet_tokens"}),
-        (_CAME_OR_WENT, _ROUTED, _PREDICTED, _ON_OTHER_SHEETS),
+        (_CAME_OR_WENT, _READ, _ROUTED, _PREDICTED, _ON_OTHER_SHEETS),
         further=_THEIR_GROUPS,
     ),
 }  # fmt: skip
