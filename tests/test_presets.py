@@ -103,10 +103,10 @@ def test_folded_rows_are_counted_as_duplicates_of_their_product(tmp_path: Path) 
     shop.store.close()
 
 
-WOOCOMMERCE = """ID,Type,SKU,Name,Sale price,Regular price,Categories,Images,Parent,Attribute 1 name,Attribute 1 value(s)
-1,variable,TEE,T-shirt,,,Clothes > Tees,"https://x/a.jpg, https://x/b.jpg",,Size,"S, M"
-2,variation,TEE-S,T-shirt - S,8,10,,,TEE,Size,S
-3,simple,,Mug,,5,Kitchen,,,,
+WOOCOMMERCE = """ID,Type,SKU,Name,In stock?,Sale price,Regular price,Categories,Images,Parent,Attribute 1 name,Attribute 1 value(s)
+1,variable,TEE,T-shirt,1,,,Clothes > Tees,"https://x/a.jpg, https://x/b.jpg",,Size,"S, M"
+2,variation,TEE-S,T-shirt - S,backorder,8,10,,,TEE,Size,S
+3,simple,,Mug,0,,5,Kitchen,,,,
 """
 
 
@@ -116,6 +116,7 @@ def test_woocommerce_variations_share_the_product_of_their_parent(tmp_path: Path
     assert (small["price"], mug["price"], mug["item_id"]) == ("8", "5", "3")
     assert tee["images"] == ["https://x/a.jpg", "https://x/b.jpg"]
     assert small["attributes.Size"] == "S"
+    assert [row["availability"] for row in (tee, small, mug)] == ["1", "backorder", "0"]
 
 
 def test_a_parent_given_by_its_number_is_found_wherever_it_stands(tmp_path: Path) -> None:
