@@ -134,8 +134,8 @@ def test_confusion_pairs_are_of_products_the_serving_model_has_not_learned_from(
 
 def test_review_age_counts_whole_days_until_now(store):
     now = datetime.now(UTC)
-    for item, days in (("d01", 0.5), ("d02", 2.5), ("d03", 40)):
-        rows(store, "routes", {"run_id": BUSY, "vendor": "dome", "item_id": item, "outcome": "review", "seq": 60,
+    for seq, item, days in ((60, "d01", 0.5), (61, "d02", 2.5), (62, "d03", 40)):
+        rows(store, "routes", {"run_id": BUSY, "vendor": "dome", "item_id": item, "outcome": "review", "seq": seq,
                                "reason": "unsure", "group_id": "g9", "routed_at": now - timedelta(days=days)})  # fmt: skip
     columns = "reason, items, decisions, p50_days, p95_days, under_a_day, under_a_week, under_a_month, longer"
     assert answer(store, f"SELECT {columns} FROM review_age WHERE vendor = 'dome'") == [

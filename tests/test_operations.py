@@ -90,7 +90,7 @@ def test_every_exit_status_has_its_line() -> None:
 def test_every_metric_has_its_line_and_a_unit() -> None:
     told = re.findall(r"^\| `(feedshelf_\w+)` \| (\w+) \| (.+) \|$", TEXT, re.MULTILINE)
     assert told == list(prometheus.METRICS)
-    units = ("_seconds", "_ratio", "_items", "_answers", "_rows", "_total", "_alarms", "_success", "_late")
+    units = ("_seconds", "_ratio", "_items", "_answers", "_rows", "_total", "_alarms", "_success", "_late", "_stale")
     for name, kind, _ in prometheus.METRICS:
         assert name.endswith(units) and (kind == "counter") == name.endswith("_total")
 
