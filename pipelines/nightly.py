@@ -265,20 +265,15 @@ def finish(session: Session, run_id: str, found: list[Pending]) -> None:
     """
     left = open_run(session.store)
     done = left.finished_stages if left else frozenset()
-    if "publish" in done and not _published_as_today(session):  # the program was upgraded on the way
+    # What an older program published lacks what the page asks, and is published once more: else a night that was killed between
+    # the two, and upgraded, would never end.
+    if "publish" in done and not _published_as_today(session):
         done -= {"publish"}
     plan = left.plan if left else frozenset()
     planned = [p for p in found if p.key in plan]
-    for name in STAGES[_first_to_do(session, done) :]:
+    for name in STAGES[len(list(takewhile(done.__contains__, STAGES))) :]:
         step(session, name, run_id, planned)
     close(session, run_id)
-
-
-def _first_to_do(session: Session, done: frozenset[str]) -> int:
-    """The place of the next step. What an older program published lacks what the page asks, and is published once more: else a
-    night that was killed between the two, and upgraded, would never end."""
-    reached, publishing = len(list(takewhile(done.__contains__, STAGES))), STAGES.index("publish")
-    return reached if reached <= publishing or _published_as_today(session) else publishing
 
 
 def close(session: Session, run_id: str) -> None:
