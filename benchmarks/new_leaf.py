@@ -6,8 +6,8 @@ A leaf that has many labels is taken out of what is learned, and a champion is t
 each another product, come back and a candidate is trained as `catalog train` does with frozen towers; one reference has all
 labels. They are judged on the same held-out products, which none has seen. Usable is a leaf whose products have it among
 the first five in `USABLE_TOP_5` of the cases, and first at least `USABLE_TOP_1` times as often as with all its labels.
-`lifted` is the same candidate with the new leaf's logit raised as if it had so many labels: a new category has few because
-it is new, not because it is rare. A line of JSON a leaf is appended to the file; what stands there is not measured again.
+`lifted` is the same candidate with the new leaf's logit raised as if it had more labels: as many as a category has on average,
+which is what `catalog train` does (`catalog/learning/new_categories.py`), or so many. A line of JSON a leaf is appended to the file; what stands there is not measured again.
 Ends with the table of all lines.
 """
 
@@ -42,7 +42,8 @@ from catalog.taxonomies.taxonomy import Taxonomy
 
 USABLE_TOP_5, USABLE_TOP_1 = 0.8, 0.5
 LEAST_LABELS, LEAST_HELD_OUT = 60, 15
-LIFTS = (100, 200, 300)  # labels as many as which the new leaf is counted, although it has ten
+LIFTS = (100, 300)  # labels as many as which the new leaf is counted, although it has ten
+AVERAGE = "as expected"
 SETTINGS = TrainingSettings(finetune_epochs=0, threads=1)
 LINES = Path("build/new_leaf.jsonl")
 
@@ -147,6 +148,7 @@ def measured(pool: Pool, work: Task, leaf: str, count: int, full: Answers) -> di
     without, ten = (answers(pool, few(examples, leaf, number), held_out, work.taxonomy) for number in (0, count))
     truth = held_out["category_id"].to_numpy()
     own = truth == leaf
+    lifts = {AVERAGE: examples.height / examples["category_id"].n_unique(), **{f"as if {many}": many for many in LIFTS}}
     before = (without.best(1)[:, 0] == truth)[~own]
     return {
         "leaf": leaf,
@@ -156,7 +158,9 @@ def measured(pool: Pool, work: Task, leaf: str, count: int, full: Answers) -> di
         "full_top_1": float((full.best(1)[:, 0] == leaf)[own].mean()),
         "full_top_5": float((full.best(5) == leaf).any(1)[own].mean()),
         **figures(ten, truth, leaf, before),
-        "lifted": {str(as_many): figures(ten.lifted(leaf, as_many / count), truth, leaf, before) for as_many in LIFTS},
+        "lifted": {
+            name: figures(ten.lifted(leaf, max(1.0, many / count)), truth, leaf, before) for name, many in lifts.items()
+        },
     }
 
 
@@ -208,9 +212,7 @@ def table(lines: list[dict[str, Any]]) -> str:
         own = [line for line in lines if line["set"] == name]
         rows += [_row(line) for line in own]
         rows.append(_together(name, "as it is", own))
-        rows += [
-            _together(name, f"as if {lift}", [line | line["lifted"][lift] for line in own]) for lift in own[0]["lifted"]
-        ]
+        rows += [_together(name, lift, [line | line["lifted"][lift] for line in own]) for lift in own[0]["lifted"]]
     return "\n".join(rows)
 
 

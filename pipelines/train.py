@@ -15,7 +15,7 @@ from catalog.inference.early_exit import EarlyExit
 from catalog.inference.inputs import TEXT_FIELDS
 from catalog.inference.novelty import Novelty
 from catalog.jobs import Job, now
-from catalog.learning import card, examples, names
+from catalog.learning import card, examples, names, new_categories
 from catalog.learning.training_settings import TrainingSettings
 from catalog.placement import ledger
 from catalog.taxonomies.versions import latest_taxonomy
@@ -37,9 +37,8 @@ def run(job: Job, *, limit: int | None = None) -> str:
     folder.mkdir(parents=True)
     usable = known.filter(pl.col("split") != "excluded")
     if known.height:
-        report = training.train(
-            names.with_names(usable, taxonomy), taxonomy, training_settings(job), folder, job.progress
-        )
+        told, expected = names.with_names(usable, taxonomy), new_categories.expected(store, known)
+        report = training.train(told, taxonomy, training_settings(job), folder, job.progress, expected=expected)
     else:
         report = cold.train_on_names(taxonomy, training_settings(job), folder, job.progress)
     calibrate(folder, usable.filter(split="temperature"), report.classes, job)

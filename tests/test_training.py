@@ -93,6 +93,15 @@ def test_a_missing_modality_is_not_read_and_nothing_at_all_gives_the_frequencies
     assert nothing.tolist() == [[0.0, 1.0, 2.0]] * 2
 
 
+def test_a_category_expected_more_often_gains_the_same_of_every_item() -> None:
+    rows, weights = torch.zeros(2, 1, dtype=torch.int64), torch.ones(2, 1)
+    asked = (torch.ones(2, 4), torch.rand(2, 6), torch.tensor([[1.0, 1.0], [0.0, 0.0]]), rows, weights)
+    network = fusion()
+    before = network(*asked)
+    network.lift.copy_(torch.tensor([0.0, 2.0, 0.0]))
+    assert torch.equal(network(*asked) - before, torch.tensor([[0.0, 2.0, 0.0]] * 2))
+
+
 def test_patterns_name_what_an_item_has() -> None:
     assert pattern(torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])).tolist() == [0, 1, 2, 3]
 

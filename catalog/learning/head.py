@@ -65,17 +65,20 @@ class Fusion(nn.Module):
     """Logits of an item: those of the branches it has something for, weighted, and what its classes' frequency says.
 
     A weighted sum of logits is a product of the branches' probabilities, each to the power of its weight (a logarithmic
-    opinion pool, Genest and Zidek 1986). `mix` is (4, 3): `pattern` x `BRANCHES`; `prior` (classes,) log frequencies.
+    opinion pool, Genest and Zidek 1986). `mix` is (4, 3): `pattern` x `BRANCHES`; `prior` (classes,) log frequencies; `lift`
+    (classes,) what is added for categories that will come more often than the labels say, mostly nothing.
     """
 
     mix: Tensor
     prior: Tensor
+    lift: Tensor
 
     def __init__(self, ngrams: LexicalBranch, text: LinearBranch, image: LinearBranch, prior: Tensor) -> None:
         super().__init__()
         self.ngrams, self.text, self.image = ngrams, text, image
         self.register_buffer("prior", prior)
         self.register_buffer("mix", FIRST_MIX.clone())
+        self.register_buffer("lift", torch.zeros_like(prior))
 
     def parts(self, text: Tensor, image: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
         """Logits (b, 3, classes) of each branch alone."""
@@ -86,4 +89,4 @@ class Fusion(nn.Module):
         shares = self.mix[pattern(present)]
         mixed = (shares.unsqueeze(2) * self.parts(text, image, rows, weights)).sum(1)
         nothing = (1.0 - present).prod(1, keepdim=True)
-        return mixed + nothing * self.prior
+        return mixed + nothing * self.prior + self.lift

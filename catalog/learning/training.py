@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -43,7 +43,7 @@ class TrainingReport:
     """What came out. Log-losses and accuracies are on the early-stopping split.
 
     `branches`: per branch the score of the frozen tower's probe and of the tuned one, and which ships. `mix`: the
-    weights of `head.Fusion`. `doubts`: labels to check, as `doubts.table`.
+    weights of `head.Fusion`. `doubts`: labels to check, as `doubts.table`. `expected`: what training was told of new categories.
     """
 
     classes: list[str]
@@ -56,6 +56,7 @@ class TrainingReport:
     encoder: str = ""
     weights: str = ""
     doubts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=doubts.SCHEMA))
+    expected: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict:
         """JSON-ready, of the doubts only their number; a figure no product could be counted for is None, JSON has no NaN."""
@@ -76,8 +77,12 @@ def train(
     settings: TrainingSettings,
     folder: Path,
     progress: Progress | None = None,
+    *,
+    expected: Mapping[str, float] | None = None,
 ) -> TrainingReport:
     """Trains on split `train`, stops on `early_stopping`, reads no other row, and writes a bundle without manifest.
+
+    `expected`: by category that is to come more often than among the labels, how many times.
 
     Raises CatalogError when there is too little to train on or the exported networks answer differently.
     """
@@ -101,6 +106,7 @@ def train(
         show,
     )
     encoder, fusion, fitted = fit(work, encoder, (clusters_of(learn), clusters_of(stop)))
+    fusion.lift.copy_(torch.tensor([math.log((expected or {}).get(name, 1.0)) for name in classes]))
     parity = write(encoder, fusion, learn, words, folder, show)
     if settings.image_precision == "int8":
         parity |= image_in_int8(folder, encoder.rules.image, pictures_of(learn))
@@ -116,6 +122,7 @@ def train(
         encoder=encoder.name,
         weights=encoder.weights,
         doubts=doubts.table(fitted.doubts, learn, classes),
+        expected={name: often for name, often in (expected or {}).items() if name in classes},
     )
 
 
