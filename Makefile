@@ -33,7 +33,7 @@ dictionary: $(STAMP)
 	$(VENV)/bin/python -m pipelines.dictionary
 
 test: $(STAMP)
-	$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m 'not slow and not gpu'
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not gpu'
 
 check: format-check lint types test
 
