@@ -24,6 +24,10 @@ OPEN = """
     GROUP BY retraining_id ORDER BY max(seq) DESC LIMIT 1
 """
 LAST = "SELECT outcome, sentence, model_id, said_at FROM retrainings WHERE step = 'ended' ORDER BY seq DESC LIMIT 1"
+# Whether what serves was promoted since a retraining began.
+PROMOTED = """
+    SELECT (SELECT max(promoted_at) FROM promotions) >= (SELECT min(said_at) FROM retrainings WHERE retraining_id = ?)
+"""
 # When anything was last learned from, and whether labels came since: the same labels make the same model.
 LEARNED = """
     SELECT greatest((SELECT max(said_at) FROM retrainings WHERE step = 'ended'), (SELECT max(trained_at) FROM models)) AS at,
@@ -54,7 +58,7 @@ def run(session: Session) -> str:
         under_way = _begun(job)
         try:
             model_id = under_way.model_id or _trained(job, under_way)
-            outcome, sentence = _weighed(job, model_id)
+            outcome, sentence = _weighed(job, model_id, under_way)
         except (CatalogError, ImportError) as error:  # no labels, no `train` extra: for a person, not for the night
             model_id, outcome, sentence = None, "failed", str(error)
         reached("retrain.end")
@@ -81,9 +85,12 @@ def _trained(job: Job, under_way: _Retraining) -> str:
     return model_id
 
 
-def _weighed(job: Job, model_id: str) -> tuple[str, str]:
+def _weighed(job: Job, model_id: str, under_way: _Retraining) -> tuple[str, str]:
     """The outcome and why; promotes where nothing speaks against it. Nobody approves moves at night."""
     if model_id == ledger.current_model(job.store):
+        promote.write_pointer(job)  # of a promotion that was killed before it could
+        if job.store.one(PROMOTED, [under_way.retraining_id]):
+            return "promoted", "it serves since the night that was killed"
         return "unchanged", "it is the model that serves"
     if job.settings.models.require_signature:  # a night holds no private key, and must not
         sign = f"catalog models sign {model_id} --key FILE, then catalog promote {model_id}"

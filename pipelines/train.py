@@ -57,6 +57,7 @@ def run(job: Job, *, limit: int | None = None) -> str:
     certify.run(job, model_id=model_id)
     if ledger.current_model(store) is None and not job.settings.models.require_signature:
         promote.run(job, model_id, reason="first model of this workspace")
+    promote.write_pointer(job)  # of a training that was killed before it could
     return model_id
 
 

@@ -84,6 +84,22 @@ def test_what_was_killed_is_finished_by_the_next_night_without_training_again(pl
         assert not retrain.due(session.store, "weekly")
 
 
+@pytest.mark.parametrize(("since", "outcome"), [("before its model was promoted", "promoted"), ("after", "unchanged")])
+def test_a_promotion_that_was_killed_before_its_pointer_is_finished(place: Path, since: str, outcome: str) -> None:
+    pointer = place / "models" / "current"
+    with opened(place) as session:
+        serving = str(ledger.current_model(session.store))
+        begun = session.store.one("SELECT max(promoted_at) FROM promotions") + timedelta(
+            hours=-1 if "before" in since else 1
+        )
+        for seq, (step, model_id) in enumerate([("begun", None), ("trained", serving)], start=1):
+            row = {"seq": seq, "step": step, "model_id": model_id, "said_at": begun}
+            session.store.append_row("retrainings", retraining_id="left", **row)
+        pointer.unlink()
+        assert f"{serving} {outcome}: it " in retrain.run(session)
+        assert pointer.read_text() == f"{serving}\n"
+
+
 @pytest.mark.slow  # trains, and runs the command in a process of its own
 def test_a_refusal_is_a_line_for_a_person_and_the_night_is_as_good_as_any(place: Path) -> None:
     with opened(place) as session:
