@@ -30,7 +30,7 @@ DUE = """
                CASE WHEN d.decision_id IS NULL AND s.decision_id IS NOT NULL THEN l.input_hash ELSE d.input_hash END
                    AS decided_input_hash,
                d.decision_id IS NULL AND s.decision_id IS NOT NULL AS through_product, p.model_id,
-               d.verdict AS said_verdict, d.note AS said_note,
+               d.verdict AS said_verdict, d.note AS said_note, r.seq AS standing_seq,
                -- an earlier version took what the model contradicts out of the catalogue: it is settled once more
                CASE WHEN r.outcome <> 'review' OR r.reason IS DISTINCT FROM 'contradicts_decision' THEN r.route_key END AS route_key,
                hash(l.input_hash, coalesce(d.decision_id, s.decision_id), p.model_id, $policy)::VARCHAR AS key_now
@@ -48,32 +48,36 @@ DUE = """
     FROM now_at n
     WHERE n.reclassified OR n.route_key IS DISTINCT FROM n.key_now OR n.product_id IN (SELECT product_id FROM changed)
 """
-# They with where they stand and what rules ask for. It is asked only when some are due: asked of every item it took as
-# long as finding these. place: one for the items of a product, and one for look-alikes.
-STANDING = """
-    SELECT n.* EXCLUDE (said_verdict, said_note), a."cluster", a."cluster" IS NULL OR a.keys IS NOT NULL AS leads,
-           hash(min(a."cluster") OVER (PARTITION BY coalesce(n.product_id, n.vendor || chr(31) || n.item_id))) AS place,
+# They with their look-alikes. place: one for the items of a product, and one for look-alikes.
+PLACED = """
+    WITH first_of AS (
+        SELECT product_id, min("cluster") AS "cluster" FROM due_items JOIN look_alikes USING (vendor, item_id, input_hash)
+        WHERE product_id IS NOT NULL GROUP BY product_id
+    )
+    SELECT n.*, a."cluster", a."cluster" IS NULL OR a.keys IS NOT NULL AS leads,
+           hash(coalesce(f."cluster", a."cluster", n.vendor || chr(31) || n.item_id)) AS place
+    FROM due_items n
+    LEFT JOIN look_alikes a ON a.vendor = n.vendor AND a.item_id = n.item_id AND a.input_hash = n.input_hash
+    LEFT JOIN first_of f ON f.product_id = n.product_id
+"""
+# One part of them with where they stand, what rules ask for and what was predicted. All of that is looked up part by part:
+# of a million items at once the joins alone were more than a database of 1 GB may hold.
+TODO = """
+    SELECT n.* EXCLUDE (place, said_verdict, said_note, standing_seq),
            r.category_id AS standing_category, r.outcome AS standing_outcome, r.decided_by AS standing_by,
            r.audit AS standing_audit, r.taxonomy_version AS standing_version, r.model_id AS standing_model,
            n.reclassified OR (r.reason = 'move_held' AND r.seq <= (SELECT max(route_seq) FROM move_approvals)) AS move_approved,
            r.certified_precision AS standing_certified_precision, r.confidence AS standing_probability,
            CASE WHEN n.said_verdict = 'retired' THEN n.said_note
                 WHEN n.said_verdict IS NULL AND r.reason = 'category_retired' AND r.outcome = 'review' THEN r.sentence END AS returned,
-           CASE WHEN u.model_id IS NOT NULL THEN 'run_undone' END AS held_back, i.title, i.gtin, i.image_hash, i.vendor_category
-    FROM due_items n
-    JOIN items i USING (vendor, item_id, row_hash)
-    LEFT JOIN look_alikes a ON a.vendor = n.vendor AND a.item_id = n.item_id AND a.input_hash = n.input_hash
-    LEFT JOIN standing_routes r ON r.vendor = n.vendor AND r.item_id = n.item_id
+           CASE WHEN u.model_id IS NOT NULL THEN 'run_undone' END AS held_back, i.gtin, i.vendor_category,
+           p.* EXCLUDE (input_hash, model_id, run_id, predicted_at, provider, stage)
+    FROM (FROM due_routes WHERE place % $parts = $part) n
+    JOIN items i ON i.vendor = n.vendor AND i.item_id = n.item_id AND i.row_hash = n.row_hash
+    LEFT JOIN routes r ON r.seq = n.standing_seq
     LEFT JOIN (SELECT DISTINCT vendor, item_id, input_hash, model_id FROM placements_undone) u
         ON u.vendor = n.vendor AND u.item_id = n.item_id AND u.input_hash = n.input_hash AND u.model_id = $model
-"""
-# One part of them with what was predicted: of all together that does not fit in memory.
-TODO = """
-    SELECT n.* EXCLUDE (place), p.* EXCLUDE (input_hash, model_id, run_id, predicted_at, provider, stage)
-    FROM due_routes n
     LEFT JOIN predictions p ON p.input_hash = n.input_hash AND p.model_id = n.model_id
-    WHERE n.place % $parts = $part
-    ORDER BY coalesce(n.product_id, ''), n.vendor, n.item_id
 """
 PART = 200_000  # items to a part, about
 
@@ -136,8 +140,10 @@ def _settle_all(job: Job, standing: Standing, how: "_How") -> int:
     beside = look_alikes.beside(job.store, policy.policy_id, routing.LARGE_CLUSTER)
     with job.store.transaction():
         for part in range(parts):
-            todo = job.store.query(TODO, {"parts": parts, "part": part})
-            todo = todo.join(beside, on="cluster", how="left", maintain_order="left")
+            todo = job.store.query(TODO, {"parts": parts, "part": part, "model": policy.model_id})
+            todo = todo.hstack(
+                todo.select("cluster").join(beside, on="cluster", how="left", maintain_order="left")[:, 1:]
+            )
             settled = _settled(job, standing, how, todo)
             _ask_switch(job, how)
             if not settled.height:
@@ -197,7 +203,7 @@ def _find_due(job: Job, standing: Standing, how: _How) -> int:
     due = job.store.one("SELECT count(*) FROM due_items")
     if due:
         look_alikes.join_new(job)
-        job.store.execute(f"CREATE OR REPLACE TEMP TABLE due_routes AS {STANDING}", {"model": given["model"]})
+        job.store.execute(f"CREATE OR REPLACE TEMP TABLE due_routes AS {PLACED}")
     job.store.execute("DROP TABLE due_items")
     return due
 
@@ -241,7 +247,9 @@ def _settled(job: Job, standing: Standing, how: _How, todo: pl.DataFrame) -> pl.
         pl.lit(job.run_id).alias("run_id"),
         pl.lit(now()).alias("routed_at"),
     )
-    return _with_unclassified(job, settled)
+    # Sorted here, where rows are short, and not by the database: a night ends with the same rows in the same order.
+    order = todo.select(pl.arg_sort_by(pl.col("product_id").fill_null(""), "vendor", "item_id")).to_series()
+    return _with_unclassified(job, settled[order])
 
 
 def _within_moves(

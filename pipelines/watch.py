@@ -1,6 +1,7 @@
 """Compares what each vendor sent for the first time with what it sent before.  Part of every night."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,11 @@ def run(job: Job) -> int:
     if model_id is None or store.one("SELECT count(*) FROM drift_statistics WHERE run_id = ?", [job.run_id]):
         return 0
     vendors = store.query(batches.VENDORS, {"run": job.run_id, "least": LEAST_BATCH})["vendor"].to_list()
-    embed, path_of = _embedded(job, model_id), _path_of(job, model_id)
+    if not vendors:
+        return 0
+    # Opened for the first batch that is large enough to be judged: a bundle is read to its end to be what it says it is.
+    opened = cache(lambda: _embedded(job, model_id))
+    path_of = _path_of(job, model_id)
     facts = {"run_id": job.run_id, "model_id": model_id, "noted_at": now()}
     alarms = 0
     with store.transaction():
@@ -57,7 +62,7 @@ def run(job: Job) -> int:
             frame, looks = batches.with_looks(store, batches.contents(store, vendor, job.run_id, model_id), job.run_id)
             found = [
                 row
-                for part in _parts(job, frame, embed, RUN_LEVEL / len(vendors))
+                for part in _parts(job, frame, opened, RUN_LEVEL / len(vendors))
                 for row in _rows(part, vendor, path_of)
             ]
             rows = pl.DataFrame(found, schema=ROWS)
@@ -70,7 +75,7 @@ def run(job: Job) -> int:
 Part = tuple[str | None, Judged, np.ndarray, pl.DataFrame, Reference, list[str]]
 
 
-def _parts(job: Job, frame: pl.DataFrame, embed: Embed, level: float) -> Iterator[Part]:
+def _parts(job: Job, frame: pl.DataFrame, opened: Callable[[], Embed], level: float) -> Iterator[Part]:
     """Each batch of a vendor that can be judged: its department (None: all), the judgement, features, items, reference."""
     fresh = pl.col("run_id") == job.run_id
     counted = frame.filter(fresh)["department"].value_counts().sort("count", "department", descending=[True, False])
@@ -83,7 +88,7 @@ def _parts(job: Job, frame: pl.DataFrame, embed: Embed, level: float) -> Iterato
             continue
         run = earlier["run_id"].rle_id().to_numpy().astype(np.int64)
         leaves = commonest(earlier["leaf_id"])
-        before, after = (features(rows, embed(rows), leaves) for rows in (earlier, batch))
+        before, after = (features(rows, opened()(rows), leaves) for rows in (earlier, batch))
         before[:, 3], after[:, 3] = new_words(word_sets(earlier), run, word_sets(batch))
         reference = Reference(before, run)
         if reference.suffices:

@@ -15,15 +15,14 @@ PART = 100_000  # items at a time, about: memory does not grow with a delivery
 # One row per due item of `due_items` whose content was never given a cluster. lot: the order in which they are taken.
 _NEW = """
     CREATE OR REPLACE TEMP TABLE newcomers AS
-    SELECT vendor, item_id, row_hash, input_hash, md5_number_lower(vendor || chr(31) || item_id) AS lot
-    FROM due_items ANTI JOIN look_alikes USING (vendor, item_id, input_hash)
+    SELECT n.vendor, n.item_id, n.input_hash, i.product_id, i.title, i.brand,
+           CASE WHEN i.image_status = 'ok' THEN i.image_hash END AS image_hash,
+           md5_number_lower(n.vendor || chr(31) || n.item_id) AS lot
+    FROM (FROM due_items ANTI JOIN look_alikes USING (vendor, item_id, input_hash)) n
+    JOIN items i USING (vendor, item_id, row_hash)
 """
 _COMPARED = """
-    SELECT n.vendor, n.item_id, n.input_hash, i.product_id, i.title, i.brand,
-           CASE WHEN i.image_status = 'ok' THEN i.image_hash END AS image_hash
-    FROM newcomers n JOIN items i USING (vendor, item_id, row_hash)
-    WHERE n.lot >= $first AND n.lot <= $last
-    ORDER BY n.lot, n.vendor, n.item_id
+    SELECT * EXCLUDE (lot) FROM newcomers WHERE lot >= $first AND lot <= $last ORDER BY lot, vendor, item_id
 """
 # The clusters that began with one of the keys of `given`, of each key the first $tried by name.
 _FOUND = """

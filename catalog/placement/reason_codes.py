@@ -46,46 +46,39 @@ PRIORITY = (
 
 def with_reasons(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Adds reasons (all that hold, the main one first) and reason."""
+    codes, holds = zip(*_said(policy), strict=True)
+    # A bit each: rows share few sets of reasons, and a list is made of those alone.
+    bits = [pl.when(said).then(pl.lit(1 << place, pl.UInt64)) for place, said in enumerate(holds)]
+    found = work.select(bits=pl.sum_horizontal(bits))
+    sets = found["bits"].unique()
+    lists = [list(dict.fromkeys(code for place, code in enumerate(codes) if held >> place & 1)) for held in sets]
+    named = pl.DataFrame({"bits": sets, "reasons": pl.Series(lists, dtype=pl.List(pl.String))})
+    reasons = found.join(named, on="bits", how="left", maintain_order="left")["reasons"]
+    return work.with_columns(reasons, reason=reasons.list.first())
+
+
+def _said(policy: Policy) -> list[tuple[str, pl.Expr]]:
+    """Codes with whether they are said of a row, the main one first; one of them may stand at two places."""
     holds = _holds(policy)
-    rechecked = pl.col("rechecked") & (pl.col("way") == "stays")
-    holds["department_stopped"] |= rechecked
-    contested = pl.col("way") == "contradicted"
+    way = pl.col("way")
+    stays, decided, model = (way == name for name in ("stays", "decided", "model"))
+    rechecked, contested = pl.col("rechecked") & stays, way == "contradicted"
     waits = pl.col("outcome").is_in(["review", "placed_at_parent"]) | rechecked | contested
-    held = pl.when((pl.col("way") == "stays") & pl.col("move_held")).then(pl.lit("move_held"))
-    codes = [pl.when(holds[code].fill_null(False)).then(pl.lit(code)) for code in PRIORITY]
-    lead = (
-        pl.when(rechecked)
-        .then(pl.lit("department_stopped"))
-        .when(contested)
-        .then(pl.lit("contradicts_decision"))
-        .otherwise(
-            pl.col("way").replace_strict(
-                {"stays": "sticky", "pinned": "rule_pin"}, default=None, return_dtype=pl.String
-            )
-        )
-    )
-    waiting = work.filter(waits)
-    # Most have one reason: the long list is built for the others only.
-    alone = waiting.select(pl.sum_horizontal(said.is_not_null() for said in (held, lead, *codes)) == 1).to_series()
-    one = waiting.filter(alone).select("row", reasons=pl.concat_list(pl.coalesce(held, lead, *codes)))
-    many = waiting.filter(~alone).select(
-        "row", reasons=pl.concat_list(held, lead, *codes).list.drop_nulls().list.unique(maintain_order=True)
-    )
-    fixed = {
-        "model": "certified",
-        "stays": "sticky",
-        "pinned": "rule_pin",
-        "decided": "decided",
-        "by_product": "product_decided",
-        "settled": "settled",
+    shared = pl.col("through_product").fill_null(False)
+    first = {
+        "move_held": stays & pl.col("move_held"),
+        "department_stopped": rechecked,
+        "contradicts_decision": contested,
+        "sticky": stays & ~rechecked,
+        "rule_pin": way == "pinned",
+        "certified": ~waits & model,
+        "product_decided": ~waits & decided & shared,
+        "decided": ~waits & decided & ~shared,
+        "settled": ~waits & (way == "settled"),
     }
-    warned = pl.when((pl.col("way") == "model") & pl.col("unseen")).then(pl.lit("unseen_vendor"))
-    shared = (pl.col("way") == "decided") & pl.col("through_product").fill_null(False)
-    way = pl.when(shared).then(pl.lit("by_product")).otherwise("way")
-    own = pl.concat_list(held, way.replace_strict(fixed, default=None, return_dtype=pl.String), warned)
-    work = work.join(pl.concat([one, many]), on="row", how="left", maintain_order="left")
-    work = work.with_columns(pl.col("reasons").fill_null(own.list.drop_nulls()))
-    return work.with_columns(reason=pl.col("reasons").list.first())
+    spoken = {code: waits & holds[code] for code in PRIORITY}
+    spoken["unseen_vendor"] |= ~waits & model & pl.col("unseen")
+    return [*first.items(), *spoken.items()]
 
 
 def _holds(policy: Policy) -> dict[str, pl.Expr]:

@@ -93,7 +93,11 @@ def sentences(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.Expr:
         "product_decided": pl.format("Decided as {}, with another item of the same product.", kept),
         "settled": pl.lit("A reviewer settled it without a category."),
     }  # fmt: skip
-    sentence = pl.coalesce([pl.when(pl.col("reason") == code).then(text) for code, text in texts.items()])
+    # Each text is written for every row: all of them at once were most of the memory of routing.
+    found = [(code, texts[code]) for code in work["reason"].unique().sort() if code in texts]
+    sentence = pl.coalesce(
+        [pl.lit(None, pl.String), *(pl.when(pl.col("reason") == code).then(text) for code, text in found)]
+    )
     sentence = pl.coalesce(sentence, pl.lit("It needs a person's decision."))
     parent = pl.coalesce(named(pl.col("category_id")), pl.lit(""))
     at_parent = (pl.col("outcome") == "placed_at_parent") & ~pl.col("reason").is_in(["sticky", "move_held"])

@@ -15,7 +15,7 @@ from catalog.certification.policy import (
     reaches,
     sure_nodes,
 )
-from catalog.labels.clusters import drawn_at, item_key, stable_hash, title_key
+from catalog.labels.clusters import draw_hash, item_key, low_half, stable_names, title_key
 from catalog.placement.reason_codes import OPEN_VERDICTS, RULED, with_reasons
 from catalog.placement.reasons import sentences
 from catalog.placement.rules import Guard, guarded
@@ -294,11 +294,11 @@ def _with_draws(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.Da
     # A product is drawn, not an item: else the more look-alikes it has, the likelier it would be to certify.
     product = pl.when(pl.col("leads").fill_null(True)).then(policy.control_share).otherwise(0.0)
     share = pl.max_horizontal(product, pl.when(stopped).then(own))
-    drawn = stable_hash(work.select(item_key()).to_series().to_list(), f"draw {policy.salt}")
+    drawn = draw_hash(work, policy.salt)
     high = (drawn >> np.uint64(32)) * 2.0**-32
     return work.with_columns(
         drawn=pl.Series(drawn),
-        drawn_control=drawn_at(work, policy.salt) < pl.col("control_share").fill_null(share),
+        drawn_control=low_half(drawn) < pl.col("control_share").fill_null(share),
         audit_draw=pl.Series(high),
     )
 
@@ -352,7 +352,8 @@ def _group_id(work: pl.DataFrame) -> pl.Series:
     wait.
     """
     asked = pl.col("outcome").is_in(["review", "placed_at_parent"]) | pl.col("reason").is_in(STANDS_ASKED)
-    waits = work.filter(asked & ~pl.col("control"))
+    wanted = ("row", "vendor", "item_id", "product_id", "cluster", "title", "leaf_id")
+    waits = work.select(*wanted, asked=asked & ~pl.col("control")).filter("asked")
     product = pl.concat_str(pl.lit("p"), "vendor", pl.col("product_id").replace("", None), separator="\x1f")
     waits = waits.with_columns(basis=pl.coalesce(pl.concat_str(pl.lit("c"), "cluster", separator="\x1f"), product))
     # Only where nothing better names the product: folding a title takes longer than all the rest.
@@ -364,9 +365,7 @@ def _group_id(work: pl.DataFrame) -> pl.Series:
     keys = pl.concat(
         rows.select("row", key=key) for rows in (named, unnamed.with_columns(basis=pl.coalesce(title, item_key())))
     )
-    names = keys["key"].unique()
-    hashed = pl.Series([f"{value:016x}" for value in stable_hash(names.to_list(), "group").tolist()], dtype=pl.String)
-    groups = keys.select("row", group_id=pl.col("key").replace_strict(names, hashed, return_dtype=pl.String))
+    groups = keys.select("row", group_id=stable_names(keys["key"].to_list(), "group"))
     joined = work.select("row", "drawn").join(groups, on="row", how="left", maintain_order="left")
     return joined.select(pl.col("group_id").fill_null("i" + pl.col("drawn").cast(pl.String))).to_series()
 

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from charset_normalizer import from_bytes
-
 # Letters beyond ASCII that a language writes, and the encodings its files come in.
 _LATIN = {
     "German": ("windows-1252 iso-8859-15 cp850 mac-roman", "äöüß"),
@@ -144,6 +142,8 @@ def _guess(sample: bytes) -> Encoding:
 def _candidates(sample: bytes) -> list[str]:
     """Encodings in order of trust: at equal plausibility the earlier one wins."""
     families = [names.split() for names, *_ in (*_LATIN.values(), *_SCRIPTS.values())]
+    from charset_normalizer import from_bytes  # noqa: PLC0415 - for files of no known encoding, not for every night
+
     theirs = [codecs.lookup(match.encoding).name for match in from_bytes(sample[:_JUDGED])][:3]
     known = {name for names in families for name in names} | _MULTIBYTE
     usual = [names[0] for names in families]
