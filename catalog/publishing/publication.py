@@ -12,7 +12,7 @@ from catalog import durable
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
 from catalog.jobs import Counts, program_version
-from catalog.publishing import carrying, changes, patching, views
+from catalog.publishing import carrying, changes, compression, patching, views
 from catalog.review.review_ledger import workspace_id
 from catalog.store import Store
 
@@ -164,7 +164,10 @@ def _fill(
             reached(f"publish.{table.name}")
             if table.name in left.patched and patching.patched(store, table, places, left.before):
                 continue
-            store.execute(table.text, {name: value for name, value in facts.items() if f"${name}" in table.text})
+            if table.name in compression.TABLES:
+                compression.made(store, table)
+            else:
+                store.execute(table.text, {name: value for name, value in facts.items() if f"${name}" in table.text})
             whole.append(table)
             if table.name == "live_items" and left.items:
                 carrying.compared(store)

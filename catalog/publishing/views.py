@@ -94,10 +94,14 @@ class Statement:
         """The statement that keeps this view's rows as a table of the same name."""
         return Statement(self.name, _CREATE.sub("CREATE TABLE ", self.text, count=1))
 
+    @property
+    def asked(self) -> str:
+        """What a table asks for."""
+        return self.body.split(f"CREATE TABLE {self.name} AS\n", 1)[1].rstrip().removesuffix(";")
+
     def asking_of(self, others: Mapping[str, str]) -> str:
-        """What a table asks for, with other relations in place of some that it reads, by name."""
-        asked = self.body.split(f"CREATE TABLE {self.name} AS\n", 1)[1].rstrip().removesuffix(";")
-        return re.sub(rf"\b({'|'.join(others)})\b(?!\.)", lambda found: others[found[1]], asked)
+        """The same, with other relations in place of some that it reads, by name."""
+        return re.sub(rf"\b({'|'.join(others)})\b(?!\.)", lambda found: others[found[1]], self.asked)
 
 
 def macros() -> list[Statement]:

@@ -6,11 +6,11 @@
 CREATE TABLE publications AS
 WITH waiting AS (
     SELECT
-        count() AS items, count(DISTINCT coalesce(group_id, vendor || chr(31) || item_id)) AS answers,
+        count() AS items, count() FILTER (group_size = 1) + count(DISTINCT CASE WHEN group_size > 1 THEN group_id END) AS answers,
         median(hours) AS median_hours, max(hours) AS oldest_hours
     FROM (
         SELECT
-            vendor, item_id, group_id,
+            group_id, group_size,
             greatest(0, epoch($published_at::TIMESTAMPTZ) - epoch(queued_at)) / 3600 AS hours
         FROM backlog
     )

@@ -7,7 +7,13 @@
 -- examples: the items, as vendor/item_id, ten at most
 CREATE OR REPLACE VIEW gtin_conflicts AS
 -- Names are gathered for these alone: hardly any GTIN stands in two categories.
-WITH torn AS (SELECT gtin FROM placements WHERE gtin <> '' GROUP BY gtin HAVING min(category_id) <> max(category_id))
+WITH shared AS (  -- most GTINs are one item's: numbers tell those faster than texts
+    SELECT hash(gtin) AS hashed FROM placements WHERE gtin <> '' GROUP BY hashed HAVING count(*) > 1
+),
+torn AS (
+    SELECT gtin FROM placements WHERE gtin <> '' AND hash(gtin) IN (SELECT hashed FROM shared)
+    GROUP BY gtin HAVING min(category_id) <> max(category_id)
+)
 SELECT
     p.gtin, count(*) AS items, count(DISTINCT p.category_id) AS categories,
     list_sort(list(DISTINCT p.vendor)) AS vendors,

@@ -16,7 +16,7 @@ WITH waiting AS (
 )
 SELECT
     vendor, coalesce(reason, 'unknown') AS reason, count(*) AS items,
-    count(DISTINCT coalesce(group_id, vendor || chr(31) || item_id)) AS decisions, min(queued_at) AS oldest,
+    count(*) FILTER (group_size = 1) + count(DISTINCT CASE WHEN group_size > 1 THEN group_id END) AS decisions, min(queued_at) AS oldest,
     quantile_disc(days, 0.5) AS p50_days, quantile_disc(days, 0.95) AS p95_days,
     count(*) FILTER (days < 1) AS under_a_day, count(*) FILTER (days >= 1 AND days < 7) AS under_a_week,
     count(*) FILTER (days >= 7 AND days < 30) AS under_a_month, count(*) FILTER (days >= 30) AS longer

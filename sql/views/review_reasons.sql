@@ -6,5 +6,6 @@
 CREATE OR REPLACE VIEW review_reasons AS
 SELECT
     coalesce(reason, 'unknown') AS reason, count(*) AS items,
-    count(DISTINCT coalesce(group_id, vendor || chr(31) || item_id)) AS decisions, min(queued_at) AS oldest
+    -- most items wait alone: only the groups of the others need be told apart
+    count(*) FILTER (group_size = 1) + count(DISTINCT CASE WHEN group_size > 1 THEN group_id END) AS decisions, min(queued_at) AS oldest
 FROM backlog GROUP BY reason;

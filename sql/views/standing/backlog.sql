@@ -14,7 +14,7 @@
 -- queued_at: when it began to wait
 -- run_id: the run that settled its outcome
 CREATE OR REPLACE VIEW backlog AS
-WITH waiting AS (
+WITH waiting AS NOT MATERIALIZED (
     SELECT
         vendor, item_id, group_id, reason, sentence, outcome, coalesce(parent_id, category_id) AS parent_id, queued_at, run_id
     FROM standing_routes WHERE awaits_person(outcome) OR is_rechecked(outcome, reason)

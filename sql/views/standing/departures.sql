@@ -8,14 +8,24 @@
 CREATE OR REPLACE VIEW departures AS
 WITH accepted AS (SELECT * FROM taken_deliveries WHERE status = 'accepted'),
 fulls AS (
-    SELECT a.delivery_id, arg_min(f.delivery_id, f.delivery_no) AS full_id, min(f.delivery_no) AS full_no
-    FROM accepted a LEFT JOIN accepted f ON f.vendor = a.vendor AND f.kind = 'full' AND f.delivery_no > a.delivery_no
-    GROUP BY a.delivery_id
+    SELECT
+        a.delivery_id, a.kind, arg_min(f.delivery_id, f.delivery_no) FILTER (f.delivery_no > a.delivery_no) AS full_id,
+        min(f.delivery_no) FILTER (f.delivery_no > a.delivery_no) AS full_no, count(f.delivery_id) AS fulls_since
+    FROM accepted a LEFT JOIN accepted f ON f.vendor = a.vendor AND f.kind = 'full' AND f.delivery_no >= a.delivery_no
+    GROUP BY a.delivery_id, a.kind
+),
+-- Most items were named by every full delivery since their first one, and deleted by none: these never went, and need not be put
+-- in order.
+missed AS (
+    SELECT s.vendor, s.item_id FROM sightings s JOIN fulls f USING (delivery_id)
+    WHERE s.status <> 'duplicate'
+    GROUP BY s.vendor, s.item_id
+    HAVING count(*) FILTER (f.kind = 'full') < max(f.fulls_since) OR bool_or(s.status = 'deleted')
 ),
 -- one row per item and delivery that named it, with the next one that did, and the next full one
 named AS (
     SELECT s.vendor, s.item_id, s.delivery_no, s.status, f.full_id, f.full_no, s.delivery_id
-    FROM sightings s JOIN fulls f USING (delivery_id)
+    FROM sightings s JOIN fulls f USING (delivery_id) SEMI JOIN missed USING (vendor, item_id)
     WHERE s.status <> 'duplicate'
 ),
 steps AS (

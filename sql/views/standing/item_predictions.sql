@@ -11,7 +11,7 @@
 -- predicted_at: when
 -- stage: full; text where the words sufficed; checked or contradicted where they would have and the picture was read as a check
 CREATE OR REPLACE VIEW item_predictions AS
-WITH served AS (SELECT p.* FROM predictions p JOIN serving USING (model_id)),
+WITH served AS NOT MATERIALIZED (SELECT p.* FROM predictions p JOIN serving USING (model_id)),
 others AS (SELECT p.* FROM predictions p ANTI JOIN serving USING (model_id) ANTI JOIN served USING (input_hash)),
 -- Only what the model that serves has not answered goes through the window: of all answers it took as long as the rest.
 latest AS (
