@@ -16,11 +16,17 @@ DUE = """
     UNION SELECT $run
     ORDER BY run_id
 """
+BROKEN_OFF = """
+    SELECT run_id FROM runs
+    WHERE run_id < $run AND run_id > (SELECT coalesce(max(run_id), '') FROM stages WHERE stage = 'changes')
+"""
 
 
 def run(job: Job) -> list[Manifest]:
     """Writes published/changes/<run_id>.<format> with its manifest, also of runs that were killed before they could."""
     form = job.settings.changes.format
+    broken_off = set(job.store.query(BROKEN_OFF, {"run": job.run_id})["run_id"])
+    changes.clear_unfinished(job.workspace.changes, broken_off)
     return [
         changes.write_file(
             job.store.query, changes.of_run(job.store, run_id), job.workspace.changes / f"{run_id}.{form}", form

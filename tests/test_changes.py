@@ -267,9 +267,7 @@ def test_a_night_killed_before_its_changes_are_written_writes_them_at_the_next_s
     """Also when something changed since, so that another run takes over."""
     shop.label(("acme", "a", "5"))
     shop.deliver("acme", "abcd")
-    program = [sys.executable, "-m", "pipelines.cli", "nightly", "-w", str(shop.place.root)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "FEEDSHELF_FAILPOINT": point}
-    assert subprocess.run(program, env=environment, check=False, capture_output=True).returncode == -signal.SIGKILL
+    killed(shop, point)
     if superseded:
         shop.label(("acme", "b", "5"))
     with opened(shop.place.root) as session:
@@ -279,3 +277,29 @@ def test_a_night_killed_before_its_changes_are_written_writes_them_at_the_next_s
     assert (files[-1].stem, len(files)) == (run_id, 2 + superseded)
     assert sum(len(read(file)) for file in files) == 6 + 1 + superseded
     assert not list(shop.place.changes.glob(".*")), "a killed night left its half-written file behind"
+
+
+@pytest.mark.parametrize("name", ["{}", ".{}.tmp"])  # before the manifest is written, and before the file is
+def test_what_a_night_without_changes_left_half_written_is_removed_by_the_one_that_takes_over(
+    shop: Shop, name: str
+) -> None:
+    before = {path.name for path in shop.place.changes.iterdir()}
+    shop.deliver("bolt", "xy")
+    killed(shop, "changes.manifest")
+    (left,) = [path for path in shop.place.changes.iterdir() if path.name not in before]
+    left.rename(left.with_name(name.format(left.name)))
+    with shop.place.settings_file.open("a") as settings:
+        settings.write('[changes]\nformat = "jsonl"\n')
+    shop.label(("acme", "b", "5"))
+    with opened(shop.place.root) as session:
+        found = nightly.run(session)
+        assert found.broken == ()
+    names = {f"{found.run_id}.jsonl", f"{found.run_id}.jsonl.manifest.json"}
+    assert {path.name for path in shop.place.changes.iterdir()} == before | names
+
+
+def killed(shop: Shop, point: str) -> None:
+    """A night in a process of its own, killed at a failpoint."""
+    program = [sys.executable, "-m", "pipelines.cli", "nightly", "-w", str(shop.place.root)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "FEEDSHELF_FAILPOINT": point}
+    assert subprocess.run(program, env=environment, check=False, capture_output=True).returncode == -signal.SIGKILL

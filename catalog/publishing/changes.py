@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, get_args
@@ -28,6 +28,7 @@ Query = Callable[[str], pl.DataFrame]
 # What a map to another tree adds, see `tree_categories`.
 IN_TREE: dict[str, Any] = dict.fromkeys(("tree_id", "tree_path", "tree_mapped"), pl.String)
 _PAGE = 50_000  # rows held in memory at a time
+MANIFEST = ".manifest.json"  # ends the name of what speaks for a finished file
 _REMEDY = "Take a cursor or run from the manifest you applied last, or start over from nothing with --since 0."
 
 
@@ -212,6 +213,18 @@ class Manifest:
     map_version: str | None = None
 
 
+def clear_unfinished(folder: Path, runs: Collection[str]) -> None:
+    """Removes what these runs left of files they did not finish: without its manifest nobody may read one.
+
+    Where nothing changed in such a run no later one writes its file, and it would lie there unknown to everybody.
+    """
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        run_id = path.name.lstrip(".").partition(".")[0]
+        finished = path.name.endswith(MANIFEST) or path.with_name(path.name + MANIFEST).exists()
+        if run_id in runs and (path.name.startswith(".") or not finished):
+            path.unlink()
+
+
 def write_file(query: Query, stretch: Stretch, file: Path, form: Format, tree: Tree | None = None) -> Manifest:
     """Writes the file and after it FILE.manifest.json, each whole or not at all: a manifest speaks for a finished file.
 
@@ -229,7 +242,7 @@ def write_file(query: Query, stretch: Stretch, file: Path, form: Format, tree: T
         content = {
             name: value for name, value in asdict(manifest).items() if tree or name not in ("tree", "map_version")
         }
-        durable.write(file.with_name(f"{file.name}.manifest.json"), (json.dumps(content, indent=1) + "\n").encode())
+        durable.write(file.with_name(file.name + MANIFEST), (json.dumps(content, indent=1) + "\n").encode())
     except OSError as error:
         raise CatalogError(
             f"{file} cannot be written: {error.strerror}.",
