@@ -143,10 +143,17 @@ class Simulation:
         said = pl.select(pl.when(parent).then(pl.lit("stands at a parent")).otherwise(routed["reason"])).to_series()
         work.why = Counter(zip(said.filter(~leaf), best.filter(~leaf), strict=True))
         if self.refused is not None:
-            other = self._routed(rows, self.refused)
+            other, many = self._routed(rows, self.refused), int(leaf.sum())
+            surest = [
+                float(
+                    (one["leaf_id"] == truth).gather(one["log_odds"].arg_sort(descending=True).head(many)).mean() or 0.0
+                )
+                for one in (other, routed)
+            ]
             work.refused = (
                 f"right in {(other['leaf_id'] == truth).mean():.1%} of what came (what serves {best.mean():.1%}), would have placed "
-                f"{(other['outcome'] == 'placed').mean():.1%} at a leaf ({leaf.mean():.1%})"
+                f"{(other['outcome'] == 'placed').mean():.1%} at a leaf ({leaf.mean():.1%}); of its surest {leaf.mean():.1%} right "
+                f"{surest[0]:.1%} ({surest[1]:.1%})"
             )
 
     def _decide(self, rows: np.ndarray, group: pl.DataFrame, work: Work) -> None:
