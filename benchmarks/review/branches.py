@@ -101,14 +101,16 @@ def scaled(x: np.ndarray) -> np.ndarray:
 
 
 def embedded(frame: pl.DataFrame, cache: Path | None) -> dict[str, np.ndarray]:
-    """By modality the embeddings of a set, (n, width + 1); left out where too few are kept to be worth anything."""
+    """By modality the embeddings of a set, (n, width + 1); left out where one is missing of more than a hundredth."""
+    return {modality: scaled(vectors) for modality, vectors in kept(frame, cache, ENOUGH).items()}
+
+
+def kept(frame: pl.DataFrame, cache: Path | None, enough: float = 0.9) -> dict[str, np.ndarray]:
+    """By modality the embeddings as the quality benchmark keeps them, (n, width), zeros where it has none; left out where it has
+    less than `enough` of the items with a text (a picture)."""
     if cache is None or not (cache / "embeddings").is_dir():
         return {}
     from benchmarks.quality.frozen import kept_embeddings  # noqa: PLC0415 - loads torch
 
-    found = {}
-    for modality in ("text", "image"):
-        vectors, share = kept_embeddings(cache, frame, modality)
-        if vectors is not None and share >= ENOUGH:
-            found[modality] = scaled(vectors)
-    return found
+    found = {modality: kept_embeddings(cache, frame, modality) for modality in ("text", "image")}
+    return {name: vectors for name, (vectors, share) in found.items() if vectors is not None and share >= enough}

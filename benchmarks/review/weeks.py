@@ -1,26 +1,30 @@
 """Simulated weeks of a shop: what people decide and how long it takes them, and how right the catalogue is.
 
-    python -m benchmarks.review weeks --set bigbasket --target 0.95
+    python -m benchmarks.review weeks --set bigbasket --target 0.95 0.98 --first 0.2 0.5 --cache build/quality
 
-The items of a set come in a drawn order: a fifth at first, with its own labels as an unselected sample, then the rest in `WEEKS` weeks. Each
-week the model predicts, the product routes (control stream and audits drawn as it does), everything in the queue is
-answered in the product's order and groups, and a candidate trained on all that was said is promoted when the product's gate
+The items of a set come in a drawn order: a share `--first` before the first week, with its own labels as an unselected sample, then
+the rest in `WEEKS` weeks. Each week the model predicts, the product routes (control stream and audits drawn as it does), everything in
+the queue is answered in the product's order and groups, and a candidate trained on all that was said is promoted when the product's gate
 lets it. Reviewers answer with the truth, or in 2% of decisions with another category; a group gets one answer, its commonest
 truth, so that one mistake is a whole group wrong. An answer against an audited placement is looked at by a second one.
-A decision on an item takes 12 s, on a group 15 s and 1 s a member.
+A decision on an item takes 12 s, on a group 15 s and 1 s a member. With `--kept METHOD` the model is one that the quality benchmark trained and whose scores it kept: it serves the test of its split with
+the certificate it earned, and nothing is learned. benchmarks/review/groups.py reckons beside it what reviewers
+who look at each member, and wider groups, would come to.
 
 "All by hand" is every item alone, 12 s each, with the same share of mistakes.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from benchmarks.review.groups import ITEM_SECONDS, MISTAKES, grouped, seconds
 from benchmarks.review.shop import Model, Shop
+from benchmarks.review.work import Work, table
 from catalog.certification.policy import Policy, department_of
 from catalog.labels.clusters import assign_splits, hold_control
 from catalog.learning import gate
@@ -29,12 +33,10 @@ from catalog.review import queue_order
 from catalog.settings import Routing
 
 WEEKS = 8
+WEEKS_OF_KEPT = 2  # a fifth of the set is tested: as many items a week as where a fifth comes first
 FIRST = 0.2
-MISTAKES = 0.02
-ITEM_SECONDS, GROUP_SECONDS, MEMBER_SECONDS = 12.0, 15.0, 1.0
 GROUPS = ("look-alikes", "titles")  # titles: as before items had a cluster of look-alikes
 START = datetime(2026, 3, 2, tzinfo=UTC)
-NOTHING = np.empty(0, np.int64)
 
 
 @dataclass
@@ -63,60 +65,39 @@ class Books:
 
 
 @dataclass
-class Work:
-    """What the people of a week did."""
-
-    incoming: int = 0
-    decisions: int = 0
-    seconds: float = 0.0
-    settled: int = 0
-    hidden: int = 0
-    second_looks: int = 0
-    in_groups: int = 0
-    astray: int = 0
-    wrong_in_groups: int = 0
-    placed: int = 0
-    placed_wrong: int = 0
-    right: float = 0.0
-    by_hand: float = 0.0
-    served: str = ""
-
-    def plus(self, other: "Work") -> "Work":
-        """Both together; the last week's accuracies stay."""
-        numbers = {
-            name: getattr(self, name) + getattr(other, name)
-            for name in self.__dataclass_fields__
-            if name not in ("right", "by_hand", "served")
-        }
-        return Work(**numbers, right=other.right, by_hand=other.by_hand)
-
-
-@dataclass
 class Simulation:
     """A shop over its weeks."""
 
     shop: Shop
     groups: str = "look-alikes"
+    first: float = FIRST
+    begun: Model | None = None
     seed: int = 0
     settings: Routing = field(default_factory=Routing)
 
     def __post_init__(self) -> None:
-        self.rng = np.random.default_rng(self.seed)
+        self.rng, self.beside = np.random.default_rng(self.seed), np.random.default_rng([self.seed, 1])
         self.books = Books.of(self.shop.frame.height)
         names = np.unique(self.shop.truth.astype(str))
         self.others = names
-        first = np.arange(int(FIRST * self.shop.frame.height))
+        kept = self.shop.served
+        self.known = int(self.first * self.shop.frame.height) if kept is None else 1 + int(kept.calibration[-1])
+        first = np.arange(self.known)
         self.books.said[first] = self.shop.truth[first]
         self.books.stands[first] = self.books.said[first]
         self.books.random[first] = True
         self.books.week[first] = 0
         self.by_hand = np.array([self._answer(truth) for truth in self.shop.truth], object)
-        self.serving: tuple[Model, Policy] = self._trained("m0")
+        self.learned: Model | None = None
+        self.refused: tuple[Model, Policy] | None = None
+        self.serving: tuple[Model, Policy] = self._trained("m0", self.begun)
+        self.begun = self.learned
 
     def weeks(self) -> Iterator[Work]:
         """Plays one week after the other."""
-        size = self.shop.frame.height
-        for week, rows in enumerate(np.array_split(np.arange(int(FIRST * size), size), WEEKS), start=1):
+        rows_to_come = np.arange(self.known, self.shop.frame.height)
+        weeks = WEEKS if self.shop.served is None else WEEKS_OF_KEPT
+        for week, rows in enumerate(np.array_split(rows_to_come, weeks), start=1):
             self.books.week[rows] = week
             work = self._asked(rows, week)
             work.served = self._learned(week)
@@ -126,23 +107,54 @@ class Simulation:
             yield work
 
     def _asked(self, rows: np.ndarray, week: int) -> Work:
-        model, policy = self.serving
-        incoming = self.shop.predicted(model, rows).drop("cluster")
-        if self.groups == "look-alikes":
-            incoming = incoming.hstack(self.shop.look_alikes[rows])
-        routed = routing.route(incoming, policy, self.shop.taxonomy)
-        placed = routed["outcome"].is_in(["placed", "placed_at_parent"]).to_numpy()
+        routed, work = self._routed(rows, self.serving), Work(incoming=len(rows))
         self.books.stands[rows] = routed["category_id"].to_numpy()
-        self.books.by_model[rows] = placed
-        at_leaf = (routed["outcome"] == "placed").to_numpy()
-        wrong = self.books.stands[rows] != self.shop.truth[rows]
-        work = Work(incoming=len(rows), placed=int(at_leaf.sum()), placed_wrong=int((at_leaf & wrong).sum()))
-        queue = queue_order.ordered(
-            waiting(routed, self.rng, START + timedelta(weeks=week)), START + timedelta(weeks=week)
-        )
+        self.books.by_model[rows] = routed["outcome"].is_in(["placed", "placed_at_parent"]).to_numpy()
+        self._counted(rows, routed, work)
+        when = START + timedelta(weeks=week)
+        queue = queue_order.ordered(waiting(routed, self.rng, when), when)
+        unasked = np.setdiff1d(np.arange(len(rows)), queue["seq"].to_numpy())
+        work.unasked_wrong = int((self.books.stands[rows[unasked]] != self.shop.truth[rows[unasked]]).sum())
+        shown = queue.with_columns(routed[queue["seq"].to_list()].select("title", "brand"))
+        for way, tally in work.careful.items():
+            for members in grouped(shown, way):
+                tally.add(self.shop.truth[rows[members]].astype(str), self.beside)
         for (_,), group in queue.group_by("group", maintain_order=True):
             self._decide(rows[group["seq"].to_numpy()], group, work)
         return work
+
+    def _routed(self, rows: np.ndarray, by: tuple[Model, Policy]) -> pl.DataFrame:
+        incoming = self.shop.predicted(by[0], rows).drop("cluster")
+        if self.groups == "look-alikes":
+            incoming = incoming.hstack(self.shop.look_alikes[rows])
+        return routing.route(incoming, by[1], self.shop.taxonomy)
+
+    def _counted(self, rows: np.ndarray, routed: pl.DataFrame, work: Work) -> None:
+        """What was placed and why the rest was not; and what a candidate that was refused would have done."""
+        truth = pl.Series(self.shop.truth[rows].astype(str))
+        leaf, parent = routed["outcome"] == "placed", routed["outcome"] == "placed_at_parent"
+        right, best = routed["category_id"] == truth, routed["leaf_id"] == truth
+        above = pl.Series(
+            [node in self.shop.taxonomy.ancestors(one) for node, one in zip(routed["category_id"], truth, strict=True)]
+        )
+        work.placed, work.placed_wrong = int(leaf.sum()), int((leaf & ~right).sum())
+        work.at_parent, work.at_parent_wrong = int(parent.sum()), int((parent & ~above).sum())
+        work.best_right = int(best.sum())
+        said = pl.select(pl.when(parent).then(pl.lit("stands at a parent")).otherwise(routed["reason"])).to_series()
+        work.why = Counter(zip(said.filter(~leaf), best.filter(~leaf), strict=True))
+        if self.refused is not None:
+            other, many = self._routed(rows, self.refused), int(leaf.sum())
+            surest = [
+                float(
+                    (one["leaf_id"] == truth).gather(one["log_odds"].arg_sort(descending=True).head(many)).mean() or 0.0
+                )
+                for one in (other, routed)
+            ]
+            work.refused = (
+                f"right in {(other['leaf_id'] == truth).mean():.1%} of what came (what serves {best.mean():.1%}), would have placed "
+                f"{(other['outcome'] == 'placed').mean():.1%} at a leaf ({leaf.mean():.1%}); of its surest {leaf.mean():.1%} right "
+                f"{surest[0]:.1%} ({surest[1]:.1%})"
+            )
 
     def _decide(self, rows: np.ndarray, group: pl.DataFrame, work: Work) -> None:
         truths = self.shop.truth[rows].astype(str)
@@ -150,7 +162,8 @@ class Simulation:
         answer = self._answer(names[counts.argmax()])
         work.decisions += 1
         work.settled += len(rows)
-        work.seconds += ITEM_SECONDS if len(rows) == 1 else GROUP_SECONDS + MEMBER_SECONDS * len(rows)
+        work.seconds += seconds(len(rows))
+        work.on_parents += bool(group["at_parent"].all())
         if len(rows) > 1:
             work.in_groups += len(rows)
             work.astray += len(rows) - int(counts.max())
@@ -173,6 +186,8 @@ class Simulation:
 
     def _learned(self, week: int) -> str:
         """Trains on everything said and lets the gate decide; says what came of it."""
+        if self.shop.served is not None:
+            return "none"
         candidate, policy = self._trained(f"m{week}")
         splits, known = self._splits()
         rows = known[splits == "comparison"]
@@ -182,8 +197,10 @@ class Simulation:
             else known[np.isin(splits, ["comparison", "temperature", "calibration"])]
         )
         verdict = gate.judge(self._products(basis, (candidate, policy)), self.shop.target)
+        self.refused = (candidate, policy) if verdict.refusals else None
         if verdict.refusals:
-            return "refused"
+            more = f" and {len(verdict.refusals) - 1} more" if len(verdict.refusals) > 1 else ""
+            return f"refused: {verdict.refusals[0]}{more}"
         self.serving = candidate, policy
         return "promoted"
 
@@ -194,12 +211,15 @@ class Simulation:
         splits = hold_control(assign_splits(clusters, random, 7), clusters, control, 7)
         return splits.to_numpy(), known
 
-    def _trained(self, name: str) -> tuple[Model, Policy]:
+    def _trained(self, name: str, model: Model | None = None) -> tuple[Model, Policy]:
+        """A model of all that was said and its policy. `model`: where it is known already."""
+        if (kept := self.shop.served) is not None:
+            return kept.model, self.shop.policy(kept.model, kept.temperature, kept.calibration, settings=self.settings)
         splits, known = self._splits()
         learn = known[np.isin(splits, ["train", "early_stopping"])]
         temperature, calibration = known[splits == "temperature"], known[splits == "calibration"]
         labels = self.books.said[learn].astype(str)
-        model = self.shop.train(learn, labels, temperature, name)
+        self.learned = model = model or self.shop.train(learn, labels, temperature, name, after=self.learned)
         policy = self.shop.policy(model, temperature, calibration, labels=self.books.said, settings=self.settings)
         return model, policy
 
@@ -232,6 +252,7 @@ def waiting(routed: pl.DataFrame, rng: np.random.Generator, when: datetime) -> p
     return rows.filter(asked).select(
         "vendor", "item_id", "seq", "reason", "group_id", "draw", "lot", "novelty", "audit", "control",
         low=pl.col("outcome") != "review",
+        at_parent=(pl.col("outcome") == "placed_at_parent") & ~pl.col("audit"),
         blind=pl.col("control") | pl.col("audit"),
         likeliest="leaf_id",
         queued_at=pl.lit(when),
@@ -242,40 +263,24 @@ def waiting(routed: pl.DataFrame, rng: np.random.Generator, when: datetime) -> p
     )  # fmt: skip
 
 
-def table(works: list[Work]) -> list[str]:
-    """A line a week, and what it comes to for 1,000 incoming items."""
-    lines = ["| week | incoming | placed at a leaf (wrong) | decisions | hours | catalogue right | all by hand right | the candidate |", "|---" * 8 + "|"]  # fmt: skip
-    total = Work()
-    for week, work in enumerate(works, start=1):
-        total = total.plus(work)
-        lines.append(
-            f"| {week} | {work.incoming:,} | {work.placed:,} ({work.placed_wrong}) | {work.decisions:,} | "
-            f"{work.seconds / 3600:.1f} | {work.right:.2%} | {work.by_hand:.2%} | {work.served} |"
-        )
-    per = 1000 / total.incoming
-    lines += [
-        "",
-        "| for 1,000 incoming items | with the product | all by hand |",
-        "|---|---|---|",
-        f"| decisions | {total.decisions * per:,.0f} | 1,000 |",
-        f"| seconds | {total.seconds * per:,.0f} | {1000 * ITEM_SECONDS:,.0f} |",
-        f"| of them hidden rows (audit, control), second looks | {total.hidden * per:.0f}, {total.second_looks * per:.1f} | |",
-        f"| placed at a leaf by itself, of them right | {total.placed * per:,.0f}, {1 - total.placed_wrong / max(total.placed, 1):.2%} | |",
-        f"| items settled by a decision | {total.settled / max(total.decisions, 1):.2f} | 1 |",
-        f"| items settled in groups, of them belonging elsewhere | {total.in_groups * per:,.0f}, {total.astray / max(total.in_groups, 1):.2%} | |",
-        f"| the same with whole groups answered by mistake | {total.in_groups * per:,.0f}, {total.wrong_in_groups / max(total.in_groups, 1):.2%} | |",
-    ]
-    return lines
-
-
 def run(
-    name: str, data: Path, target: float, limit: int | None, cache: Path | None, groups: Sequence[str] = GROUPS[:1]
-) -> list[str]:
-    """The tables of one set, for each way to group it."""
-    shop = Shop.opened(name, data, cache=cache, limit=limit)
-    shop.target = target
-    lines = []
+    shop: Shop, target: float, first: float, groups: Sequence[str], begun: Model | None = None
+) -> tuple[list[str], Model | None]:
+    """The tables of one set, for each way to group it, and the model it began with, for another run of the same first share."""
+    shop.target, lines = target, list[str]()
     for by in groups:
-        told = f"{name}, {target:.0%}, {shop.frame.height:,} items, models on {shop.reads}, groups by {by}"
-        lines += [told, "", *table(list(Simulation(shop, by).weeks())), ""]
-    return lines
+        simulation = Simulation(shop, by, first, begun)
+        begins = f"{first:.0%} at first" if shop.served is None else f"certified on {simulation.known:,} others"
+        told = f"{shop.name}, {target:.0%}, {shop.frame.height - simulation.known:,} items to come, {begins}, models on {shop.reads}, groups by {by}"
+        lines += [told, "", *table(list(simulation.weeks())), ""]
+        begun = simulation.begun
+    return lines, begun
+
+
+def runs(shop: Shop, targets: Sequence[float], firsts: Sequence[float], groups: Sequence[str]) -> Iterator[str]:
+    """The lines of all runs of a set, each as soon as it is done. A shop of kept scores has one first share."""
+    for first in firsts[: 1 if shop.served is not None else None]:
+        begun = None
+        for target in targets:
+            lines, begun = run(shop, target, first, groups, begun)
+            yield from lines
