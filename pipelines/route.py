@@ -13,7 +13,7 @@ from catalog.placement.rules import Standing, guards, with_rules
 from catalog.placement.switch import CODE, SENTENCE, switched_off
 from catalog.placement.taking_back import placed_in, take_back
 from catalog.placement.vendor_categories import with_conflicts
-from catalog.store import quoted
+from catalog.store import Params, quoted
 from catalog.taxonomies.category_moves import model_translation, standing_now
 from catalog.taxonomies.taxonomy import Taxonomy
 from catalog.taxonomies.versions import latest_taxonomy
@@ -140,21 +140,24 @@ def _settle_all(job: Job, standing: Standing, how: "_How") -> int:
     beside = look_alikes.beside(job.store, policy.policy_id, routing.LARGE_CLUSTER)
     with job.store.transaction():
         for part in range(parts):
-            todo = job.store.query(TODO, {"parts": parts, "part": part, "model": policy.model_id})
-            todo = todo.hstack(
-                todo.select("cluster").join(beside, on="cluster", how="left", maintain_order="left")[:, 1:]
-            )
-            settled = _settled(job, standing, how, todo)
-            _ask_switch(job, how)
-            if not settled.height:
-                continue
-            if how.shadow:
-                compared = _settled(job, standing, replace(how, held_back=None, alone=True), todo)
-                _append(job, "shadow_routes", compared.select(*_SHADOW, settled_at="routed_at"))
-            _append(job, "routes", settled)
-            count += settled.height
+            given = {"parts": parts, "part": part, "model": policy.model_id}
+            count += _settle_part(job, standing, how, given, beside)
     job.store.execute("DROP TABLE IF EXISTS due_routes")
     return count
+
+
+def _settle_part(job: Job, standing: Standing, how: "_How", given: Params, beside: pl.DataFrame) -> int:
+    """Settles one part. In a function of its own, so that no rows of it are held while the next one is read."""
+    todo = job.store.query(TODO, given)
+    todo = todo.hstack(todo.select("cluster").join(beside, on="cluster", how="left", maintain_order="left")[:, 1:])
+    settled = _settled(job, standing, how, todo)
+    _ask_switch(job, how)
+    if settled.height and how.shadow:
+        compared = _settled(job, standing, replace(how, held_back=None, alone=True), todo)
+        _append(job, "shadow_routes", compared.select(*_SHADOW, settled_at="routed_at"))
+    del todo
+    _append(job, "routes", settled)
+    return settled.height
 
 
 def _ask_switch(job: Job, how: "_How") -> None:
@@ -192,8 +195,9 @@ def _how(job: Job, *, off: bool) -> _How:
 def _append(job: Job, table: str, rows: pl.DataFrame) -> None:
     first = 1 + (job.store.query(f"SELECT max(seq) FROM {quoted(table)}").item() or 0)
     rows = rows.with_columns(seq=pl.int_range(first, first + rows.height, dtype=pl.Int64), run_id=pl.lit(job.run_id))
-    for part in rows.iter_slices(job.settings.feeds.batch_rows):
-        job.store.append(table, part)
+    with job.store.one_thread():
+        for part in rows.iter_slices(job.settings.feeds.batch_rows):
+            job.store.append(table, part)
 
 
 def _find_due(job: Job, standing: Standing, how: _How) -> int:

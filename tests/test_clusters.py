@@ -12,6 +12,7 @@ from catalog.labels.clusters import (
     look_alike_clusters,
     split_shares,
     stable_hash,
+    stable_names,
     title_key,
 )
 from catalog.values.gtin import read_gtin
@@ -159,6 +160,7 @@ def test_what_enough_products_leave_over_is_used_elsewhere():
 
 def test_hashes_are_pinned_so_that_splits_outlive_upgrades():
     assert stable_hash(["a", "b"], "salt").tolist() == [1664619649693701990, 11886332175391463933]
+    assert stable_names(["a", "b"], "salt").to_list() == ["1719eac07a20d766", "a4f4bc23148119fd"]
     assert look_alike_clusters(items({"title": "Red shoe"}))[0] == "254d7559130fea9a"
     split = assign_splits(pl.Series(["c0", "c1", "c2"]), pl.Series([True] * 3), seed=7)
     assert split.to_list() == ["train", "calibration", "temperature"]
