@@ -160,7 +160,7 @@ OFFERS = "".join(
     [
         ("nested.json", json.dumps(NESTED, indent=1), "id", "title"),
         ("array.json", json.dumps([{"sku": r["item_id"], "name": r["title"]} for r in ROWS]), "sku", "name"),
-        ("lines.json", LINES, "productId", "name.en"),
+        ("lines.json", LINES, "productId", "name"),
         # In one line, the array two levels down: no file of one object a line.
         (
             "deep.json",
