@@ -168,7 +168,7 @@ OFFERS = "".join(
                 {"meta": {"n": 1}, "data": {"items": [{"no": r["item_id"], "names": {"en": r["title"]}} for r in ROWS]}}
             ),
             "no",
-            "names.en",
+            "names",
         ),
         ("articles.xml", XML.format(encoding="utf-8", rows=ARTICLES), "sku", "texts/name"),
         ("offers.xml", f"<offers>{OFFERS}</offers>", "@id", "name"),
