@@ -7,7 +7,7 @@ import datetime
 import struct
 from collections.abc import Sequence
 
-Cell = str | int | float | datetime.date | None
+Cell = str | int | float | datetime.date | tuple[int | float | str, str] | None  # with its number format in a tuple
 
 _SECTOR = 512
 _NO_SECTOR, _LAST_SECTOR, _FAT_SECTOR = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
@@ -22,12 +22,17 @@ def old_workbook(sheets: dict[str, Sequence[Sequence[Cell]]], *, password: bool 
 
 
 def _stream(sheets: dict[str, Sequence[Sequence[Cell]]], *, password: bool) -> bytes:
-    bodies = [_sheet(rows) for rows in sheets.values()]
+    bodies = [_sheet(rows, _codes(sheets)) for rows in sheets.values()]
     opening = _record(0x809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 6))
     if password:
         opening += _record(_FILEPASS, bytes(54))
     opening += _record(0x42, struct.pack("<H", 1200))
-    opening += b"".join(_record(0xE0, struct.pack("<HH", 0, shape) + bytes(16)) for shape in (0, 14))
+    codes = _codes(sheets)
+    opening += b"".join(
+        _record(0x41E, struct.pack("<HHB", 164 + n, len(c), 0) + c.encode()) for n, c in enumerate(codes)
+    )
+    shapes = (0, 14, *range(164, 164 + len(codes)))
+    opening += b"".join(_record(0xE0, struct.pack("<HH", 0, shape) + bytes(16)) for shape in shapes)
     names = [name.encode("utf-16-le") for name in sheets]
     offset = len(opening) + sum(4 + 8 + len(name) for name in names) + 4
     for name, body in zip(names, bodies, strict=True):
@@ -36,24 +41,36 @@ def _stream(sheets: dict[str, Sequence[Sequence[Cell]]], *, password: bool) -> b
     return opening + _record(0x0A) + b"".join(bodies)
 
 
-def _sheet(rows: Sequence[Sequence[Cell]]) -> bytes:
+def _codes(sheets: dict[str, Sequence[Sequence[Cell]]]) -> list[str]:
+    """The number formats of all cells, each once."""
+    every = (cell[1] for rows in sheets.values() for row in rows for cell in row if isinstance(cell, tuple))
+    return list(dict.fromkeys(every))
+
+
+def _sheet(rows: Sequence[Sequence[Cell]], codes: list[str]) -> bytes:
     size = struct.pack("<IIHHH", 0, len(rows), 0, max(map(len, rows), default=0), 0)
-    cells = [_cell(row, column, cell) for row, cells in enumerate(rows) for column, cell in enumerate(cells)]
+    places = [(row, column, cell) for row, cells in enumerate(rows) for column, cell in enumerate(cells)]
+    cells = [
+        _cell(row, column, cell[0], 2 + codes.index(cell[1])) if isinstance(cell, tuple) else _cell(row, column, cell)
+        for row, column, cell in places
+    ]
     start = _record(0x809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 6))
     return start + _record(0x200, size) + b"".join(cells) + _record(0x0A)
 
 
-def _cell(row: int, column: int, cell: Cell) -> bytes:
-    if cell is None:
+def _cell(row: int, column: int, cell: Cell, style: int = _PLAIN) -> bytes:
+    if cell is None or isinstance(cell, tuple):
         return b""
+    if isinstance(cell, str) and cell.startswith("="):  # a formula, of which its result is kept
+        return _record(0x06, struct.pack("<HHHd", row, column, style, float(cell[1:])) + bytes(8))
     if isinstance(cell, str):
         text = struct.pack("<HB", len(cell), 1) + cell.encode("utf-16-le")
-        return _record(0x204, struct.pack("<HHH", row, column, _PLAIN) + text)
+        return _record(0x204, struct.pack("<HHH", row, column, style) + text)
     if isinstance(cell, datetime.date):
         return _record(0x203, struct.pack("<HHHd", row, column, _DATE, (cell - _FIRST_DAY).days))
     if isinstance(cell, int) and abs(cell) < 1 << 29:  # RK: thirty bits, of which one is the sign
-        return _record(0x27E, struct.pack("<HHHi", row, column, _PLAIN, cell << 2 | 2))
-    return _record(0x203, struct.pack("<HHHd", row, column, _PLAIN, cell))
+        return _record(0x27E, struct.pack("<HHHi", row, column, style, cell << 2 | 2))
+    return _record(0x203, struct.pack("<HHHd", row, column, style, cell))
 
 
 def _record(kind: int, content: bytes = b"") -> bytes:

@@ -1,11 +1,14 @@
 """Presets: exports of well-known systems need one line of mapping, and what a preset says can be overridden."""
 
+import json
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from catalog.deliveries.canonical import canonicalize
 from catalog.errors import CatalogError, FeedRefused
+from catalog.pictures.finding import Pictures
 from catalog.proposals.proposal import propose
 from catalog.reading import products
 from catalog.reading.feeds import read_rows
@@ -39,7 +42,9 @@ def test_a_preset_alone_is_a_form(tmp_path: Path, name: str) -> None:
 def test_an_unknown_preset_names_the_known_ones(tmp_path: Path) -> None:
     file = tmp_path / "acme.toml"
     file.write_text('preset = "../shopify"')
-    with pytest.raises(CatalogError, match=r"known: bmecat, google, heureka, magento2, shopify, woocommerce, yml"):
+    with pytest.raises(
+        CatalogError, match=r"known: bmecat, google, heureka, magento2, shopify, shopifyjson, woocommerce, yml"
+    ):
         load_mapping(file, Path("feed.csv"))
 
 
@@ -297,6 +302,80 @@ def test_presets_read_what_their_exports_say_of_the_stock(tmp_path: Path) -> Non
     for content, preset_, availability in said:
         (row,) = rows(tmp_path, content, preset=preset_)
         assert row["availability"] == availability
+
+
+def test_presets_say_what_their_exports_mean_by_stock(tmp_path: Path) -> None:
+    items = "".join(
+        f"<SHOPITEM><ITEM_ID>{n}</ITEM_ID><PRODUCT>a</PRODUCT><DELIVERY_DATE>{said}</DELIVERY_DATE></SHOPITEM>"
+        for n, said in enumerate(("0", "3", "2026-12-24", "", "soon"))
+    )
+    heureka = [state("<SHOP>" + items + "</SHOP>", tmp_path, preset="heureka")]
+    assert heureka == [["in_stock", "backorder", "preorder", None, None]]
+    shopify = "Handle,Title,Variant Inventory Tracker,Variant Inventory Qty,Variant Inventory Policy,Image Src\n"
+    for rows_, expected in (
+        ("a,A,shopify,0,deny,\na,,shopify,3,deny,\na,,,,,x.jpg\n", "in_stock"),  # the second variant is there
+        ("a,A,shopify,0,deny,\na,,shopify,-2,continue,\n", "backorder"),
+        ("a,A,shopify,0,deny,\na,,shopify,0,deny,\n", "out_of_stock"),
+        ("a,A,,0,deny,\n", "in_stock"),  # not counted: always sold
+        ("a,A,shopify,,deny,\n", None),  # counted, but this export does not say
+    ):
+        assert set(state(shopify + rows_, tmp_path, preset="shopify")) == {expected}
+    said = (
+        '<ARTICLE_STATUS type="old_article">x</ARTICLE_STATUS>',
+        '<ARTICLE_STATUS type="new_article">x</ARTICLE_STATUS>',
+    )
+    bmecat = "".join(
+        f"<ARTICLE><SUPPLIER_AID>{n}</SUPPLIER_AID><ARTICLE_DETAILS><DESCRIPTION_SHORT>a</DESCRIPTION_SHORT>{one}"
+        "</ARTICLE_DETAILS></ARTICLE>"
+        for n, one in enumerate(said)
+    )
+    assert state(f"<BMECAT>{bmecat}</BMECAT>", tmp_path, preset="bmecat") == ["discontinued", None]
+
+
+def state(content: str, tmp_path: Path, **form: str) -> list[str | None]:
+    """The availability of every row of a file under a form, as it is kept."""
+    mapping = Mapping.model_validate(form)
+    (tmp_path / "feed").write_text(content)
+    batches = read_rows(tmp_path / "feed", mapping, Feeds())
+    items = pl.concat(canonicalize(one, "acme", mapping, Pictures(tmp_path)).items for one in batches)
+    flags = items["flags"].list.contains("unknown_availability").to_list()
+    assert flags == ["soon" in content and n == len(flags) - 1 for n in range(len(flags))]
+    return items["availability"].to_list()
+
+
+SHOPIFY_JSON = {
+    "handle": "desk-lamp",
+    "id": 7,
+    "title": "Desk lamp",
+    "body_html": "<p>Bright</p>",
+    "vendor": "Acme",
+    "product_type": "Lamps",
+    "options": [{"name": "Colour", "values": ["red", "blue"]}],
+    "images": [{"src": "https://x.example/a.jpg"}, {"src": "https://x.example/b.jpg"}],
+}
+COUNTED = {"inventory_management": "shopify", "inventory_policy": "deny"}
+
+
+@pytest.mark.parametrize(
+    ("variants", "expected"),
+    [
+        ([{"available": False}, {"available": True}], "in_stock"),
+        ([{"available": False}], "out_of_stock"),
+        ([{**COUNTED, "inventory_quantity": 0}, {**COUNTED, "inventory_quantity": 4}], "in_stock"),
+        ([{**COUNTED, "inventory_quantity": 0, "inventory_policy": "continue"}], "backorder"),
+        ([{**COUNTED, "inventory_quantity": 0, "inventory_management": None}], "in_stock"),
+    ],
+)
+def test_shopify_as_json_says_what_its_table_says(tmp_path: Path, variants: list[dict], expected: str) -> None:
+    several = [{"sku": f"L-{n}", "price": "9.50", "barcode": "", **one} for n, one in enumerate(variants)]
+    content = json.dumps({"products": [{**SHOPIFY_JSON, "variants": several}] * 2})
+    (row, _) = rows(tmp_path, content, preset="shopifyjson")
+    assert (row["item_id"], row["price"], row["vendor_category"]) == ("desk-lamp", "9.50", "Lamps")
+    assert row["images"] == ["https://x.example/a.jpg", "https://x.example/b.jpg"]
+    assert (row["attributes.Colour"], row["attributes.SKU"]) == ("red, blue", ", ".join(v["sku"] for v in several))
+    assert set(state(content, tmp_path, preset="shopifyjson")) == {expected}
+    proposed = propose(tmp_path / "feed", "acme")
+    assert proposed.values["preset"] == "shopifyjson" and proposed.choice.chosen["availability"].preset
 
 
 OFFER = "<offer id='{}'>{}<vendor>Acme</vendor><model>{}</model></offer>"

@@ -160,7 +160,7 @@ OFFERS = "".join(
     [
         ("nested.json", json.dumps(NESTED, indent=1), "id", "title"),
         ("array.json", json.dumps([{"sku": r["item_id"], "name": r["title"]} for r in ROWS]), "sku", "name"),
-        ("lines.json", LINES, "productId", "name.en"),
+        ("lines.json", LINES, "productId", "name"),
         # In one line, the array two levels down: no file of one object a line.
         (
             "deep.json",
@@ -168,7 +168,7 @@ OFFERS = "".join(
                 {"meta": {"n": 1}, "data": {"items": [{"no": r["item_id"], "names": {"en": r["title"]}} for r in ROWS]}}
             ),
             "no",
-            "names.en",
+            "names",
         ),
         ("articles.xml", XML.format(encoding="utf-8", rows=ARTICLES), "sku", "texts/name"),
         ("offers.xml", f"<offers>{OFFERS}</offers>", "@id", "name"),

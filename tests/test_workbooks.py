@@ -252,6 +252,18 @@ def test_numbers_keep_the_zeros_that_their_format_shows(tmp_path: Path, top: int
     assert found["price"].to_list() == ["12.5", "7", None, None, None, None, "5"]
 
 
+@pytest.mark.parametrize("left", [0, 2])
+def test_an_old_workbook_keeps_the_zeros_that_its_formats_show(tmp_path: Path, left: int) -> None:
+    blank: list[Any] = [None] * left
+    rows = [row if row[1] != "what a formula left" else [("=42", "00000"), row[1]] for row in SHOWN]
+    path = wrote(tmp_path, old_workbook({"Info": [[7]], "Items": [[], *([*blank, *row] for row in rows)]}))
+    columns = {**COLUMNS, "gtin": "gtin", "price": "price"}
+    found = read(path, columns=columns, sheet="Items", header_row=2).rows
+    assert found["item_id"].to_list() == ["00123", "45", "1234567", "SKU-007", "00042", "2026-01-02", "5"]
+    assert found["gtin"].to_list()[:2] == ["0000012345670", "4006381333931"]
+    assert found["price"].to_list() == ["12.5", "7", None, None, None, None, "5"]
+
+
 def test_a_form_is_proposed_from_the_numbers_as_they_are_shown(tmp_path: Path) -> None:
     rows: list[list[Any]] = [["Article No.", "Product name"], *[[(n, "000000"), f"red chair {n}"] for n in range(30)]]
     path = wrote(tmp_path, formatted(table(rows)), "feed.xlsx")

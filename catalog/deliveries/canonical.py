@@ -10,7 +10,7 @@ from catalog.errors import CatalogError
 from catalog.pictures.finding import Pictures
 from catalog.reading.feeds import RawBatch
 from catalog.reading.mapping import Mapping
-from catalog.values.availability import read_availability
+from catalog.values.availability import read_availability, says_availability
 from catalog.values.gtin import gtin_columns
 from catalog.values.image_references import based, references, used
 from catalog.values.price_columns import with_prices
@@ -146,7 +146,7 @@ def _first_broken(details: pl.DataFrame) -> pl.Expr:
 
 
 def _with_facts(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
-    return _with_availability(_with_codes(with_prices(rows, mapping.rules)))
+    return _with_availability(_with_codes(with_prices(rows, mapping.rules)), mapping.rules.availability)
 
 
 def _with_codes(rows: pl.DataFrame) -> pl.DataFrame:
@@ -163,11 +163,13 @@ def _with_codes(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(item_id=pl.col("item_id").replace("", None), product_id=product)
 
 
-def _with_availability(rows: pl.DataFrame) -> pl.DataFrame:
+def _with_availability(rows: pl.DataFrame, numbers: str) -> pl.DataFrame:
     texts = rows["availability"].drop_nulls().unique()
-    states = pl.Series([read_availability(text) for text in texts], dtype=pl.String)
+    states = pl.Series([read_availability(text, numbers) for text in texts], dtype=pl.String)
+    silent = [text for text in texts if not says_availability(text)]
     state = rows["availability"].replace_strict(texts, states, default=None, return_dtype=pl.String)
-    unknown = pl.when(pl.col("availability").is_not_null() & state.is_null()).then(pl.lit("unknown_availability"))
+    said = pl.col("availability").is_not_null() & ~pl.col("availability").is_in(silent)
+    unknown = pl.when(said & state.is_null()).then(pl.lit("unknown_availability"))
     return flagged(rows, unknown).with_columns(availability=state)
 
 

@@ -1,5 +1,6 @@
 """Which column is what: names and contents scored together, the best pairs taken first, with what was seen."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import log2
@@ -70,6 +71,7 @@ def choose(columns: list[Values]) -> Choice:
         if one.ours not in choice.chosen and one.theirs not in choice.taken() and _allowed(one, choice, named):
             choice.chosen[one.ours] = _explained(one, scored, named)
     _title_from_description(choice, named)
+    _take_levels(choice, named)
     return choice
 
 
@@ -83,16 +85,26 @@ def _order(one: Scored) -> tuple[float, int]:
 
 
 def _score(ours: str, column: Values) -> Scored | None:
-    said = meaning(column.header, ours)
+    said = meaning(_within_variant(column.header) if ours in _OF_VARIANTS else column.header, ours)
     if not said.score and ours not in _ALONE:
         return None
     content = _CONTENT[ours](column) if column.filled else (0.5 if not column.cells else 0.0)
     score = said.score * (0.45 + 0.55 * content) if said.score else 0.0
-    alone = _ALONE.get(ours, 0.0) * content if len(column.filled) >= _FEW and not said.score >= 0.5 else 0.0
+    alone = 0.0 if ours == "currency" and column.words_too else _ALONE.get(ours, 0.0) * content
+    alone = alone if len(column.filled) >= _FEW and not said.score >= 0.5 else 0.0
     best = max(score, alone)
     if best < ENOUGH or not _possible(ours, column):
         return None
     return Scored(ours, column.header, best, said.score, content, said.phrase)
+
+
+_OF_VARIANTS = ("price", "currency", "gtin")  # of a product with variants inside it the first one's counts
+_VARIANT = re.compile(r"^(?:variants|variations|skus|offers|children)\.0\.", re.IGNORECASE)
+
+
+def _within_variant(header: str) -> str:
+    """The name of a value without the list of variants that it stands in."""
+    return _VARIANT.sub("", header)
 
 
 # How far content speaks without a name: a code that is unique is mostly an id, a long text mostly a description.
@@ -204,6 +216,7 @@ def _explained(one: Scored, scored: list[Scored], named: list[Values]) -> Chosen
     column = next(column for column in named if column.header == one.theirs)
     seen = _SEEN[one.ours](column) if column.filled else ""
     said = f'"{one.phrase}" means it' if one.name >= 0.5 else ""
+    said += ", of the first variant" if said and _VARIANT.match(one.theirs) else ""
     if said and one.phrase == " ".join(words(one.theirs)):
         said = "the header means it"
     rivals = [
@@ -254,6 +267,25 @@ _SEEN: dict[str, Callable[[Values], str]] = {
     "product_id": _count,
     "vendor_category": lambda column: f"{_count(column)}, like {column.examples[0][:50]!r}",
 }
+
+
+def _take_levels(choice: Choice, named: list[Values]) -> None:
+    """Category 1, Category 2 ... side by side are the levels of one path: the first alone says little."""
+    found = choice.chosen.get("vendor_category")
+    if found is None or not (stem := _stem(found.theirs[0])):
+        return
+    levels = [column for column in named if _stem(column.header) == stem and column.filled]
+    names = [column.header for column in levels if column.header not in choice.taken() or column.header in found.theirs]
+    if len(names) > 1:
+        names.sort(key=lambda name: [int(word) for word in words(name) if word.isdecimal()])
+        choice.chosen["vendor_category"] = Chosen("vendor_category", names, "levels side by side, joined by a space")
+
+
+def _stem(header: str) -> tuple[str, ...]:
+    """The words of a header with one number among them, without it; empty for others."""
+    said = words(header)
+    bare = tuple(word for word in said if not word.isdecimal())
+    return bare if len(bare) == len(said) - 1 else ()
 
 
 def _title_from_description(choice: Choice, named: list[Values]) -> None:

@@ -64,7 +64,14 @@ def find_dialect(text: str) -> Dialect | None:
     good = [dialect for dialect in tried if dialect.width > 1]
     # Of one delimiter quotes go before width: without them a comma inside a cell would make more columns.
     best = {one.delimiter: max((d for d in good if d.delimiter == one.delimiter), key=_quoted) for one in good}
-    return max(best.values(), key=_rank, default=None)
+    ranked = sorted(best.values(), key=_rank, reverse=True)
+    # A sign inside the cells may part rows more evenly than the one between them, but then no line names the columns.
+    return next((one for one in ranked if _has_header(one)), ranked[0] if ranked else None)
+
+
+def _has_header(dialect: Dialect) -> bool:
+    header = find_header(dialect.rows) if dialect.even >= 0.5 else None
+    return header is not None and header.sure
 
 
 def _lines(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from catalog.proposals import dialects, structure
 from catalog.proposals.form import Entry
 from catalog.proposals.headers import meaning
 from catalog.proposals.looks import Look, keyed, refused
-from catalog.proposals.presets import preset_of_table, preset_of_xml
+from catalog.proposals.presets import preset_of_json, preset_of_table, preset_of_xml
 from catalog.proposals.xml_structure import declared_encoding, xml_structure
 from catalog.reading.mapping import Format
 from catalog.reading.parquet_feeds import column_names
@@ -106,12 +106,22 @@ def _encoding(seen: Look) -> Entry:
 
 
 def _jsonl(_: Path, seen: Look) -> Draft:
-    return Draft([Entry("format", "jsonl", seen.why), _encoding(seen)], structure.line_names(seen.text))
+    names, languages = structure.line_names(seen.text)
+    entries = [Entry("format", "jsonl", seen.why), _encoding(seen), *_language(languages)]
+    return Draft(entries, names, preset=preset_of_json(names))
+
+
+def _language(languages: list[str]) -> list[Entry]:
+    """`language` where records say the same in several: the first is a guess."""
+    if not languages:
+        return []
+    why = f"the file says the same in {' and '.join(languages[:10])}; the others become attributes"
+    return [Entry("language", languages[0], why, "is this the language of your categories")]
 
 
 def _json(path: Path, seen: Look) -> Draft:
     record = structure.array_of_records(seen.text)
-    names = structure.array_names(seen.text, record) if record is not None else []
+    names, languages = structure.array_names(seen.text, record) if record is not None else ([], [])
     if record is None or not names:
         raise refused(
             "no_record",
@@ -121,7 +131,7 @@ def _json(path: Path, seen: Look) -> Draft:
     entries = [Entry("format", "json", seen.why), _encoding(seen)]
     if record:
         entries.append(Entry("record", record, "the array whose objects have the most values"))
-    return Draft(entries, names)
+    return Draft(entries + _language(languages), names, preset=preset_of_json(names))
 
 
 def _by_key(seen: Look) -> str:
@@ -186,8 +196,7 @@ def _xml(path: Path, seen: Look) -> Draft:
     if not preset:
         entries.append(Entry("record", found.record, found.why))
     if found.languages and not (preset and preset_sets(preset).get("default_language")):
-        why = f"the file says the same in {' and '.join(found.languages[:10])}; the others become attributes"
-        entries.append(Entry("language", found.languages[0], why, "is this the language of your categories"))
+        entries += _language(found.languages)
     return Draft(entries, found.names, found.pairs, preset, found.record)
 
 

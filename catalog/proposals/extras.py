@@ -1,6 +1,7 @@
 """The columns of which there may be several: pictures and attributes; and what is known and left out."""
 
 import re
+from typing import Any
 
 from catalog.proposals.choice import Choice, Chosen
 from catalog.proposals.form import Entry
@@ -11,6 +12,9 @@ from catalog.values.availability import read_availability
 
 MOST_ATTRIBUTES = 12
 MOST_IMAGES = 10
+_SCIENTIFIC = re.compile(r"^\d(?:[.,]\d+)?[eE]\+?\d+$")
+_NAMED = {mark: re.compile(rf"\s*([^\W\d][\w /().-]{{0,39}}?)\s*{mark}(?!//)\s*\S") for mark in "=:"}
+_FEWEST_PIECES = 10
 _FEWEST_CONTINUED = 3  # rows without an id below which they may be mistakes
 
 
@@ -19,6 +23,7 @@ def add_extras(choice: Choice, columns: list[Values], *, repeated: list[str]) ->
     _add_images(choice, columns, repeated)
     _add_availability(choice, columns, repeated)
     _add_attributes(choice, columns, repeated)
+    _denied(choice, columns)
     for header in repeated:
         if header not in choice.taken() and any(meaning(header, ours).score >= 0.7 for ours in ("title", "item_id")):
             choice.left.append((header, "occurs several times in the header, so it cannot be mapped"))
@@ -58,6 +63,24 @@ def _add_availability(choice: Choice, columns: list[Values], repeated: list[str]
                 choice.left.append((column.header, "changes by itself, so it is no attribute"))
 
 
+_OF_NONE = ("item_id", "title", "price", "gtin")  # columns whose absence somebody has to know of
+
+
+def _denied(choice: Choice, columns: list[Values]) -> None:
+    """Says of columns whose name means one of ours outright why they are not taken: their values contradict it."""
+    for ours in _OF_NONE:
+        for column in columns if ours not in choice.chosen else []:
+            if column.filled and column.header not in choice.taken() and meaning(column.header, ours).score >= 0.9:
+                shown = f"like {column.examples[0][:40]!r}"
+                lost = column.share(_SCIENTIFIC.match) > 0.5
+                why = (
+                    f"is called a {ours}, but a spreadsheet has cut its numbers, {shown}: ask for that column as text"
+                    if lost
+                    else f"is called a {ours}, but does not hold one, {shown}"
+                )
+                choice.left.append((column.header, why))
+
+
 def _add_attributes(choice: Choice, columns: list[Values], repeated: list[str]) -> None:
     found = []
     left = {header for header, _ in choice.left}
@@ -70,9 +93,26 @@ def _add_attributes(choice: Choice, columns: list[Values], repeated: list[str]) 
     found.sort(key=lambda one: (-one[0], -one[1]))
     if "vendor_category" not in choice.chosen:
         found += [(0.5, 1.0, header) for header in repeated if meaning(header, "vendor_category").score >= 0.7]
-    if found:
-        names = [header for _, _, header in found[:MOST_ATTRIBUTES]]
-        choice.chosen["attributes"] = Chosen("attributes", names, "describe the product by their names")
+    names: list[Any] = [header for _, _, header in found[:MOST_ATTRIBUTES]]
+    packed = [
+        part for column in _free(choice, columns, repeated) if (part := _packed(column)) and column.header not in names
+    ]
+    if names or packed:
+        why = "describe the product by their names" if names else "cells hold names and values"
+        choice.chosen["attributes"] = Chosen("attributes", packed + names, why)
+
+
+def _packed(column: Values) -> dict[str, str] | None:
+    """How cells with several names and values come apart, `colour=red;size=L`; None when they are no such cells. The names
+    come again from row to row, which those in a sentence do not."""
+    for equals in "=:":
+        for between in ";|\n,":
+            pieces = [piece for cell in column.looked_at for piece in cell.strip(f"{between} ").split(between)]
+            names = [found[1] for piece in pieces if (found := _NAMED[equals].match(piece))]
+            several = len(pieces) >= max(_FEWEST_PIECES, 2 * len(column.looked_at))
+            if several and len(names) > 0.95 * len(pieces) and len(set(names)) < 0.3 * len(names):
+                return {"packed": column.header, "between": between, "equals": equals}
+    return None
 
 
 _NAMES = ("name", "назва", "название", "nombre", "nom", "nome", "bezeichnung", "nazwa", "nazev", "naziv", "attribute")
@@ -103,7 +143,7 @@ def image_rules(choice: Choice, sample: Sample) -> list[Entry]:
         return []
     marks = {
         mark: sum(bool(re.search(rf"\S\s*{re.escape(mark)}\s*(https?:)?//", c)) for c in column.looked_at)
-        for mark in ",;|\n"
+        for mark in ",;|#\n"
     }
     mark = max(marks, key=lambda one: marks[one])
     why = f"{column.several_urls:.0%} of the cells of {column.header!r} hold several addresses"
@@ -116,7 +156,7 @@ def continued(choice: Choice, sample: Sample) -> list[Entry]:
     columns = [sample.column(choice.chosen[ours].theirs[0]) for ours in ("item_id", "title") if ours in choice.chosen]
     if len(columns) < 2 or len(choice.chosen["item_id"].theirs) > 1 or not (columns[0] and columns[1]):
         return []
-    if (group := _group(columns[1], sample)) is not None:
+    if (group := _group(columns[1], choice, sample)) is not None:
         rows = sum(not (cell or "").strip() for cell in columns[1].cells)
         why = f"{rows:,} of {sample.rows:,} rows have no title and repeat the {group.header!r} of one that has: its variants"
         unsure = "" if group is columns[0] else f"{columns[0].header!r} is no longer read; is it the number you need"
@@ -132,13 +172,17 @@ def continued(choice: Choice, sample: Sample) -> list[Entry]:
     return [Entry("by", [columns[0].header], why), Entry("blank_continues", True)]
 
 
-def _group(titles: Values, sample: Sample) -> Values | None:
+def _group(titles: Values, choice: Choice, sample: Sample) -> Values | None:
     """The column that rows without a title share with the one row that has it; None where there is none. As rows of their
-    own they would be quarantined, for there is nothing to tell them by."""
+    own they would be quarantined, for there is nothing to tell them by. No column that means something else: two products
+    of one price would be one."""
+    meant = [one.theirs for ours, one in choice.chosen.items() if ours not in ("item_id", "product_id", "title")]
+    other = [name for theirs in meant for name in theirs]
     named = [bool((cell or "").strip()) for cell in titles.cells]
     if sum(not one for one in named) < max(_FEWEST_CONTINUED, 0.1 * len(named)):
         return None
-    return next((column for column in sample.columns if column is not titles and _shared(column, named)), None)
+    free = (column for column in sample.columns if column is not titles and column.header not in other)
+    return next((column for column in free if column.money < 0.5 and _shared(column, named)), None)
 
 
 def _shared(column: Values, named: list[bool]) -> bool:

@@ -10,6 +10,7 @@ from importlib import resources
 WEIGHTS = {"sure": 1.0, "likely": 0.75, "weak": 0.35}
 _PLAIN = str.maketrans({"ß": "ss", "ı": "i", "ł": "l", "đ": "d", "ø": "o", "æ": "ae", "œ": "oe", "’": "'", "ʼ": "'"})
 _HUMPS = re.compile(r"(?<=[^\W\d_A-ZА-ЯЁ])(?=[A-ZА-ЯЁІЇЄ])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)")
+_NUMBER = re.compile(r"#(?!\w)")  # "Item #"
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -30,7 +31,7 @@ def words(header: str) -> tuple[str, ...]:
 
     A word in capitals stays one word; a namespace or a path in front counts as words.
     """
-    apart = _HUMPS.sub(" ", header.replace("'", " "))
+    apart = _HUMPS.sub(" ", _NUMBER.sub(" number ", header.replace("'", " ")))
     bare = "".join(c for c in unicodedata.normalize("NFKD", apart) if not unicodedata.combining(c))
     return tuple(_WORD.findall(bare.casefold().translate(_PLAIN)))
 

@@ -36,6 +36,8 @@ _HEADERS: dict[str, list[list[str]]] = {
         ["id", "title", "link", "image_link", "availability"],
     ],
 }
+# preset -> names that the records of its JSON must all have
+_KEYS = {"shopifyjson": ("handle", "title", "body_html", "vendor", "product_type", "variants.0.price")}
 # preset -> (root, record) of its XML, without namespaces
 _ELEMENTS = {
     "yml": (("yml_catalog",), ("offer",)),
@@ -52,6 +54,11 @@ def preset_of_table(header: list[str]) -> str:
         if any(all("".join(words(name)) in have for name in names) for names in alternatives):
             return preset
     return ""
+
+
+def preset_of_json(names: list[str]) -> str:
+    """The preset whose names the records of a JSON file have; empty when none."""
+    return next((preset for preset, keys in _KEYS.items() if set(keys) <= set(names)), "")
 
 
 def preset_of_xml(root: str, record: str, names: list[str]) -> str:
@@ -74,7 +81,8 @@ def leave_to_preset(choice: Choice, sample: Sample, form: dict[str, Any]) -> boo
     mapping = Mapping.model_validate(form)
 
     def there(names: list[str]) -> list[str]:
-        return [header[_plain(name)] for name in names if _plain(name) in header]
+        found = (header.get(_plain(name)) or header.get(_plain(_first_of(name))) for name in names)
+        return list(dict.fromkeys(filter(None, found)))
 
     found = {"images" if ours == "image" else ours: there(names) for ours, names in mapping.wanted.items()}
     found["title"] = found.get("title") or there(mapping.instead)
@@ -83,7 +91,13 @@ def leave_to_preset(choice: Choice, sample: Sample, form: dict[str, Any]) -> boo
     read = {ours: Chosen(ours, names, _seen(sample, names), preset=True) for ours, names in found.items() if names}
     added = {ours: one for ours, one in choice.chosen.items() if ours not in read and ours in _ADDED}
     choice.chosen = {**read, **added}
+    choice.left = [(name, why) for name, why in choice.left if name not in choice.taken()]
     return True
+
+
+def _first_of(name: str) -> str:
+    """A path of JSON to every entry of a list, as the sample has it: to the first, and of several keys the first."""
+    return name.replace(".*.", ".0.").partition("+")[0]
 
 
 def _bare(name: str) -> str:

@@ -11,7 +11,8 @@ from catalog.proposals.form import Entry, written
 from catalog.proposals.headers import meaning
 from catalog.proposals.keys import stand_in
 from catalog.proposals.looks import look
-from catalog.proposals.money import money_rules
+from catalog.proposals.media import image_base
+from catalog.proposals.money import like_prices, money_rules
 from catalog.proposals.presets import leave_to_preset
 from catalog.proposals.sample import Sample, everything, take
 
@@ -147,7 +148,7 @@ def _fill(proposal: Proposal, found: Draft) -> None:
         choice.chosen["item_id"] = key
     if not choice.uses_preset:
         proposal.fold = continued(choice, sample)
-    proposal.rules = [*money_rules(choice, sample), *image_rules(choice, sample)]
+    proposal.rules = [*money_rules(choice, sample), *image_rules(choice, sample), *image_base(choice, sample)]
     proposal.notes += _remarks(proposal)
 
 
@@ -174,6 +175,23 @@ def _by_preset(proposal: Proposal, found: Draft) -> None:
         proposal.settings.append(Entry("record", found.record, "the element that looks like a product"))
 
 
+def _unread(proposal: Proposal) -> list[str]:
+    """Their filled columns that are neither read nor said to be left out: what nobody is told of is never missed."""
+    choice = proposal.choice
+    if choice.uses_preset:
+        return []  # an export has hundreds of columns, and its preset is made for it
+    inside = {part.get(key) for part in _pairs_of(choice) for key in ("name", "value", "unit", "each", "packed")}
+    known = {*choice.taken(), *(name for name, _ in choice.left), *(name for name in inside if name)}
+    known |= {name for entry in proposal.fold if isinstance(entry.value, list) for name in entry.value}
+    filled = (column.header for column in proposal.sample.columns if column.filled)
+    return [name for name in dict.fromkeys(filled) if name and name not in known]
+
+
+def _pairs_of(choice: Choice) -> list[dict[str, str]]:
+    found = choice.chosen.get("attributes")
+    return [one for one in found.theirs if isinstance(one, dict)] if found else []
+
+
 def _is_label(name: str, header: list[str]) -> bool:
     """In a file with our own names these columns are labels, which a model must not read as input."""
     return set(header) >= OUR_NAMES and name in ("category_path", "category_id")
@@ -192,6 +210,16 @@ def _remarks(proposal: Proposal) -> list[str]:
         said.append(
             f"{again:,} rows repeat an id. Where they differ none is believed; "
             'with `duplicates = "last"` under [rules] the last one is.'
+        )
+    if "price" not in proposal.choice.chosen and (like := like_prices(proposal.choice, sample)):
+        said.append(
+            f"No column is called a price; {' or '.join(repr(name) for name in like[:3])} could be one: write the right one as "
+            "`price` under [columns]."
+        )
+    if others := _unread(proposal):
+        said.append(
+            f"Not read, and not known as a column of ours: {', '.join(map(repr, others[:20]))}"
+            f"{f' and {len(others) - 20} more' if len(others) > 20 else ''}."
         )
     if set(proposal.header) >= OUR_NAMES:
         said.append("The file uses our own column names; without any form its columns of these names would be read.")

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from catalog.proposals.headers import meaning
 from catalog.proposals.values import Values
 from catalog.reading.mapping import Mapping
 from catalog.reading.records import open_rows
@@ -53,6 +54,7 @@ def take(path: Path, mapping: Mapping) -> Sample:
     """Reads the sample. Raises FeedRefused where the reader of deliveries would."""
     header, records = open_rows(path, mapping)
     width = len(header)
+    lists = {place for place, name in enumerate(header) if meaning(name, "vendor_category").score >= 0.5}
     kept: list[list[str | None]] = []
     read = broken = 0
     with closing(records):
@@ -61,7 +63,7 @@ def take(path: Path, mapping: Mapping) -> Sample:
             if record.rule or _ragged(record.cells, width):
                 broken += 1
             elif _wanted(read, len(kept), width):
-                kept.append([_plain(cell) for cell in record.cells[:width]])
+                kept.append([_plain(cell, every=at in lists) for at, cell in enumerate(record.cells[:width])])
     return Sample(list(_columns(header, kept)), read, broken, read < MOST)
 
 
@@ -73,8 +75,10 @@ def _ragged(cells: list[Any], width: int) -> bool:
     return len(cells) > width and any(cell and str(cell).strip() for cell in cells[width:])
 
 
-def _plain(cell: Any) -> str | None:
-    """The text of a cell; of several the first, of named ones none."""
+def _plain(cell: Any, *, every: bool = False) -> str | None:
+    """The text of a cell; of several the first, or all of them as levels of a category; of named ones none."""
+    if isinstance(cell, list | tuple) and every:
+        return " | ".join(part for part in map(_plain, cell) if part) or None
     if isinstance(cell, list | tuple):
         return next((part for part in map(_plain, cell) if part), None)
     return cell if isinstance(cell, str) else None

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from catalog.reading.json_languages import spoken
+
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _LOOKED_AT = 500  # records whose names are collected
 _DEPTH = 3
@@ -13,14 +15,23 @@ _SEARCHED = 300_000  # characters in which the array must begin
 _MOST_NAMES = 1_000
 
 
-def array_names(text: str, record: str) -> list[str]:
-    """Dotted paths of the values in the array a path leads to, in order of first appearance."""
-    return _names(_in_array(text, record))
+def array_names(text: str, record: str) -> tuple[list[str], list[str]]:
+    """Dotted paths of the values in the array a path leads to, in order of first appearance; and the languages in which
+    records say the same."""
+    return _names(_in_array(text, record)), _languages(_in_array(text, record))
 
 
-def line_names(text: str) -> list[str]:
-    """Dotted paths of the values in JSON Lines, in order of first appearance."""
-    return _names(_lines(text))
+def line_names(text: str) -> tuple[list[str], list[str]]:
+    """The same of JSON Lines."""
+    return _names(_lines(text)), _languages(_lines(text))
+
+
+def _languages(records: Iterator[dict[str, Any]]) -> list[str]:
+    found: dict[str, None] = {}
+    for one in islice(records, _LOOKED_AT):
+        for value in (*one.values(), *(inner for o in one.values() if isinstance(o, dict) for inner in o.values())):
+            found |= dict.fromkeys(said if len(said := spoken(value)) > 1 else ())
+    return list(found)
 
 
 def _names(records: Iterator[dict[str, Any]]) -> list[str]:
@@ -45,12 +56,21 @@ def _lines(text: str) -> Iterator[dict[str, Any]]:
 def _paths(found: dict[str, Any], before: str) -> Iterator[str]:
     for key, value in found.items():
         path = f"{before}{key}"
-        if isinstance(value, dict) and path.count(".") < _DEPTH - 1 and "." not in key:
+        if spoken(value):
+            yield path
+        elif isinstance(value, dict) and _steps(path) < _DEPTH and "." not in key:
             yield from _paths(value, f"{path}.")
         elif isinstance(value, list) and value and isinstance(value[0], dict):
-            yield from (f"{path}.0.{inner}" for inner, one in value[0].items() if not isinstance(one, dict | list))
+            yield from _paths(
+                {inner: one for inner, one in value[0].items() if not isinstance(one, list)}, f"{path}.0."
+            )
         else:
             yield path
+
+
+def _steps(path: str) -> int:
+    """Keys of a path; the place in a list is none."""
+    return sum(not step.isdecimal() for step in path.split("."))
 
 
 def arrays(text: str) -> list[tuple[str, int]]:

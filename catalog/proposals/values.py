@@ -19,7 +19,8 @@ _WHOLE = re.compile(r"^\d+$")
 _DATE = re.compile(r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T].*)?$")
 _MARKUP = re.compile(r"<[a-zA-Z/][^>]{0,200}>")
 _CODE = re.compile(r"^[^\s]{1,64}$")
-_SEVERAL = re.compile(r"\s*[,;|\n]\s*(?=(https?:)?//)")
+_SEVERAL = re.compile(r"\s*[,;|#\n]\s*(?=(https?:)//)|\s*[,;|\n]\s*(?=//)")
+_WORDS_TOO = frozenset(("ALL", "TOP", "TRY", "CUP", "MOP", "PEN", "MAD", "BAM"))  # codes of currencies that are words
 _YES_NO = frozenset("true false yes no y n 0 1 + - t f ja nein si да нет так ні oui non sim nao tak ne ano".split())  # noqa: SIM905 - one line
 # What rows of an export are, one beside the other: no category of what is sold.
 _ROW_KINDS = frozenset(
@@ -143,7 +144,16 @@ class Values:
     @cached_property
     def currencies(self) -> float:
         """Share of cells that are a currency's code or sign alone."""
-        return self.share(lambda cell: len(cell) <= 4 and not cell.isdecimal() and read_currency(cell))
+        return self.share(
+            lambda cell: (
+                len(cell) <= 4 and not cell.isdecimal() and cell in (cell.upper(), cell.lower()) and read_currency(cell)
+            )
+        )
+
+    @property
+    def words_too(self) -> bool:
+        """True when all values are words that happen to be codes of currencies."""
+        return all(cell.upper() in _WORDS_TOO for cell in self.counts)
 
     @cached_property
     def gtins(self) -> float:
@@ -157,9 +167,9 @@ class Values:
 
     @property
     def row_kinds(self) -> bool:
-        """True when all values, two to four of them, are words for kinds of rows."""
+        """True when all values, four of them at most, are words for kinds of rows."""
         kinds = {frozenset(re.split(r"[\s_,-]+", cell.casefold())) for cell in self.counts}
-        return 1 < len(kinds) < 5 and all(words <= _ROW_KINDS for words in kinds)
+        return 0 < len(kinds) < 5 and all(words <= _ROW_KINDS for words in kinds)
 
     @cached_property
     def markup(self) -> float:

@@ -68,10 +68,22 @@ Rows = tuple[list[str], Generator[Record, None, None]]
 
 
 def at(record: Any, path: str) -> Any:
-    """The value under a key, or under a dotted path of keys and list positions; None when there is none."""
+    """The value under a key, or under a dotted path of keys and list positions; None when there is none. `*` stands for
+    every entry of a list, and `a+b` for the values under several keys as one text."""
     if isinstance(record, dict) and path in record:
         return record[path]
-    for key in path.split("."):
+    around, every, inside = path.partition(".*.")
+    if every:
+        entries = at(record, around)
+        found = (at(entry, inside) for entry in entries) if isinstance(entries, list) else ()
+        return list(chain.from_iterable(one if isinstance(one, list) else [one] for one in found))
+    *steps, last = path.split(".")
+    if "+" in last:
+        inner = at(record, ".".join(steps)) if steps else record
+        if isinstance(inner, dict) and last in inner:
+            return inner[last]
+        return " ".join(filter(None, (text_of(at(inner, key)) for key in last.split("+")))) or None
+    for key in (*steps, last):
         if isinstance(record, dict):
             record = record.get(key)
         elif isinstance(record, list) and key.isdecimal() and int(key) < len(record):

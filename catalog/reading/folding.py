@@ -74,9 +74,25 @@ class Folder:
             return
         width = max(len(record.cells) for record in group)
         cells = [self._cell(place, [r.cells[place] for r in group if place < len(r.cells)]) for place in range(width)]
+        self._say_all_stocks(cells, group)
         nul = any(record.nul for record in group)
         for record in group:
             yield record._replace(cells=cells, nul=nul, folded=record is not group[-1])
+
+    def _say_all_stocks(self, cells: list[Cell], group: list[Record]) -> None:
+        """What every row says of its stock counts, each once: the first variant may be sold out and the next is not."""
+        parts = self._columns.parts.get("availability", [])
+        if not parts or any(place >= len(cells) for part in parts for place in part):
+            return
+        said = [" ".join(filter(None, (self._first(record, part) for part in parts))) for record in group]
+        for part in parts:
+            for place in part:
+                cells[place] = None
+        cells[parts[0][0]] = list(dict.fromkeys(filter(None, said)))
+
+    def _first(self, record: Record, part: list[int]) -> str | None:
+        found = (record.cells[place] for place in part if place < len(record.cells))
+        return next((cell.strip() for cell in found if isinstance(cell, str) and cell.strip()), None)
 
     def _cell(self, place: int, several: list[Any]) -> Cell:
         filled = [cell for cell in several if cell and (not isinstance(cell, str) or cell.strip())]

@@ -214,7 +214,7 @@ def find_columns(header: list[str], mapping: Mapping) -> Columns:
     taken |= {place for several in plain.values() for place in several}
     taken |= {place for pair in pairs for place in pair[:3] if place is not None} | {place for place, _ in packed}
     maps = [places[part.each][0] for part in mapping.pairs if part.each and part.each in places]
-    maps += places.get(OTHER_LANGUAGES, []) if mapping.format == "xml" else []
+    maps += places.get(OTHER_LANGUAGES, []) if mapping.format in HEADERLESS else []
     others: dict[str, list[int]] = {}
     if mapping.every_attribute and mapping.format in HEADERLESS:
         maps.append(places[EVERY][0])

@@ -9,7 +9,8 @@ from typing import Any, TextIO
 from catalog.errors import FeedRefused
 from catalog.reading.cells import RAW_CUT, Cell, Record, at, cell_of, checked, named, text_of
 from catalog.reading.columns import EVERY, Pairs
-from catalog.reading.mapping import Mapping
+from catalog.reading.json_languages import chosen, others, spoken
+from catalog.reading.mapping import OTHER_LANGUAGES, TOLD, Mapping
 from catalog.reading.openings import BAD, Lines, decoded, open_text, readable
 
 MAX_VALUE = 16 * 1024 * 1024  # characters of one record, or of what stands beside the records
@@ -49,10 +50,15 @@ _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=lambd
 
 
 class Columns:
-    """The cells of objects, in the order of a mapping's names. Most columns are a key of the object itself."""
+    """The cells of objects, in the order of a mapping's names. Most columns are a key of the object itself.
+
+    language: the one that counts where a value says the same in several.
+    """
 
     def __init__(self, mapping: Mapping) -> None:
         each = {part.each: part for part in mapping.pairs}
+        self.language = mapping.language
+        self._told = list(dict.fromkeys(name for ours in TOLD for name in mapping.wanted.get(ours, [])))
         self._names = mapping.names
         taken = [name for name in mapping.names if name != EVERY]
         around = (name[:end] for name in taken for end, mark in enumerate(name) if mark == ".")
@@ -61,27 +67,40 @@ class Columns:
         for place, name in enumerate(self._names):
             if name == EVERY:
                 self._others.append((place, self._unasked))
+            elif name == OTHER_LANGUAGES:
+                self._others.append((place, self._in_other_languages))
             elif name in each:
                 self._others.append((place, partial(_pairs_at, path=name, part=each[name])))
             elif "." in name:
-                self._others.append((place, partial(_cell_at, path=name)))
+                self._others.append((place, partial(self._at, path=name)))
 
     def cells(self, found: dict[str, Any]) -> list[Cell]:
         """The cells of an object."""
         values = map(found.get, self._names)
-        cells: list[Cell] = [value if value is None or isinstance(value, str) else cell_of(value) for value in values]
+        cells: list[Cell] = [
+            value if value is None or isinstance(value, str) else self._cell(value) for value in values
+        ]
         for place, read in self._others:
             cells[place] = read(found)
         return cells
+
+    def _cell(self, value: Any) -> Cell:
+        if isinstance(value, dict | list) and (said := spoken(value)):
+            return cell_of(said[chosen(said, self.language)])
+        return cell_of(value)
+
+    def _at(self, found: dict[str, Any], path: str) -> Cell:
+        return self._cell(at(found, path))
+
+    def _in_other_languages(self, found: dict[str, Any]) -> dict[str, str]:
+        """What titles, descriptions and brands say in languages that do not count."""
+        every = ((path, spoken(at(found, path))) for path in self._told)
+        return {name: text for path, said in every if said for name, text in others(path, said, self.language)}
 
     def _unasked(self, found: dict[str, Any]) -> dict[str, str]:
         """Every value no other column is mapped to, under its dotted path."""
         taken, below = self._taken, self._below
         return {path: text for path, text in named(found) if path not in taken and not path.startswith(below)}
-
-
-def _cell_at(found: dict[str, Any], path: str) -> Cell:
-    return cell_of(at(found, path))
 
 
 def _pairs_at(found: dict[str, Any], path: str, part: Pairs) -> dict[str, str]:
@@ -110,26 +129,31 @@ def json_array(path: Path, mapping: Mapping) -> Generator[Record, None, None]:
     columns = Columns(mapping)
     with open_text(path, mapping.encoding) as text:
         reader = _Reader(text)
+        before: dict[str, Any] = {}
         keys = [key for key in mapping.records[0].split(".") if key]
-        for line, (found, raw) in enumerate(_in_array(reader, keys, mapping.records[0]), start=1):
+        for line, (found, raw) in enumerate(_in_array(reader, keys, mapping.records[0], before), start=1):
+            if line == 1 and not columns.language:
+                said = (at(before, one) for one in mapping.default_language)
+                columns.language = next((one for one in said if one and isinstance(one, str)), "")
             if not isinstance(found, dict):
                 yield Record(line, [], raw, "bad_json", "the entry is not an object")
             else:
                 yield checked(line, columns.cells(found), raw, _WRONG)
 
 
-def _in_array(reader: "_Reader", keys: list[str], path: str) -> Iterator[tuple[Any, str]]:
-    yield from _values(reader, keys, path)
+def _in_array(reader: "_Reader", keys: list[str], path: str, before: dict[str, Any]) -> Iterator[tuple[Any, str]]:
+    """The values of the array. before: filled with the short texts that stand before it, under their keys."""
+    yield from _values(reader, keys, path, before)
     if reader.peek():
         raise broken_json(f"something follows the end of the JSON at character {reader.place:,}")
 
 
-def _values(reader: "_Reader", keys: list[str], path: str) -> Iterator[tuple[Any, str]]:
+def _values(reader: "_Reader", keys: list[str], path: str, before: dict[str, Any]) -> Iterator[tuple[Any, str]]:
     first = reader.peek()
     if not keys and first == "[":
         yield from reader.entries()
     elif keys and first == "{":
-        yield from _members(reader, keys, path)
+        yield from _members(reader, keys, path, before)
     else:
         kind = {"{": "an object", "[": "an array", "": "nothing"}.get(first, "neither an object nor an array")
         raise _no_array(
@@ -137,15 +161,15 @@ def _values(reader: "_Reader", keys: list[str], path: str) -> Iterator[tuple[Any
         )
 
 
-def _members(reader: "_Reader", keys: list[str], path: str) -> Iterator[tuple[Any, str]]:
+def _members(reader: "_Reader", keys: list[str], path: str, before: dict[str, Any]) -> Iterator[tuple[Any, str]]:
     seen, found = [], False
     for key in reader.members():
         seen.append(key)
         if key == keys[0] and not found:
             found = True
-            yield from _values(reader, keys[1:], path)
-        else:
-            reader.value()
+            yield from _values(reader, keys[1:], path, before.setdefault(key, {}))
+        elif not isinstance(value := reader.value()[0], list):
+            before[key] = value
     if not found:
         raise _no_array(f"has no key {keys[0]!r}; it has {', '.join(seen[:20])[:300] or 'none'}", path)
 

@@ -37,6 +37,7 @@ OWN = "own_category"
 COLUMNS = (*FACT_COLUMNS, *TEXT_COLUMNS, *LABEL_COLUMNS, ACTION, OWN)
 ATTRIBUTES = "attributes"
 TOLD = ("title", "description", "brand")  # of which other languages become attributes
+HEADERLESS = ("jsonl", "json", "xml")  # their header is the list of columns asked for
 OTHER_LANGUAGES = "*/@lang"  # asks for these
 FORMATS: tuple[Format, ...] = get_args(Format)
 EXTENSIONS: dict[str, Format] = {
@@ -63,6 +64,7 @@ class Rules(Part):
     duplicates: Literal["last", "quarantine"] = "quarantine"
     max_drop: float | None = Field(default=None, gt=0, le=1)
     price_decimal: Literal["auto", ".", ","] = "auto"
+    availability: Literal["stock", "days"] = "stock"
     currency: str | None = Field(default=None, pattern="^[A-Z]{3}$")
     image_separator: str = Field(default="", max_length=5)
     repair_mojibake: bool = False
@@ -107,7 +109,8 @@ class Delivery(Part):
 class Mapping(Part):
     """One vendor's form. `columns` is our column -> theirs; empty means that the file uses our own names.
 
-    language: which of several counts in XML; default_language: elements of the file that say it where the form does not.
+    language: which of several counts in XML and JSON; default_language: elements of the file, or in JSON keys before the
+    records, that say it where the form does not.
     own_categories: what a cell of the column own_category means, as an id or a full path of ours.
     """
 
@@ -158,7 +161,7 @@ class Mapping(Part):
             raise ValueError("[columns] must say which column is item_id")
         if self.columns and not {"title", "image"} & self.columns.keys():
             raise ValueError("[columns] must name a title, an image, or both")
-        if self.columns and self.instead and self.format not in ("xml", "json", "jsonl"):
+        if self.columns and self.instead and self.format not in HEADERLESS:
             raise ValueError("`otherwise` in 'title' is for XML and JSON")
         if self.format == "xml":
             for path in (*self.records, *self.names):
@@ -239,7 +242,7 @@ class Mapping(Part):
         theirs += [name for part in self.chosen for name in part.first]
         theirs += [part.each for part in self.pairs if part.each] + [part.packed for part in self.packed]
         theirs += [EVERY] if self.every_attribute else []
-        theirs += [OTHER_LANGUAGES] if self.format == "xml" and (self.language or self.default_language) else []
+        theirs += [OTHER_LANGUAGES] if self.format in HEADERLESS and (self.language or self.default_language) else []
         return list(dict.fromkeys(theirs))
 
     @cached_property
@@ -264,6 +267,7 @@ _LATER_RULES: dict[str, Any] = {
     "image_separator": "",
     "image_archive": None,
     "image_base": "",
+    "availability": "stock",
     "repair_mojibake": False,
 }
 _LATER: dict[str, Any] = {

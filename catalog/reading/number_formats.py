@@ -8,7 +8,7 @@ one of them has such a format: then its cells are found by their text, a tenth o
 import posixpath
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,13 +32,13 @@ _PLACE = re.compile(rb"([A-Z]{1,3})(\d{1,7})")
 _NO_TEXT = (None, b"n")
 
 
-class _Cell(NamedTuple):
-    """A number in a sheet, both counted from 0, and the number of its style."""
+class Number(NamedTuple):
+    """A number in a sheet, row and column counted from 0, and the number of its style."""
 
     row: int
     column: int
     style: int
-    value: bytes
+    value: float
 
 
 def with_zeros(path: Path, sheet: str, frame: pl.DataFrame) -> pl.DataFrame:
@@ -49,17 +49,23 @@ def with_zeros(path: Path, sheet: str, frame: pl.DataFrame) -> pl.DataFrame:
         part = _part(archive, sheet) if shapes else None
         if part is None:
             return frame
-        changed: dict[int, list[str | None]] = {}
-        first, width, height = _first_column(archive, part), frame.width, frame.height
-        for cell in _cells(archive, part, shapes):
-            place = cell.column - first
-            if not 0 <= place < width or cell.row >= height:
-                continue
-            if place not in changed:
-                changed[place] = frame.to_series(place).to_list()
-            text = changed[place][cell.row]
-            if text is not None and text.isdecimal() and _same(text, cell.value):
-                changed[place][cell.row] = shown(text, shapes[cell.style])
+        return placed(frame, _first_column(archive, part), _cells(archive, part, shapes), shapes)
+
+
+def placed(frame: pl.DataFrame, first: int, numbers: Iterable[Number], shapes: Mapping[int, list[str]]) -> pl.DataFrame:
+    """The frame with these numbers as the places of their styles show them. first: the sheet's column that is the frame's
+    first."""
+    changed: dict[int, list[str | None]] = {}
+    for number in numbers:
+        place = number.column - first
+        if not 0 <= place < frame.width or number.row >= frame.height:
+            continue
+        if place not in changed:
+            changed[place] = frame.to_series(place).to_list()
+        text = changed[place][number.row]
+        # The same number: then the reader of workbooks and we look at the same cell.
+        if text is not None and text.isdecimal() and float(text) == number.value:
+            changed[place][number.row] = shown(text, shapes[number.style])
     names = frame.columns
     return frame.with_columns(pl.Series(names[place], texts, dtype=pl.String) for place, texts in changed.items())
 
@@ -152,7 +158,7 @@ def _first_column(archive: zipfile.ZipFile, part: str) -> int:
     return first or 0
 
 
-def _cells(archive: zipfile.ZipFile, part: str, styles: dict[int, list[str]]) -> Iterator[_Cell]:
+def _cells(archive: zipfile.ZipFile, part: str, styles: dict[int, list[str]]) -> Iterator[Number]:
     """The cells with a number and one of these styles."""
     which = b"|".join(b"%d" % style for style in styles)
     value = rb"(?:<(?:\w+:)?f\b[^>]*(?:/>|>[^<]*</(?:\w+:)?f>))?<(?:\w+:)?v[^>]*>([^<]*)<"
@@ -161,7 +167,10 @@ def _cells(archive: zipfile.ZipFile, part: str, styles: dict[int, list[str]]) ->
         for attributes, style, number in wanted.findall(data):
             said = dict(_NAMED.findall(attributes))
             if said.get(b"t") in _NO_TEXT and (place := _PLACE.fullmatch(said.get(b"r", b""))):
-                yield _Cell(int(place[2]) - 1, column_number(place[1]) - 1, int(style), number)
+                try:
+                    yield Number(int(place[2]) - 1, column_number(place[1]) - 1, int(style), float(number))
+                except ValueError:
+                    continue
 
 
 def _pieces(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
@@ -182,14 +191,6 @@ def _last_row(data: bytes) -> int:
     if found < 0:  # names with a prefix
         found = max((row.start() for row in _ROW.finditer(data)), default=0)
     return found
-
-
-def _same(text: str, value: bytes) -> bool:
-    """True when a cell as the reader has it is the number found: then both look at the same cell."""
-    try:
-        return float(text) == float(value)
-    except ValueError:
-        return False
 
 
 def column_number(letters: bytes) -> int:

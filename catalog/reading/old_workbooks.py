@@ -16,7 +16,8 @@ _STREAMS = ("workbook", "book")
 _ENCRYPTED = "encryptedpackage"  # a newer workbook with a password comes in this container too
 _END = 0xFFFFFFFA  # numbers from here on are marks, not sectors
 _ENTRY = 128
-_OPENS, _CLOSES, _SHEET, _FILEPASS, _DIMENSIONS = 0x809, 0x0A, 0x85, 0x2F, 0x200
+SHEET = 0x85  # kind of the record that names a sheet and says where it begins
+_OPENS, _CLOSES, _FILEPASS, _DIMENSIONS = 0x809, 0x0A, 0x2F, 0x200
 # Records of one or several cells: the row and the first column come first, and where there are several the last column last.
 _CELLS = frozenset((0x06, 0x201, 0x203, 0x204, 0x205, 0x27E, 0xD6, 0xFD, 0x406, 0x206))
 _ROWS_OF_CELLS = frozenset((0xBD, 0xBE))
@@ -28,9 +29,14 @@ def largest_sheet(data: bytes) -> tuple[int, int]:
     Raises ValueError saying what is wrong when the file is cut short, damaged or encrypted.
     """
     try:
-        return max(_extents(_Container(data).workbook()), key=lambda size: size[0] * size[1], default=(0, 0))
+        return max(_extents(workbook_stream(data)), key=lambda size: size[0] * size[1], default=(0, 0))
     except struct.error as error:
         raise ValueError("it is cut short or damaged") from error
+
+
+def workbook_stream(data: bytes) -> bytes:
+    """The records of all sheets. Raises ValueError saying what is wrong when the file is cut short, damaged or encrypted."""
+    return _Container(data).workbook()
 
 
 class _Container:
@@ -127,17 +133,17 @@ def _long_enough(stream: bytes, size: int) -> bytes:
 def _extents(stream: bytes) -> list[tuple[int, int]]:
     """Rows and columns of every sheet. Raises ValueError when the records of one do not come to their end."""
     offsets = []
-    for kind, content in _records(stream, 0):
+    for kind, content in records(stream, 0):
         if kind == _FILEPASS:
             raise ValueError(PASSWORD)
-        if kind == _SHEET:
+        if kind == SHEET:
             offsets.append(struct.unpack_from("<I", content)[0])
     return [_extent(stream, offset) for offset in offsets]
 
 
 def _extent(stream: bytes, offset: int) -> tuple[int, int]:
     rows = columns = 0
-    for kind, content in _records(stream, offset):
+    for kind, content in records(stream, offset):
         if kind in _CELLS:
             row, column = struct.unpack_from("<HH", content)
         elif kind in _ROWS_OF_CELLS:
@@ -152,7 +158,7 @@ def _extent(stream: bytes, offset: int) -> tuple[int, int]:
     return rows, columns
 
 
-def _records(stream: bytes, at: int) -> Iterator[tuple[int, bytes]]:
+def records(stream: bytes, at: int) -> Iterator[tuple[int, bytes]]:
     """(kind, content) of the records from one that opens a part to the one that closes it; charts stand inside."""
     depth = 0
     while True:

@@ -6,16 +6,13 @@ from pathlib import Path
 from catalog.reading.cells import MAX_CELL, Block, Record, Rows
 from catalog.reading.delimited import csv_pieces, csv_rows, suggest_dialect
 from catalog.reading.json_feeds import json_array, json_lines
-from catalog.reading.mapping import Mapping
+from catalog.reading.mapping import HEADERLESS, Mapping
 from catalog.reading.parquet_feeds import parquet_rows
 from catalog.reading.spreadsheets import sheet_rows
 from catalog.reading.stretches import Stretch
 from catalog.reading.xml_feeds import xml_pieces, xml_rows
 
 __all__ = ["HEADERLESS", "MAX_CELL", "Record", "Rows", "open_pieces", "open_rows", "suggest_dialect"]
-
-# Formats whose rows are asked by name: their header is the list of columns asked for.
-HEADERLESS = ("jsonl", "json", "xml")
 
 
 def open_rows(path: Path, mapping: Mapping) -> Rows:

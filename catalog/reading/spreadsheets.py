@@ -15,6 +15,7 @@ from catalog.errors import FeedRefused
 from catalog.reading.cells import MAX_COLUMNS, RAW_CUT, Record, Rows, checked
 from catalog.reading.mapping import Mapping
 from catalog.reading.number_formats import column_number, with_zeros
+from catalog.reading.old_formats import with_old_zeros
 from catalog.reading.old_workbooks import SIGNATURE, largest_sheet
 from catalog.reading.unpacking import MAX_INFLATION, SMALL, bomb, opened_zip, seekable
 
@@ -93,9 +94,10 @@ def _loaded(path: Path, sheet: str | int) -> tuple[pl.DataFrame, Shortened]:
             )
         frame = workbook.load_sheet(named, header_row=None, skip_rows=0, dtypes="string").to_polars()
         frame, shortened = _with_exponents(frame, _long_numbers(workbook, named, frame))
+        name = named if isinstance(named, str) else known[named]
         if content.startswith(_ZIPPED):
-            frame = with_zeros(path, named if isinstance(named, str) else known[named], frame)
-        return frame, shortened
+            return with_zeros(path, name, frame), shortened
+        return with_old_zeros(content, name, frame), shortened
 
 
 @contextmanager
