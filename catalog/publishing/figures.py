@@ -1,7 +1,7 @@
 """The figures of the page about a run: each is one question, drawn, with a sentence of what to read off it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
@@ -38,6 +38,7 @@ def drawn(asked: Asked, serves: Serving) -> dict[str, Figure | None]:
         "audited": _audited(asked["audited"], serves),
         "backlog": _backlog(asked["backlog"]),
         "waiting": _waiting(asked["backlog"]),
+        "turnaround": _turnaround(asked["turnaround"]),
         "reasons": _reasons(asked["reasons"]),
         "review_by_category": _by_category(asked["review_by_category"]),
         "rejects": _rejects(asked["rejects"]),
@@ -184,11 +185,31 @@ def _waiting(question: Question) -> Figure | None:
     return _figure(question, charts.trend(median, words, _days, second=oldest), words, caption)
 
 
+def _turnaround(question: Question) -> Figure | None:
+    rows = _oldest_first(question)
+    if not rows:
+        return None
+    half = [_aged(_noon(row["day"]), row["p50_hours"], f"half of {row['items']:,} items answered") for row in rows]
+    most = [_aged(_noon(row["day"]), row["p95_hours"], "all but a twentieth") for row in rows]
+    last = rows[-1]
+    caption = (
+        f"Days that half of the items answered on a day had waited at most: {last['p50_hours'] / 24:.1f} for the "
+        f"{last['items']:,} of {last['day']:%d %b %Y}, the last. The second line: all but a twentieth, "
+        f"{last['p95_hours'] / 24:.1f}."
+    )
+    words = Words("turnaround", "How long an answer took, in days", caption)
+    return _figure(question, charts.trend(half, words, _days, second=most), words, caption)
+
+
+def _noon(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+
+
 def _counted(at: datetime, value: int | None, said: str) -> Point:
     return Point(at, value, f"{_day(at)}: {value or 0:,} {said}")
 
 
-def _aged(at: datetime, hours: int | None, said: str) -> Point:
+def _aged(at: datetime, hours: float | None, said: str) -> Point:
     days = None if hours is None else hours / 24
     return Point(at, days, f"{_day(at)}: {said}: {days or 0:.1f} days")
 
