@@ -171,7 +171,7 @@ def say_name(request: Request, reviewer: Annotated[str, Form()] = "") -> Respons
     try:
         known = rendering.own_name(reviewer)
     except CatalogError as error:
-        return _html(rendering.page("name.html", page.key, reviewer="", wrong=str(error)), 400)
+        return _html(rendering.page("name.html", page.key, reviewer=reviewer[:60], wrong=str(error)), 400)
     response = RedirectResponse("/", status_code=303)
     _cookie(response, page.key.reviewer_cookie, base64.urlsafe_b64encode(known.encode()).decode(), _A_MONTH)
     return response

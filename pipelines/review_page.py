@@ -59,7 +59,8 @@ class Said:
 
 @dataclass(frozen=True)
 class Told:
-    """What became of the last answer. kind: done (it can be taken back), again (something is shown again) or wrong."""
+    """What became of the last answer. kind: done (it can be taken back), aside (nothing was
+    said of it), again (something is shown again) or wrong."""
 
     kind: str
     text: str
@@ -182,7 +183,8 @@ class Desk:
             reviewer = reviewers.known(job.store, reviewer)
             leases.give_back(job, reviewer, tokens)
             self._set_aside(job, reviewer, tokens)
-            return self._next(job, reviewer, passed=frozenset(tokens))
+            told = Told("aside", f"{_items(len(tokens))} skipped; nothing is stored.") if tokens else None
+            return self._next(job, reviewer, told, passed=frozenset(tokens))
 
     def look_again(self, reviewer: str) -> View:
         """Shows what was skipped or not known."""

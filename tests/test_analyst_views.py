@@ -121,6 +121,73 @@ def test_automation_by_brand(shop):
     assert answer(shop, "SELECT sum(items) FROM automation_by_brand") == [(29,)]
 
 
+def test_automation_by_brand_and_day_adds_up_over_whatever_is_asked(shop):
+    columns = (
+        "day, path, brand, settled, placed, placed_by_rule, decided, automation, round(certified_precision, 9), covered"
+    )
+    assert answer(shop, f"SELECT {columns} FROM automation_by_brand_and_day WHERE vendor = 'dome' ORDER BY day") == [
+        (THIRD, "Home > Kitchen > Pans", "Ferro", 21, 21, 0, 0, 1.0, 0.97, 21),
+        (date(2026, 3, 4), "Home > Kitchen > Pans", "Ferro", 2, 0, 1, 1, None, None, 0),
+    ]
+    assert answer(
+        shop,
+        "SELECT path, brand, review, placed_at_parent FROM automation_by_brand_and_day WHERE vendor = 'acme' "
+        f"AND day = '{FIRST}' AND review + placed_at_parent > 0 ORDER BY path",
+    ) == [
+        ("Home > Garden > Hoses", None, 1, 0), ("Home > Kitchen > Kettles", None, 0, 1), ("Home > Kitchen > Pans", None, 1, 0)
+    ]  # fmt: skip
+    whole = "SELECT day, vendor, sum(settled), sum(placed), sum(review), sum(covered) FROM {} GROUP BY ALL ORDER BY ALL"
+    assert answer(shop, whole.format("automation_by_brand_and_day")) == answer(shop, whole.format("automation_by_day"))
+
+
+def test_audited_by_brand_keeps_the_brand_of_what_was_judged(store):
+    columns = "day, vendor, path, level, brand, outcome, model_id, answers, right_items, precision, round(low, 3)"
+    judged = (date(2026, 3, 4), "dome", "Home > Kitchen > Pans", 3, "Ferro", "placed", "m2", 2, 2, 1.0, 0.342)
+    assert answer(store, f"SELECT {columns} FROM audited_by_brand") == [judged]
+    store.execute("DELETE FROM sightings WHERE item_id = 'd01'")  # gone since
+    assert answer(store, f"SELECT {columns} FROM audited_by_brand") == [judged]
+
+
+def test_review_waits_end_with_the_first_answer_that_settles(store):
+    columns = "item_id, reason, who, verdict, queued_at, answered_at, hours"
+    known = [
+        ("a2", "unsure", "unknown", "category", hour(11), hour(24), 13.0),
+        ("a3", "unsure", "unknown", "not_sellable", hour(11), hour(28), 17.0),
+    ]
+    assert answer(store, f"SELECT {columns} FROM review_waits ORDER BY item_id") == known
+    assert answer(store, "FROM review_turnaround") == [(SECOND, "acme", 2, 13.0, 17.0, 17.0)]
+    said = {"vendor": "acme", "item_id": "a5", "input_hash": "in-a5", "source": "review", "who": "anna"}
+    for seq, verdict, at, sheet in (
+        (90, "unsure", 45, None),
+        (91, "none", 46, "i1"),
+        (92, "none", 48, None),
+        (93, "none", 49, None),
+    ):
+        rows(store, "decisions", said | {"decision_id": f"d{seq}", "seq": seq, "verdict": verdict, "decided_at": hour(at),
+                                         "import_id": sheet})  # fmt: skip
+    # it waited since run 3, and run 4 changed nothing; anna had no opinion first, and her next sheet was taken back
+    assert answer(store, f"SELECT {columns} FROM review_waits WHERE item_id = 'a5'") == [
+        ("a5", "unsure", "anna", "none", hour(31), hour(48), 17.0)
+    ]
+    rows(store, "decisions", said | {"decision_id": "d94", "seq": 94, "vendor": "bolt", "item_id": "b1", "verdict": "none",
+                                     "decided_at": hour(50)})  # fmt: skip
+    assert answer(store, "SELECT count(*) FROM review_waits") == [(3,)], "what stood somewhere did not wait"
+
+
+def test_calibration_predictions_say_what_the_model_says_of_a_label(store):
+    rows(
+        store,
+        "predictions",
+        {"input_hash": "in-b2", "model_id": "m2", "leaf_id": PANS, "log_odds": 2.5, "novelty": 0.3},
+    )
+    columns = "vendor, item_id, category_id, leaf_id, log_odds, novelty, fit"
+    assert answer(store, f"SELECT {columns} FROM calibration_predictions") == [
+        ("bolt", "b2", HOSES, PANS, 2.5, 0.3, True)
+    ]
+    store.execute("UPDATE categories SET assignable = false WHERE category_id = ?", [PANS])
+    assert answer(store, "SELECT fit FROM calibration_predictions") == [(False,)]
+
+
 def test_confusion_pairs_are_of_products_the_serving_model_has_not_learned_from(store):
     pair = "SELECT predicted_id, decided_id, items, share_of_decided, mean_probability, examples FROM confusion_pairs"
     assert answer(store, pair) == [(KETTLES, PANS, 1, 1.0, 0.9, ["dome/d21"])]

@@ -96,8 +96,8 @@ def test_problems_are_named_by_line_and_nothing_is_kept_unless_partial(shop: Sho
     for line in (
         "row 3, item_id: there is no item acme 7 (acme 007)",
         "row 4, item_id: there is no item acme nowhere (Look it up:",
-        "row 5, category: 'Toys > Kitse' is no known category (Toys > Kites",
-        "row 6, category: 'Cups' is no known category (Home > Cups | Toys > Cups)",
+        "row 5, category: there is no category 'Toys > Kitse' (Toys > Kites",
+        "row 6, category: there is no category 'Cups' (Home > Cups | Toys > Cups)",
         "row 7, item_id: is empty",
         "row 8, category: row 2 says another",
     ):
@@ -141,7 +141,7 @@ def test_a_reviewer_is_one_name_in_any_capitals(shop: Shop, tmp_path: Path) -> N
 
 def test_nobody_corrects_in_the_ledgers_own_name(shop: Shop, tmp_path: Path) -> None:
     code, text = correct(shop, write(tmp_path / "1.csv", HEADER, [("acme", "a", "Kites", "", "Adjudication")]))
-    assert code == 1 and "row 2, who: 'Adjudication' is no name of a reviewer" in text
+    assert code == 1 and "row 2, who: no reviewer is called 'Adjudication'" in text
     assert correct(shop, write(tmp_path / "2.csv", HEADER[:3], [("acme", "a", "5")]), "--by", "adjudication")[0] == 1
 
 

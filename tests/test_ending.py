@@ -8,6 +8,7 @@ import sys
 import threading
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -56,8 +57,16 @@ def test_a_person_reads_it_in_a_few_lines(state) -> None:
     assert lines[0] == "Run 000004-dddd: all right."
     assert lines[1] == "  in        3 rows: 1 new, 1 changed, 1 unchanged, 0 left out"
     assert lines[2] == "  went      1 placed, 0 at a parent, 1 to a person, 1 decided"
-    assert lines[3].startswith("  waiting   1 of 29 items, 1 answers settle them, the oldest for ")
-    assert len(lines) == 4
+    assert lines[3].startswith("  waiting   1 of 29 items, 1 answer settles them, the oldest for ")
+    assert lines[4] == (
+        "  answered  2 in the last 7 days, half of them within 13 hours, all but a twentieth within 17 hours"
+    )
+    assert len(lines) == 5
+    done = replace(state, waiting_items=0, answered_items=0, answered_median_hours=None, answered_p95_hours=None)
+    assert night(state=done).text.splitlines()[3:] == [
+        "  waiting   none of 29 items", "  answered  nothing in the last 7 days",
+    ]  # fmt: skip
+    assert ending.answered(9, 0.2, 49.5).endswith("half of them within 1 hour, all but a twentieth within 3 days")
     lines = night(state=state, alarms=(ALARM,)).text.splitlines()
     assert lines[0] == "Run 000004-dddd: LOOK HERE, 1 thing."
     assert lines[-2:] == ["  1. bolt is late.", "     to do: Call bolt."]

@@ -142,7 +142,7 @@ def test_without_a_model_everything_is_asked_without_candidates(desk: Desk) -> N
     (row,) = desk.sheet()
     report = desk.answer([row | {"decision": "accept"}])
     assert row["candidate_1"] == ""
-    assert "not on offer" in str(report.problems[0])
+    assert "this row does not offer 'accept' (It offers " in str(report.problems[0])
 
 
 def test_nothing_waiting_writes_nothing(desk: Desk) -> None:
@@ -261,7 +261,11 @@ NOT_UNDERSTOOD = [
     # the words of a path in another order
     ({"category": "Mugs (Kitchen, Home)"}, "category", "Home > Kitchen > Mugs | Home > Kitchen"),
     ({"decision": "acept"}, "decision", "accept"),
-    ({"decision": "4"}, "decision", "Fill the column category with an id, a path or a leaf name."),
+    (
+        {"decision": "4"},
+        "decision",
+        "It offers 1 to 3 and parent; fill the column category with an id, a path or a leaf name.",
+    ),
     ({"decision": "none", "category": MUGS}, "decision", "Fill one of the two columns."),
     ({"decision": "2", "category": MUGS}, "decision", "Fill one of the two columns."),
 ]
@@ -413,7 +417,7 @@ def test_hidden_rows_are_decided_alone(desk: Desk) -> None:
 def test_a_hidden_row_offers_no_parent(desk: Desk) -> None:
     desk.item("c1", control=True)
     (row,) = desk.sheet()
-    assert "not on offer" in desk.answer([row | {"decision": "parent"}]).problems[0].problem
+    assert "does not offer" in desk.answer([row | {"decision": "parent"}]).problems[0].problem
 
 
 def test_one_row_pasted_twice(desk: Desk) -> None:

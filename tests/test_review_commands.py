@@ -108,7 +108,7 @@ def test_the_status_names_what_waits_who_holds_it_and_how_fast_it_goes(shop: Sho
     (sheet,) = map(Path, shop.ran("export", "--reviewer", "anna", "--limit", "3").split())
     shop.ran("import", shop.filled(sheet, {"a0": "1", "a1": "2"}))
     lines = shop.ran("status").splitlines()
-    assert lines[0] == "4 items wait, 1 decisions would settle them"
+    assert lines[0] == "4 items wait, 1 decision would settle them"
     assert lines[1].split()[:4] == ["close_call", "4", "items", "1"]
     text = "\n".join(lines)
     assert f"{sheet.name}" in text and "3 of 3 rows answered" in text
@@ -135,7 +135,7 @@ def test_problems_name_the_row_the_suggestion_and_the_list_of_them(shop: Shop) -
     (sheet,) = map(Path, shop.ran("export").split())
     file = shop.filled(sheet, {"a0": "acept", "a1": "none"})
     said = shop.fails("import", file)
-    assert "row 2, decision: 'acept' is no decision (accept)" in said
+    assert "row 2, decision: there is no decision 'acept' (accept)" in said
     (listed,) = cells(shop.place.inbox / "back.problems.csv")
     assert (listed["line"], listed["column"], listed["suggestion"]) == ("2", "decision", "accept")
     assert str(shop.place.inbox / "back.problems.csv") in said

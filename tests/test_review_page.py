@@ -93,6 +93,12 @@ def test_a_misspelt_search_finds_the_category_without_the_mouse(browser: Browser
     playwright.expect(found).to_contain_text("Mugs")
     page.keyboard.press("ArrowDown")
     assert found.evaluate("it => it === document.activeElement")
+    page.keyboard.type("n1")  # written, not pressed: "no category fits" of three items otherwise
+    playwright.expect(page.get_by_role("searchbox")).to_have_value("drnkware mgusn1")
+    page.get_by_role("searchbox").fill("drnkware mgus")
+    playwright.expect(page.locator("#heard")).to_have_text(re.compile("^[1-9][0-9]* categor(y|ies)$"))
+    playwright.expect(found).to_contain_text("Mugs")
+    found.focus()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")  # in the field: goes to the results and decides nothing
     playwright.expect(found).to_be_focused()
@@ -109,6 +115,23 @@ def test_the_words_for_no_category_and_a_note(browser: Browser, up: Served) -> N
     page.keyboard.press("Escape")
     press(page, "n", "1 item: no category fits.")
     assert up.shop.rows("SELECT item_id, verdict, note FROM decisions ORDER BY seq")[-1] == ("lid", "none", "no 1, b 2")
+
+
+def test_who_speaks_to_the_browser_switches_the_keys_off(browser: Browser, up: Served) -> None:
+    page = begin(browser, up)
+    page.keyboard.press("?")
+    assert "asked again when there are other categories" in page.locator("#help").inner_text()
+    page.get_by_label("Keys press these buttons").uncheck()
+    page.reload()
+    page.locator("html.scripted").wait_for()
+    assert not page.locator("#keys").is_checked()
+    for key in ("b", "1", "/"):
+        page.wait_for_timeout(220)
+        page.keyboard.press(key)
+    assert page.evaluate("document.activeElement.tagName") == "BODY"
+    page.get_by_role("button", name="Bad data").click()  # every key has its button
+    playwright.expect(page.locator("#told")).to_have_text("3 items: bad data.")
+    assert [verdict for _, verdict, *_ in up.shop.said()] == ["bad_data"] * 3
 
 
 def test_keys_are_found_under_other_alphabets(browser: Browser, up: Served) -> None:

@@ -16,6 +16,7 @@ from catalog import sheets
 from catalog.errors import CatalogError
 from catalog.pictures.thumbnails import SIDE, thumbnail
 from catalog.review import sheet_files, workbooks
+from catalog.review.decisions import MEANINGS, WORDS
 from catalog.taxonomies.taxonomy import from_paths
 from catalog.taxonomies.versions import save_taxonomy
 from pipelines import review
@@ -89,6 +90,13 @@ def test_a_tab_lists_every_category_with_its_scope(desk: Desk) -> None:
     assert rows.columns[:3] == ["category_id", "path", "scope_note"]
     assert ("0021", "Toys > Puzzles") in rows.select("category_id", "path").rows()
     assert rows.height == 8
+
+
+def test_a_tab_says_what_each_decision_means(desk: Desk) -> None:
+    desk.item("a1")
+    words, meanings = tab(workbook(desk), "decisions").get_columns()
+    assert words.to_list() == ["(empty)", *WORDS] == ["(empty)", *MEANINGS]
+    assert all(meanings.to_list())
 
 
 def test_pictures_are_small_and_encoded_anew_and_missing_ones_are_empty(desk: Desk, tmp_path: Path) -> None:

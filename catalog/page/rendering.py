@@ -24,12 +24,12 @@ VERDICTS = (
 )
 WORDS = frozenset(verdict for verdict, *_ in VERDICTS)
 KEYS = (
-    ("1 \N{EN DASH} 5", "the category on offer"),
-    ("p", "the parent, and no deeper"),
-    ("/", "search a category"),
-    *((key, words.lower()) for _, key, words, _ in VERDICTS),
-    ("u", "undo: take back your last answer"),
-    ("?", "these keys"),
+    ("1 \N{EN DASH} 5", "the category on offer", ""),
+    ("p", "the parent, and no deeper", ""),
+    ("/", "search a category", "arrows and Enter choose, Escape leaves"),
+    *((key, words.lower(), meaning) for _, key, words, meaning in VERDICTS),
+    ("u", "undo", "takes back your last answer"),
+    ("?", "these keys", ""),
 )
 _LONGEST_NAME = 60
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -58,9 +58,11 @@ def static(name: str) -> bytes:
 def own_name(text: str) -> str:
     """A reviewer's name as it is kept. Raises CatalogError for none, and for those the ledger uses itself."""
     name = " ".join(_CONTROL.sub(" ", text).split())[:_LONGEST_NAME].strip()
-    if not name or name.casefold() in (ADJUDICATION, ANONYMOUS):
+    if not name:
+        raise CatalogError("There is no name.", remedy="Say who reviews, so that your answers are known as yours.")
+    if name.casefold() in (ADJUDICATION, ANONYMOUS):
         raise CatalogError(
-            f"{name!r} is no name of a reviewer.", remedy="Say who reviews, so that your answers are known as yours."
+            f"The name {name!r} is kept for answers that nobody signed.", remedy="Take one that people know you by."
         )
     return name
 

@@ -1,6 +1,7 @@
 """How a night ended: a summary a person reads in ten seconds, and the same for machines. docs/operations.md has the fields."""
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -17,7 +18,10 @@ Status = Literal["done", "nothing_to_do", "failed"]
 
 @dataclass(frozen=True)
 class State:
-    """What the published file says of its run and of the catalogue. Times in UTC; ages in hours; shares from 0 to 1."""
+    """What the published file says of its run and of the catalogue. Times in UTC; ages in hours; shares from 0 to 1.
+
+    answered_*: what reviewers settled in the seven days before the run ended, and how long it had waited.
+    """
 
     run_id: str
     rows: dict[str, int]
@@ -26,6 +30,9 @@ class State:
     waiting_items: int
     waiting_answers: int
     waiting_oldest_hours: int
+    answered_items: int
+    answered_median_hours: float | None
+    answered_p95_hours: float | None
     audited_precision: float | None
     runs: int
     received_rows: int
@@ -79,11 +86,14 @@ class Ending:
                 f"  went      {rows['placed']:,} placed, {rows['placed_at_parent']:,} at a parent, {rows['review']:,} to a "
                 f"person, {rows['decided']:,} decided"
             )
-        lines.append(
-            f"  waiting   {state.waiting_items:,} of {state.live_items:,} items, {state.waiting_answers:,} answers settle "
-            f"them, the oldest for {_age(state.waiting_oldest_hours)}"
+        waiting = (
+            f"{state.waiting_items:,} of {state.live_items:,} items, {state.waiting_answers:,} "
+            f"{'answer settles' if state.waiting_answers == 1 else 'answers settle'} them, the oldest for "
+            f"{_age(state.waiting_oldest_hours)}"
         )
-        return lines
+        lines.append(f"  waiting   {waiting if state.waiting_items else f'none of {state.live_items:,} items'}")
+        took = answered(state.answered_items, state.answered_median_hours, state.answered_p95_hours)
+        return [*lines, f"  answered  {took}"]
 
     def _alarms(self) -> Iterable[str]:
         for number, alarm in enumerate(self.alarms, start=1):
@@ -112,6 +122,7 @@ def state(ask: Ask) -> State:
     run_id = ask("SELECT run_id FROM freshness").item()
     totals = questions.put(ask, "totals").records[0]
     backlog = questions.put(ask, "backlog", run_id).records[0]
+    answers = questions.put(ask, "answered", run_id).records[0]
     audited = ask(
         "SELECT precision_so_far FROM audited_by_run JOIN serving USING (model_id) ORDER BY run_id DESC LIMIT 1"
     )
@@ -130,6 +141,9 @@ def state(ask: Ask) -> State:
         waiting_items=backlog["waiting"],
         waiting_answers=backlog["answers"],
         waiting_oldest_hours=backlog["oldest_hours"],
+        answered_items=answers["items"],
+        answered_median_hours=answers["p50_hours"],
+        answered_p95_hours=answers["p95_hours"],
         audited_precision=audited.item() if audited.height else None,
         runs=ever[0],
         received_rows=ever[1],
@@ -146,8 +160,22 @@ def _rows(ask: Ask, run_id: str) -> dict[str, int]:
     return {"in": sum(f["rows"] for f in flows) - kept_out, **counted}
 
 
+def answered(items: int, median: float | None, most: float | None) -> str:
+    """How much reviewers settled in seven days and how long it had waited, in hours, as a person reads it."""
+    if not items or median is None or most is None:
+        return "nothing in the last 7 days"
+    return f"{items:,} in the last 7 days, half of them within {_within(median)}, all but a twentieth within {_within(most)}"
+
+
+def _within(hours: float) -> str:
+    """The least whole time that is long enough."""
+    return _age(max(1, math.ceil(hours)) if hours < 48 else 24 * math.ceil(hours / 24))
+
+
 def _age(hours: int) -> str:
-    return f"{hours} hours" if hours < 48 else f"{hours // 24:,} days"
+    if hours >= 48:
+        return f"{hours // 24:,} days"
+    return "1 hour" if hours == 1 else f"{hours} hours"
 
 
 def _plain(value: object) -> str:

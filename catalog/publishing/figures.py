@@ -1,7 +1,7 @@
 """The figures of the page about a run: each is one question, drawn, with a sentence of what to read off it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
@@ -38,6 +38,7 @@ def drawn(asked: Asked, serves: Serving) -> dict[str, Figure | None]:
         "audited": _audited(asked["audited"], serves),
         "backlog": _backlog(asked["backlog"]),
         "waiting": _waiting(asked["backlog"]),
+        "turnaround": _turnaround(asked["turnaround"]),
         "reasons": _reasons(asked["reasons"]),
         "review_by_category": _by_category(asked["review_by_category"]),
         "rejects": _rejects(asked["rejects"]),
@@ -184,11 +185,33 @@ def _waiting(question: Question) -> Figure | None:
     return _figure(question, charts.trend(median, words, _days, second=oldest), words, caption)
 
 
+def _turnaround(question: Question) -> Figure | None:
+    rows = _oldest_first(question)
+    if not rows:
+        return None
+    half = [
+        _aged(_noon(row["day"]), row["p50_hours"], f"half of {_many(row['items'], 'item')} answered") for row in rows
+    ]
+    most = [_aged(_noon(row["day"]), row["p95_hours"], "all but a twentieth") for row in rows]
+    last = rows[-1]
+    caption = (
+        f"Days that half of the items answered on a day had waited at most: {last['p50_hours'] / 24:.1f} for the "
+        f"{last['items']:,} of {last['day']:%d %b %Y}, the last. The second line: all but a twentieth, "
+        f"{last['p95_hours'] / 24:.1f}."
+    )
+    words = Words("turnaround", "Waited until answered, in days", caption)
+    return _figure(question, charts.trend(half, words, _days, second=most), words, caption)
+
+
+def _noon(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+
+
 def _counted(at: datetime, value: int | None, said: str) -> Point:
     return Point(at, value, f"{_day(at)}: {value or 0:,} {said}")
 
 
-def _aged(at: datetime, hours: int | None, said: str) -> Point:
+def _aged(at: datetime, hours: float | None, said: str) -> Point:
     days = None if hours is None else hours / 24
     return Point(at, days, f"{_day(at)}: {said}: {days or 0:.1f} days")
 
@@ -198,12 +221,15 @@ def _reasons(question: Question) -> Figure | None:
     if not rows:
         return None
     words = Words("reasons", "Why items wait", _listed(rows, "reason", "items"))
-    notes = [f"{row['items']:,} items, {row['decisions']:,} answers" for row in rows]
+    notes = [f"{_many(row['items'], 'item')}, {_many(row['decisions'], 'answer')}" for row in rows]
     names = [row["reason"].replace("_", " ") for row in rows]
     drawing = charts.bars(names, [row["items"] for row in rows], words, notes=notes)
     total, answers = (sum(row[name] for row in rows) for name in ("items", "decisions"))
     since = min(row["oldest"] for row in rows)
-    caption = f"{total:,} items wait, the oldest since {since:%d %b %Y}; {answers:,} answers settle them."
+    caption = (
+        f"{_many(total, 'item')} {'waits' if total == 1 else 'wait'}, the oldest since {since:%d %b %Y}; "
+        f"{_many(answers, 'answer')} {'settles' if answers == 1 else 'settle'} {'it' if total == 1 else 'them'}."
+    )
     return _figure(question, drawing, words, caption)
 
 
@@ -212,7 +238,7 @@ def _by_category(question: Question) -> Figure | None:
     if not rows:
         return None
     words = Words("review-by-category", "Categories that cost most answers", _listed(rows, "category", "answers"))
-    notes = [f"{row['answers']:,} answers, {row['items']:,} items" for row in rows]
+    notes = [f"{_many(row['answers'], 'answer')}, {_many(row['items'], 'item')}" for row in rows]
     drawing = charts.bars([row["category"] for row in rows], [row["answers"] for row in rows], words, notes=notes)
     caption = (
         "By the category the model holds likeliest for what waits. More labels there, or a clearer scope note, help."
@@ -229,6 +255,10 @@ def _rejects(question: Question) -> Figure | None:
     drawing = charts.bars(names, [row["rows"] for row in rows], words)
     caption = "Rows of accepted files that broke a rule, in the last thirty nights with deliveries."
     return _figure(question, drawing, words, caption)
+
+
+def _many(number: int, name: str) -> str:
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
 
 
 def _listed(rows: list[dict[str, Any]], name: str, value: str) -> str:

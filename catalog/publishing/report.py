@@ -9,12 +9,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from catalog.certification import shortage
-from catalog.certification.certificate import accepted_errors
 from catalog.errors import CatalogError
 from catalog.learning import examples
 from catalog.placement import trial
 from catalog.placement.trial import Trial
-from catalog.publishing import audited_shares, charts, example_pictures, figures, questions, verdict
+from catalog.publishing import audited_shares, charts, ending, example_pictures, figures, questions, verdict
 from catalog.publishing.publication import OUTCOMES, SETTLED
 from catalog.publishing.questions import NOTHING, Ask, Question
 from catalog.publishing.served import Serving, serving, targets
@@ -23,7 +22,6 @@ from catalog.settings import Audit
 from catalog.store import Store
 from catalog.taxonomies.versions import latest_taxonomy
 
-_LISTED = 12  # rows of the longest lists; the rest is a query away
 _SPARKS = 60  # runs a sparkline looks back
 _WORDS = {
     "placed": "placed by the model at a leaf",
@@ -61,6 +59,8 @@ def page(ask: Ask, store: Store, run_id: str, audit: Audit | None = None) -> str
             targets=targets(serves),
             advice=_advice(store, serves),
             alarms=alarms,
+            behind_alarms=_behind(alarms, asked),
+            took=ending.answered(*(asked["answered"].records[0][name] for name in ("items", "p50_hours", "p95_hours"))),
             headline=verdict.headline(alarms),
             asked=asked,
             counts=counts,
@@ -74,9 +74,15 @@ def page(ask: Ask, store: Store, run_id: str, audit: Audit | None = None) -> str
             fall=audit.see_fall,
             audited=audited_shares.rows(asked["audit_shares"], serves, audit),
             pairs=_pairs(store, asked["confused"]),
-            doubtful=_doubtful(store, serves),
         )
     )
+
+
+def _behind(alarms: list[verdict.Alarm], asked: dict[str, Question]) -> dict[int, Question]:
+    """The question that alarms were read off, by the place of the last of them: several are often one question's."""
+    return {
+        n: asked[name] for name, n in {verdict.ASKED[alarm.code]: n for n, alarm in enumerate(alarms, start=1)}.items()
+    }
 
 
 def _total(counts: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -103,20 +109,6 @@ def _pairs(store: Store, confused: Question) -> list[dict[str, Any]]:
     """The pairs mixed up most, each with a few products."""
     known = example_pictures.of(store, confused)
     return [{**row, "shown": example_pictures.chosen(known, row["examples"])} for row in confused.records]
-
-
-def _doubtful(store: Store, serves: Serving) -> list[dict[str, Any]]:
-    """Calibration labels that speak against a sure prediction, the surest first: a wrong label costs automation."""
-    if serves.certificate is None or not serves.certificate.leaf.passed or serves.model_id is None:
-        return []
-    taxonomy = latest_taxonomy(store)
-    calibration = examples.sample(store, serves.model_id, "calibration")
-    found = accepted_errors(calibration, serves.certificate, taxonomy).head(_LISTED)
-    paths = dict(taxonomy.nodes.select("category_id", "path").rows())
-    return [
-        {**row, "said": paths.get(row["category_id"], row["category_id"]), "predicted": paths.get(row["leaf_id"], "")}
-        for row in found.select("vendor", "item_id", "category_id", "leaf_id").iter_rows(named=True)
-    ]
 
 
 def index(ask: Ask, written: set[str]) -> str:

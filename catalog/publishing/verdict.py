@@ -12,17 +12,6 @@ from catalog.publishing.served import Serving, serving
 
 MANY_LEFT_OUT = 0.05  # of a vendor's rows in one night; single bad rows are daily life
 LONG_WAIT_DAYS = 14  # that half of what waits has waited; by then people are further behind than a holiday explains
-# Also those of earlier nights: what nobody answered has not become right by waiting.
-_OPEN_FILES = """
-    SELECT d.vendor, d.file_name, d.status, d.reason, d.sentence, v.last_accepted_at
-    FROM delivery_runs d JOIN vendor_deadlines v USING (vendor)
-    WHERE d.status IN ('refused', 'held') AND d.kind IS DISTINCT FROM 'labels' AND NOT EXISTS (
-        SELECT 1 FROM delivery_runs n
-        WHERE n.vendor = d.vendor AND n.status IN ('accepted', 'repeated') AND n.kind IS DISTINCT FROM 'labels'
-          AND n.received_at > d.received_at
-    )
-    ORDER BY d.received_at DESC, d.vendor, d.delivery_id
-"""
 FEW_AUDITS = 10  # below which one wrong answer would alarm; the audit's own monitor looks at each department besides
 _SURE = 0.975  # of the exact bound: that of the view is right on average only, and calls 0 of 1 less than 80%
 _MOST = 5  # alarms of a kind that are spelled out
@@ -81,7 +70,8 @@ def _unbalanced(night: _Night) -> Iterator[Alarm]:
 
 def _kept_out(status: str) -> Callable[[_Night], Iterator[Alarm]]:
     def check(night: _Night) -> Iterator[Alarm]:
-        for row in night.ask(_OPEN_FILES).iter_rows(named=True):
+        # also those of earlier nights: what nobody answered has not become right by waiting
+        for row in night.rows("open_files"):
             if row["status"] == status:
                 named = (
                     f"{row['vendor']}'s file {row['file_name']} was {status}. {row['sentence'] or row['reason'] or ''}"
@@ -97,8 +87,7 @@ def _kept_out(status: str) -> Callable[[_Night], Iterator[Alarm]]:
 
 
 def _late(night: _Night) -> Iterator[Alarm]:
-    late = night.today("SELECT * FROM vendor_deadlines WHERE late ORDER BY due_at, vendor")
-    for row in late.iter_rows(named=True):
+    for row in put(night.today, "late").records:
         last = row["last_accepted_at"]
         before = f"its last good file came on {_day(last)}" if last else "no good file of it ever came"
         yield Alarm(
@@ -108,19 +97,15 @@ def _late(night: _Night) -> Iterator[Alarm]:
 
 
 def _drift(night: _Night) -> Iterator[Alarm]:
-    found = night.ask(
-        "SELECT run_id, vendor, path, sentence, remedy, examples FROM drift WHERE alarm ORDER BY score DESC"
-    )
-    for row in found.iter_rows(named=True):
-        if row["run_id"] == night.run_id:
-            where = f" under {row['path']}" if row["path"] else ""
-            shown = f" (such as {row['examples'][0]})" if row["examples"] else ""
-            yield Alarm(
-                "drift",
-                row["vendor"],
-                f"{row['vendor']}'s new items{where} differ: {row['sentence']}{shown}.",
-                row["remedy"],
-            )
+    for row in night.rows("drift_alarms"):
+        where = f" under {row['path']}" if row["path"] else ""
+        shown = f" (such as {row['examples'][0]})" if row["examples"] else ""
+        yield Alarm(
+            "drift",
+            row["vendor"],
+            f"{row['vendor']}'s new items{where} differ: {row['sentence']}{shown}.",
+            row["remedy"],
+        )
 
 
 def _left_out(night: _Night) -> Iterator[Alarm]:
@@ -161,9 +146,8 @@ def _suspended(night: _Night) -> Iterator[Alarm]:
 
 
 def _audit_below(night: _Night) -> Iterator[Alarm]:
-    found = night.ask("SELECT a.* FROM audited_by_run a JOIN serving USING (model_id) ORDER BY run_id DESC LIMIT 1")
     promise = night.serves.promise
-    for row in found.iter_rows(named=True):
+    for row in night.rows("audit_so_far"):
         right, answered = row["right_so_far"], row["answered_so_far"]
         if promise is not None and answered >= FEW_AUDITS and upper_bound(right, answered, _SURE) < promise:
             yield Alarm(
@@ -175,14 +159,10 @@ def _audit_below(night: _Night) -> Iterator[Alarm]:
 
 
 def _moves_held(night: _Night) -> Iterator[Alarm]:
-    found = night.ask(
-        "SELECT count(*) AS items, any_value(item_id) AS such FROM item_lineage WHERE reason = 'move_held'"
-    )
-    held, such = found.row(0)
-    if held:
+    for row in night.rows("moves_held")[:1]:
         yield Alarm(
             "moves_held", "",
-            f"{held:,} items (such as {such}) would move to another category, more than routing.max_moves lets a night move: "
+            f"{row['in_all']:,} items (such as {row['item_id']}) would move to another category, more than routing.max_moves lets a night move: "
             "they stay where they stand.",
             "Look at some: catalog sql \"SELECT vendor, item_id, title, sentence FROM item_lineage WHERE reason = 'move_held'\"; "
             "if they are right: catalog approve-moves --by NAME",
@@ -217,6 +197,21 @@ CHECKS: dict[str, Callable[[_Night], Iterator[Alarm]]] = {
     "no_model": _no_model,
     "not_certified": _not_certified,
     "review_behind": _behind,
+}
+# The question that each alarm was read off: the page shows its numbers and its SQL.
+ASKED = {
+    "counts_unbalanced": "counts",
+    "file_refused": "open_files",
+    "file_held": "open_files",
+    "vendor_late": "late",
+    "audit_below_target": "audit_so_far",
+    "automation_suspended": "suspended",
+    "moves_held": "moves_held",
+    "rows_left_out": "counts",
+    "drift": "drift_alarms",
+    "no_model": "serving",
+    "not_certified": "certificate",
+    "review_behind": "backlog",
 }
 FAILED = "night_failed"  # raised by the night itself: then nothing else can be asked
 BROKEN = "invariant_broken"  # found after publishing, by the last step of the night

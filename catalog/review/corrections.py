@@ -196,14 +196,14 @@ def under_known_names(store: Store, rows: list[Row]) -> list[Row]:
 def _nobody(row: Row) -> Problem | None:
     if not reviewers.is_ledgers(row.who):
         return None
-    return Problem(row.line, "", "who", f"{row.who!r} is no name of a reviewer", "Write who says so, or nothing.")
+    return Problem(row.line, "", "who", f"no reviewer is called {row.who!r}", "Write who says so, or nothing.")
 
 
 def _category(row: Row, reader: Reader) -> str | Problem:
     found = reader.taxonomy.resolve(row.category)
     if found is None:
         hint = reader.near(row.category) or "Give an id, a full path or the name of one leaf."
-        return Problem(row.line, "", "category", f"{row.category!r} is no known category", hint)
+        return Problem(row.line, "", "category", f"there is no category {row.category!r}", hint)
     if not reader.taxonomy.assignable(found):
         return Problem(row.line, "", "category", f"products cannot stand at {reader.taxonomy.path(found)}")
     return found

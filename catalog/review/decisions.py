@@ -18,6 +18,18 @@ from catalog.sheets import Answer
 from catalog.taxonomies.taxonomy import SEPARATOR, Taxonomy
 
 VERDICTS = ("none", "unsure", "bad_data", "wrong_picture", "not_sellable", "skip")
+# What a reviewer may write, and what it means.
+MEANINGS = {
+    "accept": "candidate_1",
+    **{str(n): f"candidate_{n}" for n in range(1, 6)},
+    "parent": "the parent named in the sentence, and no deeper",
+    "none": "no category fits; asked again when there are other categories",
+    "unsure": "no opinion; asked again",
+    "bad_data": "the data is at fault; not asked again until the item changes",
+    "wrong_picture": "the picture is at fault; not asked again until the item changes",
+    "not_sellable": "it is not for sale; not asked again until the item changes",
+    "skip": "left for now; nothing is stored",
+}
 WORDS = ("accept", "1", "2", "3", "4", "5", "parent", *VERDICTS)
 ANONYMOUS = "reviewer"
 ADJUDICATION = "adjudication"
@@ -115,19 +127,21 @@ class Reader:
         if word in VERDICTS:
             return word, None
         if word == "parent":
-            return self._offer(answer, offered.parent_id if not offered.blind else None)
+            return self._offer(answer, offered, offered.parent_id if not offered.blind else None)
         digit = _DIGIT.match(word)
         if word == "accept" or digit:
             place = int(digit[1]) if digit else 1
-            return self._offer(answer, offered.candidates[place - 1] if place <= len(offered.candidates) else None)
+            return self._offer(
+                answer, offered, offered.candidates[place - 1] if place <= len(offered.candidates) else None
+            )
         near = process.extractOne(word, WORDS, scorer=fuzz.ratio, score_cutoff=_ALIKE)
         hint = near[0] if near else f"one of {', '.join(WORDS)}; a category belongs in the column category"
-        return _problem(answer, "decision", f"{answer.decision!r} is no decision", hint)
+        return _problem(answer, "decision", f"there is no decision {answer.decision!r}", hint)
 
-    def _offer(self, answer: Answer, category_id: str | None) -> tuple[str, str | None] | Problem:
+    def _offer(self, answer: Answer, offered: Offered, category_id: str | None) -> tuple[str, str | None] | Problem:
         if category_id is None:
-            hint = "Fill the column category with an id, a path or a leaf name."
-            return _problem(answer, "decision", f"{answer.decision!r} is not on offer in this row", hint)
+            hint = f"{_on_offer(offered)}; fill the column category with an id, a path or a leaf name."
+            return _problem(answer, "decision", f"this row does not offer {answer.decision!r}", hint)
         if category_id not in self.taxonomy:
             hint = "Export the sheet again; the categories have changed since."
             return _problem(answer, "decision", f"the category {category_id} no longer exists", hint)
@@ -136,7 +150,7 @@ class Reader:
     def _category(self, answer: Answer) -> str | Problem:
         found = self.taxonomy.resolve(answer.category)
         if found is None:
-            return _problem(answer, "category", f"{answer.category!r} is no known category", self.near(answer.category))
+            return _problem(answer, "category", f"there is no category {answer.category!r}", self.near(answer.category))
         return self._assignable(answer, "category", found) or found
 
     def _assignable(self, answer: Answer, column: str, category_id: str) -> Problem | None:
@@ -268,9 +282,7 @@ def _nobody(answer: Answer) -> Problem | None:
     """The ledger's own name in the column reviewer: it would block every later answer about the item."""
     if answer.reviewer.casefold() != ADJUDICATION:
         return None
-    return _problem(
-        answer, "reviewer", f"{answer.reviewer!r} is no name of a reviewer", "Write who decided, or nothing."
-    )
+    return _problem(answer, "reviewer", f"no reviewer is called {answer.reviewer!r}", "Write who decided, or nothing.")
 
 
 def _unknown(answer: Answer) -> Problem:
@@ -278,6 +290,13 @@ def _unknown(answer: Answer) -> Problem:
         hint = "Import the sheet in the workspace that wrote it."
         return _problem(answer, "token", "belongs to no sheet of this workspace", hint)
     return _problem(answer, "token", "is mistyped or cut off", "Copy the token from the exported sheet.")
+
+
+def _on_offer(offered: Offered) -> str:
+    most = len(offered.candidates)
+    words = ["1" if most == 1 else f"1 to {most}"] if most else []
+    words += ["parent"] if offered.parent_id and not offered.blind else []
+    return f"It offers {' and '.join(words)}" if words else "It offers no category"
 
 
 def _problem(answer: Answer, column: str, problem: str, suggestion: str = "") -> Problem:

@@ -79,13 +79,20 @@ def _backlog(store: Store) -> list[str]:
     reasons = store.query("SELECT * FROM review_reasons ORDER BY decisions DESC, reason")
     if not reasons.height:
         return ["Nothing waits for a person."]
-    total = f"{reasons['items'].sum():,} items wait, {reasons['decisions'].sum():,} decisions would settle them"
+    items, decisions = int(reasons["items"].sum()), int(reasons["decisions"].sum())
+    total = (
+        f"{_many(items, 'item')} {'waits' if items == 1 else 'wait'}, {_many(decisions, 'decision')} would settle them"
+    )
     lines = [
-        f"  {row['reason']:<28} {row['items']:>9,} items {row['decisions']:>9,} decisions"
+        f"  {row['reason']:<28} {_many(row['items'], 'item', 9):<17} {_many(row['decisions'], 'decision', 9):<19}"
         + (f"   oldest {row['oldest']:%Y-%m-%d}" if row["oldest"] else "")
         for row in reasons.iter_rows(named=True)
     ]
     return [total, *lines]
+
+
+def _many(number: int, name: str, width: int = 0) -> str:
+    return f"{number:>{width},} {name}{'' if number == 1 else 's'}"
 
 
 def _leases(store: Store) -> list[str]:
@@ -95,7 +102,7 @@ def _leases(store: Store) -> list[str]:
     return [
         "Held",
         *(
-            f"  {row['reviewer']:<20} {row['rows']:>6,} rows in {row['groups']:,} groups until {row['until']:%Y-%m-%d %H:%M}"
+            f"  {row['reviewer']:<20} {_many(row['rows'], 'row', 6)} in {_many(row['groups'], 'group')} until {row['until']:%Y-%m-%d %H:%M}"
             f"   {row['file_name'] or 'on the page'}"
             for row in held.iter_rows(named=True)
         ),

@@ -1,4 +1,4 @@
-"""Review sheets as XLSX: drop-downs, small pictures, the categories on a tab of their own; and reading one back.
+"""Review sheets as XLSX: drop-downs, small pictures, categories and decisions on tabs of their own; and reading one back.
 
 Every cell is text and as inert as in a CSV, so a workbook that somebody saves as CSV is no more dangerous than ours.
 """
@@ -14,11 +14,11 @@ from xlsxwriter.worksheet import Worksheet
 
 from catalog.errors import CatalogError
 from catalog.reading import spreadsheets
-from catalog.review.decisions import WORDS
+from catalog.review.decisions import MEANINGS, WORDS
 from catalog.sheets import COLUMNS, inert
 from catalog.taxonomies.taxonomy import Taxonomy
 
-SHEET, CATEGORIES, LISTS = "review", "categories", "lists"
+SHEET, CATEGORIES, LISTS, DECISIONS = "review", "categories", "lists", "decisions"
 MAX_ROWS = 1_000_000
 _CELL_LIMIT = 32_767  # characters Excel keeps in a cell
 _WIDTHS = {"token": 16, "group": 16, "group_size": 6, "vendor": 12, "item_id": 14, "title": 44, "image": 15}
@@ -27,6 +27,10 @@ _WIDTH = 30
 _PICTURE_ROW = 62  # points; a picture of 75 pixels and a little air
 _PICTURE_PIXELS = 75
 _MADE = datetime(2000, 1, 1)  # the same rows must give the same bytes
+_QUESTIONED = {
+    "decision": "The import takes the words of the list, in capitals too; the tab decisions says what they mean.",
+    "category": "The import may still understand it: an id, a full path or a leaf name.",
+}
 _ANSWERS = ("decision", "category", "note", "reviewer")
 
 
@@ -50,6 +54,7 @@ def written(cells: Sequence[Sequence[object]], taxonomy: Taxonomy, pictures: Seq
         _pictures(sheet, pictures)
         _categories(book.add_worksheet(CATEGORIES), taxonomy, head, plain)
         _drop_downs(book, sheet, len(cells), taxonomy)
+        _decisions(book.add_worksheet(DECISIONS), head, plain)
     return target.getvalue()
 
 
@@ -89,6 +94,18 @@ def _categories(sheet: Worksheet, taxonomy: Taxonomy, head: Format, plain: Forma
     sheet.autofilter(0, 0, max(taxonomy.nodes.height, 1), 3)
 
 
+def _decisions(sheet: Worksheet, head: Format, plain: Format) -> None:
+    """What may be written into the column decision, for whoever got the sheet and nothing else."""
+    _header(sheet, ("decision", "means"), head)
+    sheet.set_column(0, 0, 18, plain)
+    sheet.set_column(1, 1, 90, plain)
+    empty = "not decided; in a group as its first answered row says. Or fill the column category instead"
+    for line, (word, meaning) in enumerate({"(empty)": empty, **MEANINGS}.items(), start=1):
+        _text(sheet, (line, 0), word, plain)
+        _text(sheet, (line, 1), meaning, plain)
+    sheet.freeze_panes(1, 0)
+
+
 def _drop_downs(book: xlsxwriter.Workbook, sheet: Worksheet, rows: int, taxonomy: Taxonomy) -> None:
     """Lists to choose from, read from a hidden tab: written into the cell's rule they break Excel above 255 characters.
 
@@ -105,7 +122,7 @@ def _drop_downs(book: xlsxwriter.Workbook, sheet: Worksheet, rows: int, taxonomy
             rule = {
                 "validate": "list", "source": f"={LISTS}!${letter}$1:${letter}${len(values)}", "error_type": "warning",
                 "error_title": f"Not a listed {name}", "ignore_blank": True,
-                "error_message": "The import may still understand it: an id, a full path or a leaf name.",
+                "error_message": _QUESTIONED[name],
             }  # fmt: skip
             sheet.data_validation(1, place, rows, place, rule)
 

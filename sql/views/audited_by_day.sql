@@ -2,7 +2,7 @@
 -- day: on which the results stood, in UTC
 -- vendor: who delivers
 -- department: the department they stood in
--- brand: as delivered last; NULL where none was, or the item is gone
+-- brand: as delivered with what was judged; NULL where none was
 -- outcome: placed (at a leaf) or placed_at_parent
 -- model_id: the model that placed them
 -- answers: audited placements that are settled
@@ -13,12 +13,10 @@
 CREATE OR REPLACE VIEW audited_by_day AS
 WITH counted AS (
     SELECT
-        (a.settled_at AT TIME ZONE 'UTC')::DATE AS day, a.vendor, level(n.path, 1) AS department, i.brand, a.outcome,
+        (a.settled_at AT TIME ZONE 'UTC')::DATE AS day, a.vendor, level(n.path, 1) AS department, a.brand, a.outcome,
         a.model_id, count(*) AS answers, count(*) FILTER (a.result = 'right') AS right_items
     FROM audits a
     LEFT JOIN category_nodes n ON n.category_id = a.department
-    LEFT JOIN live_items l ON l.vendor = a.vendor AND l.item_id = a.item_id
-    LEFT JOIN items i ON i.vendor = l.vendor AND i.item_id = l.item_id AND i.row_hash = l.row_hash
     WHERE a.result <> 'open'
     GROUP BY ALL
 )

@@ -70,7 +70,9 @@
     const answer = await fetch(`/search?q=${encodeURIComponent(asked)}`).catch(() => null);
     if (!answer?.ok || mine !== newestSearch || !byId("results")) return;
     const part = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (mine === newestSearch && byId("results")) byId("results").replaceChildren(...part.body.childNodes);
+    if (mine !== newestSearch || !byId("results")) return;
+    byId("results").replaceChildren(...part.body.childNodes);
+    byId("heard").textContent = byId("results").querySelector(".note")?.textContent ?? ""; // how many, not each of them
   }
 
   const found = () => [...document.querySelectorAll("#results button")];
@@ -81,7 +83,11 @@
     if (event.key === "ArrowDown" && buttons.length) buttons[Math.min(at + 1, buttons.length - 1)].focus();
     else if (event.key === "ArrowUp" && at >= 0) (buttons[at - 1] ?? byId("q")).focus();
     else if (event.key === "Escape") byId("title").focus();
-    else return false;
+    else {
+      // whoever goes on typing among the results means the search, not a button of that letter: the key is written there
+      if (at >= 0 && event.key.length === 1 && event.key !== " ") byId("q").focus();
+      return false;
+    }
     return true;
   }
 
@@ -132,14 +138,17 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat && !event.key.startsWith("Arrow")) return;
     const at = event.target;
-    const writes = at.matches("input:not([type=checkbox]), textarea, select");
+    const writes = at.matches("input:not([type=checkbox]), textarea, select") || at.closest("#results");
     if (at.closest(".search") && inSearch(event)) event.preventDefault();
     else if (event.key === "Escape") {
       byId("help").open = false;
       if (writes) at.blur();
-    } else if (!writes && press(keyOf(event))) event.preventDefault();
+    } else if (!writes && byId("keys").checked && press(keyOf(event))) event.preventDefault();
   });
 
   document.documentElement.classList.add("scripted");
+  // Letters that press buttons get in the way of speech input and of some screen readers: this browser may do without.
+  byId("keys").checked = localStorage.getItem("keys") !== "off";
+  byId("keys").addEventListener("change", () => localStorage.setItem("keys", byId("keys").checked ? "on" : "off"));
   shownAt = performance.now();
 })();

@@ -9,6 +9,7 @@
 -- policy_id: the policy it stood under
 -- certificate_id: the certificate of that policy
 -- run_id: the run that placed it
+-- brand: as delivered with what was judged; NULL where none was
 -- result: right, wrong (two reviewers say so), or open (one does, and a second has not looked yet)
 -- first_seq: the first answer's place among all answers to audits
 -- asked_at: when the first answer came
@@ -31,9 +32,14 @@ placed_in AS (
     FROM routes SEMI JOIN looks USING (vendor, item_id, input_hash)
     WHERE outcome IN ('placed', 'placed_at_parent') AND decided_by = 'model' GROUP BY ALL
 ),
+-- The brand is part of the content that decides: all versions of one content have the same.
+branded AS (
+    SELECT vendor, item_id, input_hash, any_value(brand) AS brand
+    FROM items SEMI JOIN looks USING (vendor, item_id, input_hash) GROUP BY ALL
+),
 certified AS (SELECT policy_id, max_by(certificate_id, seq) AS certificate_id FROM policies GROUP BY policy_id)
 SELECT
-    l.vendor, l.item_id, l.input_hash, l.outcome, l.placed_id, l.department, l.model_id, l.policy_id, c.certificate_id, p.run_id,
+    l.vendor, l.item_id, l.input_hash, l.outcome, l.placed_id, l.department, l.model_id, l.policy_id, c.certificate_id, p.run_id, b.brand,
     CASE
         WHEN said[1].agrees THEN 'right'
         WHEN len(said) = 1 THEN 'open'
@@ -41,4 +47,5 @@ SELECT
         ELSE 'wrong'
     END AS result,
     l.first_seq, said[1].moment AS asked_at, CASE WHEN said[1].agrees THEN said[1].moment ELSE said[2].moment END AS settled_at
-FROM looks l LEFT JOIN certified c USING (policy_id) LEFT JOIN placed_in p USING (vendor, item_id, input_hash);
+FROM looks l LEFT JOIN certified c USING (policy_id) LEFT JOIN placed_in p USING (vendor, item_id, input_hash)
+LEFT JOIN branded b USING (vendor, item_id, input_hash);

@@ -12,33 +12,8 @@
 -- promised: sum of what certificates promised for placed and placed_at_parent
 -- covered: how many of those a certificate covers
 CREATE OR REPLACE VIEW settled_counts AS
-WITH settled AS (
-    SELECT
-        (r.routed_at AT TIME ZONE 'UTC')::DATE AS day, r.vendor, level(n.path, 1) AS department,
-        coalesce(r.category_id, r.parent_id) AS category_id, r.outcome, r.decided_by, r.certified_precision
-    FROM routes r LEFT JOIN category_nodes n ON n.category_id = coalesce(r.category_id, r.parent_id)
-    WHERE NOT awaits_person(r.outcome)
-    UNION ALL
-    SELECT
-        (r.routed_at AT TIME ZONE 'UTC')::DATE, r.vendor, level(n.path, 1),
-        CASE
-            WHEN r.category_id IS NULL THEN coalesce(p.leaf_id, r.parent_id)
-            WHEN is_under(leaf.path, n.path) THEN p.leaf_id
-            ELSE r.category_id
-        END, r.outcome, r.decided_by, r.certified_precision
-    FROM routes r
-    LEFT JOIN predictions p USING (input_hash, model_id)
-    LEFT JOIN category_nodes n ON n.category_id = coalesce(r.category_id, r.parent_id)
-    LEFT JOIN category_nodes leaf ON leaf.category_id = p.leaf_id
-    WHERE awaits_person(r.outcome)
-)
 SELECT
-    day, vendor, department, category_id,
-    count(*) FILTER (outcome = 'placed' AND decided_by IS DISTINCT FROM 'rule') AS placed,
-    count(*) FILTER (outcome = 'placed' AND decided_by = 'rule') AS placed_by_rule,
-    count(*) FILTER (outcome = 'placed_at_parent') AS placed_at_parent,
-    count(*) FILTER (outcome = 'review') AS review,
-    count(*) FILTER (outcome = 'decided') AS decided,
-    sum(certified_precision) FILTER (outcome IN ('placed', 'placed_at_parent')) AS promised,
-    count(certified_precision) FILTER (outcome IN ('placed', 'placed_at_parent')) AS covered
-FROM settled GROUP BY ALL;
+    day, vendor, department, category_id, sum(placed)::BIGINT AS placed, sum(placed_by_rule)::BIGINT AS placed_by_rule,
+    sum(placed_at_parent)::BIGINT AS placed_at_parent, sum(review)::BIGINT AS review, sum(decided)::BIGINT AS decided,
+    sum(promised) AS promised, sum(covered)::BIGINT AS covered
+FROM settled_by_brand GROUP BY day, vendor, department, category_id;
