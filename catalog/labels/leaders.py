@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from catalog.labels.clusters import item_key, stable_hash, title_key
+from catalog.labels.clusters import item_key, stable_hash, stable_names, title_key
 
 MOST = 100  # items of a cluster: what one decision may settle, and a parent typed into every row may join
 TRIED = 50  # clusters that an item is compared with by one key: a title that a thousand pictures share
@@ -124,7 +124,7 @@ def joined(items: pl.DataFrame, keys: pl.DataFrame, known: Known, agree: Agree) 
     Clusters that begin are added to `known`.
     """
     columns = ("product_id", "key_title", "key_brand", "image_hash")
-    names = [f"{value:016x}" for value in stable_hash(items.select(_content()).to_series().to_list(), "cluster")]
+    names = stable_names(items.select(_content()).to_series().to_list(), "cluster").to_list()
     clusters, leads = list(names), [True] * items.height
     compared = by_row(keys, "kind", "key")
     rows = items.select(columns)[compared["row"].to_list()].iter_rows(named=True)

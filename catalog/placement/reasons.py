@@ -16,7 +16,9 @@ def sentences(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.Expr:
         return node.replace_strict(ids, paths, default=None, return_dtype=pl.String)
 
     first, second = (named(pl.col("top_ids").list.get(place, null_on_oob=True)) for place in (0, 1))
-    first = pl.coalesce(first, named(pl.col("leaf_id")), pl.lit("none"))
+    # Worked out once: each of them stands in several sentences.
+    guesses = work.select(first=pl.coalesce(first, named(pl.col("leaf_id")), pl.lit("none")), second=second)
+    first, second = pl.lit(guesses["first"]), pl.lit(guesses["second"])
     # Two leaves of the same name cannot be told apart by it.
     twins = first == second
     one = pl.when(twins).then(path_of(pl.col("top_ids").list.get(0, null_on_oob=True))).otherwise(first)
