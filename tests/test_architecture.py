@@ -152,6 +152,7 @@ OWN_IDENTIFIERS = {"columns", "marks", "name", "statement", "table"}
 # Files that compose statements out of our own statements and names, and meet no text from outside.
 COMPOSERS = {
     "catalog/integrity/invariants.py",
+    "catalog/publishing/compression.py",
     "catalog/publishing/publication.py",
     "catalog/store.py",
     "catalog/publishing/views.py",
