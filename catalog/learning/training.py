@@ -91,11 +91,7 @@ def train(
     torch.set_num_threads(settings.threads)
     learn, stop = (examples.filter(split=name) for name in ("train", "early_stopping"))
     classes = class_list(learn, taxonomy, inner=settings.inner, min_terminal=settings.min_terminal)
-    if len(classes) < 2 or not stop.height:
-        raise CatalogError(
-            f"{learn.height} products in {len(classes)} categories are too few to train and stop on.",
-            remedy="Import more labelled products: catalog labels import FILE.",
-        )
+    _require_enough(classes, learn, stop)
     encoder = encoder_for(settings)
     words = lexicon(item_ngrams(learn), settings.lexical_min_items, MOST_NGRAMS)
     places = [targets(part["category_id"].to_list(), classes, taxonomy) for part in (learn, stop)]
@@ -124,6 +120,14 @@ def train(
         doubts=doubts.table(fitted.doubts, learn, classes),
         expected={name: often for name, often in (expected or {}).items() if name in classes},
     )
+
+
+def _require_enough(classes: list[str], learn: pl.DataFrame, stop: pl.DataFrame) -> None:
+    if len(classes) < 2 or not stop.height:
+        raise CatalogError(
+            f"{learn.height} products in {len(classes)} categories are too few to train and stop on.",
+            remedy="Import more labelled products: catalog labels import FILE.",
+        )
 
 
 @dataclass(frozen=True)
