@@ -200,7 +200,7 @@ def test_a_keyring_without_keys_or_with_a_wrong_one_is_said(here: Path) -> None:
 def test_a_night_promotes_nothing_that_a_person_must_sign(here: Path) -> None:
     place, model = demand(here), only(here)
     with opened(place.root) as session, session.single("retrain") as job:
-        outcome, why = retrain._weighed(job, model.name)
+        outcome, why = retrain._weighed(job, model.name, retrain._begun(job))
     assert outcome == "refused" and f"catalog models sign {model.name}" in why
     assert not place.current_model.exists()
 

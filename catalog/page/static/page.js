@@ -65,13 +65,17 @@
   }
 
   async function search() {
+    clearTimeout(typing);
     const mine = ++newestSearch;
     const asked = byId("q")?.value ?? "";
     const answer = await fetch(`/search?q=${encodeURIComponent(asked)}`).catch(() => null);
     if (!answer?.ok || mine !== newestSearch || !byId("results")) return;
     const part = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (mine !== newestSearch || !byId("results")) return;
+    // Who has walked on into the results stays at that category, or goes back to the field: never at another one unseen.
+    const at = document.activeElement.closest("#results") ? document.activeElement.value : null;
     byId("results").replaceChildren(...part.body.childNodes);
+    if (at !== null) (found().find((button) => button.value === at) ?? byId("q")).focus();
     byId("heard").textContent = byId("results").querySelector(".note")?.textContent ?? ""; // how many, not each of them
   }
 

@@ -40,7 +40,8 @@ SELECT
     count(*) FILTER (outcome = 'placed_at_parent') AS placed_at_parent,
     count(*) FILTER (outcome = 'review') AS review,
     count(*) FILTER (outcome = 'decided') AS decided,
-    sum(certified_precision) FILTER (outcome IN ('placed', 'placed_at_parent')) AS promised,
+    -- exact: sums of sums must not hang on the order they are added in
+    sum(certified_precision::DECIMAL(18, 9)) FILTER (outcome IN ('placed', 'placed_at_parent')) AS promised,
     count(certified_precision) FILTER (outcome IN ('placed', 'placed_at_parent')) AS covered
 FROM settled s LEFT JOIN items i USING (vendor, item_id, row_hash)
 GROUP BY ALL;
