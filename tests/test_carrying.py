@@ -285,16 +285,6 @@ def test_rows_of_changed_items_alone_are_made_anew(place, tmp_path, monkeypatch)
     assert not _as_built_whole(workspace, store, tmp_path, asked=False)[1] & ROUTED  # much changed
 
 
-def test_what_waits_is_the_same_put_together_in_parts(place, tmp_path, monkeypatch):
-    store, files = place[1], [tmp_path / name / "catalog.duckdb" for name in ("whole", "parts")]
-    for file, items in zip(files, (patching.PART, 1), strict=True):
-        monkeypatch.setattr(patching, "PART", items)
-        publication.publish(store, file, Edition("00009-parts", hour(90)))
-    whole, parts = (_contents(file, asked=False)["backlog"] for file in files)
-    assert whole == parts
-    assert whole
-
-
 def test_published_facts_read_their_own_table_alone():
     # what stays in the new file would else be read in the place of facts, under pseudonyms
     first, last = views.tables()

@@ -4,7 +4,6 @@ DuckDB tries every text column as a dictionary of compressed pieces. Where nearl
 numbers of items have, that is a third of what a table costs to write, and the bytes are as many as zstd leaves in half the time.
 """
 
-from catalog.publishing import patching
 from catalog.publishing.views import Statement
 from catalog.store import Store, quoted
 
@@ -44,6 +43,5 @@ def made(store: Store, table: Statement) -> None:
     ]
     # Not under its own name yet: the statement may read facts of that name in the work file.
     store.execute(f"CREATE TABLE {_MADE} ({', '.join(columns)})")
-    for asked in patching.in_parts(store, table):
-        store.insert(_MADE, asked)
+    store.insert(_MADE, table.asked)
     store.execute(f"ALTER TABLE {_MADE} RENAME TO {quoted(table.name)}")

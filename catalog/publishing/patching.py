@@ -9,7 +9,7 @@ What was appended is told by the place of the last row that the last publication
 is built whole, as it is where much of it changed or much of it is deleted already.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from catalog.publishing.views import Statement
@@ -17,7 +17,6 @@ from catalog.store import Store, quoted
 
 CHANGED = "items_changed"
 BEFORE = "_before"  # ends the name of a table of the last file, kept to be compared with
-PART = 1_000_000  # items that are put together at a time, about, where a table's joins hold whole rows of them
 _FEW = 1000  # so many items are always worth it
 _MOST = 0.25  # of a table's rows: above that they are written faster all together
 MOST_DEAD = 0.25  # of the rows on the disk; deleted ones are skipped by every question, and take room
@@ -49,19 +48,12 @@ _THEIR_GROUPS = """
     SELECT vendor, item_id FROM standing_routes SEMI JOIN groups USING (group_id)"""
 
 
-# A part of the backlog: all of a group come together.
-_WAITING_PART = """
-    SELECT vendor, item_id FROM standing_routes
-    WHERE hash(coalesce(group_id, vendor || chr(31) || item_id)) % $parts = $part"""
-
-
 @dataclass(frozen=True)
 class ByItem:
     """How a table's rows follow from facts of their items.
 
     asked: the relations that its statement reads for the changed items alone. followed: those whose changes `changed` finds,
-    these and further ones. further: asked once the others are known. part: the items of one of several parts in which it can be
-    made whole.
+    these and further ones. further: asked once the others are known.
     """
 
     asked: tuple[str, ...]
@@ -69,7 +61,6 @@ class ByItem:
     changed: tuple[str, ...]
     beside: tuple[str, ...] = ()
     further: str = ""
-    part: str = ""
 
 
 TABLES = {
@@ -92,7 +83,6 @@ TABLES = {
         frozenset({"live_items", "items", "standing_routes", "item_predictions", "sheet_tokens"}),
         (_CAME_OR_WENT, _READ, _ROUTED, _PREDICTED, _ON_OTHER_SHEETS),
         further=_THEIR_GROUPS,
-        part=_WAITING_PART,
     ),
 }  # fmt: skip
 COMPARED = ("departures", "sheet_tokens")  # tables whose last state tells what changed
@@ -123,23 +113,6 @@ def alike(last: Mapping[str, str], now: Mapping[str, str]) -> frozenset[str]:
     )
 
 
-def in_parts(store: Store, table: Statement) -> Iterator[str]:
-    """What a table asks for, in one piece or, one after the other, for the items of a part: of ten million that wait the joins alone
-    were more than a database of 2 GB may hold."""
-    how = TABLES.get(table.name)
-    parts = -(-store.one("SELECT count(*) FROM standing_routes") // PART) if how and how.part else 1
-    if how is None or parts <= 1:
-        yield table.asked
-        return
-    for part in range(parts):
-        store.execute(f"CREATE OR REPLACE TEMP TABLE {CHANGED} AS " + how.part, {"parts": parts, "part": part})
-        yield table.asking_of(_theirs(how))
-
-
-def _theirs(how: ByItem) -> dict[str, str]:
-    return {read: f"(FROM {read} SEMI JOIN {CHANGED} USING (vendor, item_id))" for read in how.asked}
-
-
 def patched(store: Store, table: Statement, places: Mapping[str, int], before: Collection[str]) -> bool:
     """Makes the rows of changed items of a table that was taken over; False, and the table is gone, where it is better built
     whole. before: the compared tables that were made anew; items that came and went are known by then, and so is what the
@@ -160,5 +133,6 @@ def patched(store: Store, table: Statement, places: Mapping[str, int], before: C
             f"DELETE FROM {name} WHERE rowid IN "
             f"(SELECT t.rowid FROM {name} t SEMI JOIN {CHANGED} USING (vendor, item_id))"
         )
-        store.insert(table.name, table.asking_of(_theirs(how)))
+        theirs = {read: f"(FROM {read} SEMI JOIN {CHANGED} USING (vendor, item_id))" for read in how.asked}
+        store.insert(table.name, table.asking_of(theirs))
     return True
