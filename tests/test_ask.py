@@ -272,7 +272,7 @@ def test_all_of_the_file_as_parquet(tmp_path):
     assert {file.stem for file in folder.rglob("*.parquet")} == {"second", "third"}, "a date holds its last publication"
     for list_file in folder.glob("files-*.json"):
         facts = json.loads(list_file.read_text())
-        assert facts["schema_version"] == "1.2" and len(facts["files"]) > 50
+        assert facts["schema_version"] == "1.3" and len(facts["files"]) > 50
         for file in facts["files"]:
             content = (folder / file["path"]).read_bytes()
             assert (len(content), hashlib.sha256(content).hexdigest()) == (file["bytes"], file["sha256"])
