@@ -78,7 +78,7 @@ def test_freshness_names_the_run_and_what_serves(place):
     workspace, store = place
     publish.run(job(workspace, store))
     [row] = query_published(workspace.published_db, "SELECT * EXCLUDE (published_at, version) FROM freshness").rows()
-    assert row == (RUN[4], "m2", "p2", "tax1", "1.2")
+    assert row == (RUN[4], "m2", "p2", "tax1", "1.3")
 
 
 def test_the_file_is_read_only_and_stands_alone(place, tmp_path):
