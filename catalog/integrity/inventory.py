@@ -9,6 +9,7 @@ from pathlib import Path
 from catalog.errors import CatalogError
 from catalog.inference import bundle, signatures
 from catalog.inference.shards import ShardFolder
+from catalog.publishing.changes import MANIFEST
 from catalog.settings import Workspace
 from catalog.store import Store
 
@@ -79,11 +80,8 @@ def _listed(folder: Path) -> list[Path]:
 
 def _vouched(path: Path) -> bool:
     """Whether a file of changes has its manifest, or a manifest its file."""
-    other = path.name.removesuffix(_MANIFEST) if path.name.endswith(_MANIFEST) else path.name + _MANIFEST
+    other = path.name.removesuffix(MANIFEST) if path.name.endswith(MANIFEST) else path.name + MANIFEST
     return path.with_name(other).exists()
-
-
-_MANIFEST = ".manifest.json"
 
 
 def stored(files: Files) -> Iterator[str]:
@@ -157,9 +155,9 @@ def change_files(files: Files) -> Iterator[str]:
     by_run = {run_id: (rows, last) for run_id, rows, last in ends.iter_rows()}
     for path in _listed(files.workspace.changes):
         run_id = path.name.partition(".")[0]
-        if not path.name.endswith(_MANIFEST) or files.run_id not in (None, run_id):
+        if not path.name.endswith(MANIFEST) or files.run_id not in (None, run_id):
             continue
-        file = path.with_name(path.name.removesuffix(_MANIFEST))
+        file = path.with_name(path.name.removesuffix(MANIFEST))
         said = _read(path)
         rows, last = by_run.get(run_id, (0, said.get("last_cursor")))
         if (

@@ -9,27 +9,34 @@ from catalog.store import Store, quoted
 
 # Columns in which hardly a text comes twice, short or drawn like hashes: titles and descriptions shrink more as dictionaries.
 UNLIKE = frozenset(
-    {
-        *(
-            "item_id",
-            "row_hash",
-            "input_hash",
-            "sighted_hash",
-            "delivered_hash",
-            "product_id",
-            "gtin",
-            "image",
-            "image_url",
-        ),
-        *("route_key", "group_id", "token"),
-    }
+    [
+        "item_id",
+        "row_hash",
+        "input_hash",
+        "sighted_hash",
+        "delivered_hash",
+        "product_id",
+        "gtin",
+        "image",
+        "image_url",
+        "route_key",
+        "group_id",
+        "token",
+    ]
 )
 # The tables with a row an item, or more; of small ones it is not worth asking for the columns.
 TABLES = frozenset(
-    {
-        *("live_items", "items", "standing_routes", "item_predictions", "placements", "backlog", "first_categories"),
-        *("category_history", "category_changes"),
-    }
+    [
+        "live_items",
+        "items",
+        "standing_routes",
+        "item_predictions",
+        "placements",
+        "backlog",
+        "first_categories",
+        "category_history",
+        "category_changes",
+    ]
 )
 _MADE = "being_made"
 
