@@ -107,6 +107,18 @@ def test_hidden_rows_hide_as_many_ordinary_ones_and_spread_by_their_draw() -> No
     assert found.filter(~pl.col("blind"))["group_size"].to_list() == [4] * 4
 
 
+def test_ordinary_rows_that_are_hidden_stand_as_late_as_audits_do() -> None:
+    draws = [(n + 0.5) / 400 for n in range(400)]
+    rows = queue(
+        *({"item_id": f"plain{n}", "draw": draw} for n, draw in enumerate(draws)),
+        *({"item_id": f"audit{n}", "draw": draw, "blind": True} for n, draw in enumerate(draws[::4])),
+    )
+    hidden = queue_order.ordered(rows, NOW).filter("blind")
+    assert hidden.height == 200
+    quarters = [hidden[at : at + 50]["item_id"].str.starts_with("audit").sum() for at in range(0, 200, 50)]
+    assert quarters == [25, 25, 25, 25]
+
+
 def test_at_most_half_of_the_ordinary_rows_are_hidden() -> None:
     rows = queue(*({"blind": n > 3} for n in range(20)))
     assert queue_order.ordered(rows, NOW)["blind"].sum() == 16 + 2

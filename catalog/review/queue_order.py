@@ -53,24 +53,32 @@ def for_reason(rows: pl.DataFrame, reason: str) -> pl.DataFrame:
 def ordered(rows: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     """The rows in the order to be asked, with `blind` true for all that are hidden, `group` (one key per decision),
     `group_size` and, of ordinary rows, the `worth` of their decision in thousandths."""
-    rows = rows.with_columns(worth(as_of), blind=pl.col("blind") | _hidden_too(rows))
+    rows = rows.with_columns(worth(as_of), spread=_spread(rows))
+    rows = rows.with_columns(blind=pl.col("spread").is_not_null())
     alone = pl.concat_str(pl.lit("\x1e"), _ITEM)
     rows = rows.with_columns(group=pl.when("blind").then(alone).otherwise(pl.coalesce("group_id", alone)))
     groups = _groups(rows.filter(~pl.col("blind")))
     doubtful = groups.filter(~pl.col("low")).height or groups.height
     rows = rows.drop("worth").join(groups.select("group", "place", "worth", "group_size"), on="group", how="left")
     # Hidden rows fall between the doubtful groups: at the end of the queue nobody would ever answer an audit.
-    place = pl.when("blind").then(pl.col("draw") * doubtful).otherwise(pl.col("place").cast(pl.Float64))
+    place = pl.when("blind").then(pl.col("spread") * doubtful).otherwise(pl.col("place").cast(pl.Float64))
     rows = rows.with_columns(place=place, group_size=pl.col("group_size").fill_null(1))
-    return rows.sort("place", "group", "vendor", "item_id")
+    return rows.sort("place", "group", "vendor", "item_id").drop("spread")
 
 
-def _hidden_too(rows: pl.DataFrame) -> pl.Series:
-    """Ordinary rows to hide beside the audits: as many as there are, at most half of the ordinary ones, by the draw."""
+def _spread(rows: pl.DataFrame) -> pl.Series:
+    """Where hidden rows fall, in [0, 1), null for the others: audits and controls, and beside them as many ordinary rows, at
+    most half of those, the first by the draw.
+
+    The draws of the ordinary ones that are hidden end where those of the others begin. Over that they are even in [0, 1)
+    again; as they are, all would stand early in the queue, and a hidden row that comes late would be known for an audit.
+    """
     ordinary = ~rows["blind"]
     many = min(rows.height - int(ordinary.sum()), int(ordinary.sum()) // 2)
-    rank = pl.when(~pl.col("blind")).then(pl.struct("draw", "vendor", "item_id")).rank("ordinal").fill_null(many + 1)
-    return rows.select(((rank <= many) & ~pl.col("blind")).alias("hidden"))["hidden"]
+    rank = pl.when(~pl.col("blind")).then(pl.struct("draw", "vendor", "item_id")).rank("ordinal")
+    end = pl.col("draw").filter(rank == many + 1).first()
+    hidden = pl.when((rank <= many).fill_null(False)).then(pl.col("draw") / end)
+    return rows.select(pl.when("blind").then("draw").otherwise(hidden).alias("spread"))["spread"]
 
 
 def _groups(rows: pl.DataFrame) -> pl.DataFrame:
