@@ -369,6 +369,22 @@ def busy(store: Store) -> None:
     _ruled_and_shadowed(store, run)
 
 
+def a_pair_that_waits(store: Store, run: str = "000005-eeee") -> None:
+    """In the run of `busy` echo delivers two look-alikes, which one decision may settle."""
+    rows(store, "deliveries", {
+        "delivery_id": "echo-1", "vendor": "echo", "delivery_no": 1, "run_id": run, "kind": "full", "file_name": "echo.csv",
+        "rows_in": 2, "status": "accepted", "received_at": hour(50),
+    })  # fmt: skip
+    for n in (1, 2):
+        key = {"vendor": "echo", "item_id": f"e{n}", "row_hash": f"row-e{n}", "input_hash": f"in-e{n}"}
+        rows(store, "items", {**key, "title": f"hose {n}", "created_at": hour(50)})
+        rows(store, "sightings", {**key, "delivery_id": "echo-1", "delivery_no": 1, "line": n + 1, "status": "new"})
+        rows(store, "routes", {
+            **key, "run_id": run, "outcome": "review", "reason": "unsure", "sentence": "The leaf is not sure enough.",
+            "group_id": "g5", "seq": 60 + n, "routed_at": hour(52),
+        })  # fmt: skip
+
+
 def _ruled_and_shadowed(store: Store, run: str) -> None:
     """A rule that placed the dear pan before it was decided, a product of two pans, a GTIN on unlike titles, a shadow."""
     rows(store, "own_category_words", {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hand_made import HOSES, KETTLES, PANS, RUN, busy, hand_made, hour, rows
+from hand_made import HOSES, KETTLES, PANS, RUN, a_pair_that_waits, busy, hand_made, hour, rows
 from plain_client import TOOL, ask_every_macro, attached, join_everything, read_as_a_tool
 
 from catalog.certification.metrics import wilson
@@ -409,6 +409,7 @@ def test_under_takes_the_category_itself_and_no_other_of_a_like_name(store):
 def published(tmp_path_factory):
     workspace, store = hand_made(tmp_path_factory.mktemp("published"))
     busy(store)
+    a_pair_that_waits(store)
     publish(store, workspace.published_db, Edition(BUSY, hour(80)))
     store.close()
     return workspace.published_db

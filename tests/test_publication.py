@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hand_made import RUN, busy, hand_made, hour, job, rows
+from hand_made import RUN, a_pair_that_waits, busy, hand_made, hour, job, rows
 from polars.testing import assert_frame_equal
 from typer.testing import CliRunner
 
@@ -64,6 +64,7 @@ def test_publish_counts_its_views_and_records_itself(place):
 def test_every_view_answers_as_it_does_in_the_work_database(place):
     workspace, store = place
     busy(store)
+    a_pair_that_waits(store)
     named = Settings(review=Review(names="names"))
     publish.run(replace(job(workspace, store), settings=named))
     for view in views.standing() + views.questions():

@@ -4,6 +4,9 @@ DuckDB tries every text column as a dictionary of compressed pieces. Where nearl
 numbers of items have, that is a third of what a table costs to write, and the bytes are as many as zstd leaves in half the time.
 """
 
+from collections.abc import Sequence
+
+from catalog.publishing.parts import asked_of
 from catalog.publishing.views import Statement
 from catalog.store import Store, quoted
 
@@ -41,8 +44,8 @@ TABLES = frozenset(
 _MADE = "being_made"
 
 
-def made(store: Store, table: Statement) -> None:
-    """Makes one of TABLES in the file being built, of what its statement asks for."""
+def made(store: Store, table: Statement, parts: Sequence[str]) -> None:
+    """Makes one of TABLES in the file being built, of what its statement asks for. parts: as parts.among has them."""
     described = store.query(f"DESCRIBE {table.asked}")
     columns = [
         f"{quoted(name)} {kind}{' USING COMPRESSION zstd' if name in UNLIKE and kind == 'VARCHAR' else ''}"
@@ -50,5 +53,6 @@ def made(store: Store, table: Statement) -> None:
     ]
     # Not under its own name yet: the statement may read facts of that name in the work file.
     store.execute(f"CREATE TABLE {_MADE} ({', '.join(columns)})")
-    store.insert(_MADE, table.asked)
+    for asked in asked_of(table, parts):
+        store.insert(_MADE, asked)
     store.execute(f"ALTER TABLE {_MADE} RENAME TO {quoted(table.name)}")

@@ -80,7 +80,7 @@ TABLES = {
     ),
     "backlog": ByItem(
         ("standing_routes", "live_items"),
-        frozenset({"live_items", "items", "standing_routes", "item_predictions", "sheet_tokens"}),
+        frozenset({"live_items", "items", "standing_routes", "item_predictions", "sheet_tokens", "waiting_groups"}),
         (_CAME_OR_WENT, _READ, _ROUTED, _PREDICTED, _ON_OTHER_SHEETS),
         further=_THEIR_GROUPS,
     ),

@@ -12,7 +12,7 @@ from catalog import durable
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
 from catalog.jobs import Counts, program_version
-from catalog.publishing import carrying, changes, compression, patching, views
+from catalog.publishing import carrying, changes, compression, parts, patching, views
 from catalog.review.review_ledger import workspace_id
 from catalog.store import Store
 
@@ -154,6 +154,7 @@ def _fill(
 ) -> list[views.Statement]:
     """Makes the tables, in their order, and says which were built whole. left: what there is of the last file beside those that
     stayed; places: from which facts on it is to be patched."""
+    divided = parts.among(store)
     facts = {"run_id": edition.run_id, "published_at": edition.published_at, "version": program_version()}
     whole = []
     for table in tables:
@@ -165,7 +166,7 @@ def _fill(
             if table.name in left.patched and patching.patched(store, table, places, left.before):
                 continue
             if table.name in compression.TABLES:
-                compression.made(store, table)
+                compression.made(store, table, divided)
             else:
                 store.execute(table.text, {name: value for name, value in facts.items() if f"${name}" in table.text})
             whole.append(table)

@@ -101,7 +101,7 @@ class Statement:
 
     def asking_of(self, others: Mapping[str, str]) -> str:
         """The same, with other relations in place of some that it reads, by name."""
-        return re.sub(rf"\b({'|'.join(others)})\b(?!\.)", lambda found: others[found[1]], self.asked)
+        return re.sub(rf"(?<!\.)\b({'|'.join(others)})\b(?!\.)", lambda found: others[found[1]], self.asked)
 
 
 def macros() -> list[Statement]:

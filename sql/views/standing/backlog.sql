@@ -25,10 +25,6 @@ shown AS (
     FROM live_items l
     JOIN items i USING (vendor, item_id, row_hash)
     LEFT JOIN sheet_tokens t ON t.vendor = l.vendor AND t.item_id = l.item_id AND t.input_hash = l.input_hash
-),
-sizes AS (
-    SELECT group_id, count(*) AS items FROM waiting SEMI JOIN live_items USING (vendor, item_id)
-    WHERE group_id IS NOT NULL GROUP BY group_id HAVING count(*) > 1
 )
 SELECT
     s.token, w.vendor, w.item_id, w.group_id, coalesce(g.items, 1) AS group_size, s.title, w.reason, w.sentence, w.outcome,
@@ -36,4 +32,4 @@ SELECT
 FROM waiting w
 JOIN shown s USING (vendor, item_id)
 LEFT JOIN item_predictions p ON p.vendor = w.vendor AND p.item_id = w.item_id
-LEFT JOIN sizes g ON g.group_id = w.group_id;
+LEFT JOIN waiting_groups g ON g.group_id = w.group_id;

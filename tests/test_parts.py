@@ -1,0 +1,65 @@
+"""Tables of the published file made of some vendors' items after others': divisions worked out by hand, and the same rows as whole."""
+
+import duckdb
+import pytest
+from hand_made import a_pair_that_waits, busy, hand_made, hour
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.publishing import parts, publication, views
+from catalog.publishing.publication import Edition
+from catalog.publishing.reader import reading
+
+
+@pytest.mark.parametrize(
+    ("rows", "conditions"),
+    [
+        ([], []),
+        ([("a", 10)], []),
+        ([("a", 4), ("b", 6)], []),
+        ([("a", 4), ("b", 7)], ["vendor < 'b'", "vendor >= 'b'"]),
+        ([("a", 4), ("b", 6), ("c", 9), ("d", 1)], ["vendor < 'c'", "vendor >= 'c'"]),
+        ([("o'hara", 9), ("o'neill", 9)], ["vendor < 'o''neill'", "vendor >= 'o''neill'"]),
+        ([("a", 11)], ["hash(item_id) % 2 = 0", "hash(item_id) % 2 = 1"]),
+        (
+            [("a", 1), ("b", 25), ("c", 1)],
+            [
+                "vendor < 'b'",
+                *(f"vendor >= 'b' AND vendor < 'c' AND hash(item_id) % 3 = {n}" for n in range(3)),
+                "vendor >= 'c'",
+            ],
+        ),
+    ],
+)
+def test_divided_into_parts_of_at_most_ten(rows: list[tuple[str, int]], conditions: list[str]) -> None:
+    assert parts.divided(rows, 10) == conditions
+
+
+@given(st.dictionaries(st.text("ab-_.'é", min_size=1, max_size=3), st.integers(1, 40), max_size=8), st.integers(1, 30))
+def test_each_item_belongs_to_one_part(vendors: dict[str, int], room: int) -> None:
+    rows = sorted(vendors.items(), key=lambda pair: pair[0].encode())
+    conditions = parts.divided(rows, room)
+    with duckdb.connect() as here:
+        here.execute("CREATE TABLE items (vendor VARCHAR, item_id VARCHAR)")
+        for vendor, count in rows:
+            here.execute("INSERT INTO items SELECT ?, range::VARCHAR FROM range(?)", [vendor, count])
+        found = sum(here.sql(f"SELECT count(*) FROM items WHERE {one}").fetchall()[0][0] for one in conditions)
+    assert found == (sum(vendors.values()) if conditions else 0)
+
+
+def test_in_parts_every_table_has_the_rows_it_has_whole(tmp_path, monkeypatch) -> None:
+    _, store = hand_made(tmp_path)
+    with store:
+        busy(store)
+        a_pair_that_waits(store)
+        files = [tmp_path / name / "catalog.duckdb" for name in ("whole", "parts")]
+        publication.publish(store, files[0], Edition("000005-eeee", hour(90)))
+        monkeypatch.setattr(parts, "BYTES_AN_ITEM", 10**8)  # nine items, of eleven and 22
+        assert len(parts.among(store)) == 6
+        publication.publish(store, files[1], Edition("000005-eeee", hour(90)))
+    first, last = views.tables()
+    named = [one.name for one in [*first, *views.standing(), *last, *views.questions()]]
+    with reading(files[0]) as whole, reading(files[1]) as divided:
+        for name in named:
+            asked = f"SELECT * FROM {name} ORDER BY ALL"
+            assert divided.query(asked).rows() == whole.query(asked).rows(), name
