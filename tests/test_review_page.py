@@ -201,6 +201,22 @@ def test_two_reviewers_never_see_the_same_item_and_a_reload_shows_the_same(brows
     assert {who for *_, who in up.shop.said()} == {"anna", "bob"}
 
 
+def test_two_who_disagree_are_told_and_the_item_is_asked_again(browser: Browser, up: Served) -> None:
+    anna = begin(browser, up)
+    press(anna, "2", re.compile("^3 items"))
+    assert title(anna) == "Lid 24 cm"
+    up.shop.lapse()  # anna went to lunch
+    bob = begin(browser, up, "bob")
+    assert title(bob) == "Lid 24 cm"
+    press(bob, "1", f"1 item: {POTS}.")
+    press(anna, "2", re.compile("Somebody else has said something else"))
+    assert title(anna) == "Lid 24 cm"
+    assert up.shop.standing()["lid"] == ("unsure", None)
+    press(anna, "1", f"1 item: {POTS}.")
+    assert up.shop.standing()["lid"] == ("category", POTS)
+    assert [who for item, *_, who in up.shop.said() if item == "lid"] == ["bob", "anna", "adjudication", "anna"]
+
+
 def test_the_queue_survives_a_restart(browser: Browser, shop: Shop) -> None:
     with served(shop) as first:
         page = begin(browser, first)
