@@ -21,9 +21,13 @@ _BACK = re.compile(r"([\d,]+) items are back")
 _MODEL = re.compile(r"Model (\w+) is ready")
 # One row per placement of a model that a run moved.
 _MOVED = """
-    SELECT vendor, item_id, old_path, new_path FROM changes
+    SELECT vendor, item_id, old_category_id, new_path FROM changes
     WHERE run_id = '{run}' AND action = 'move' AND status <> 'decided' AND vendor <> 'history' ORDER BY "cursor"
 """
+
+_BY_MODEL = (
+    "SELECT vendor, item_id, category_id FROM current_category WHERE vendor <> 'history' AND decided_by = 'model'"
+)
 
 
 def done(shop: "Shop", night: int) -> list[dict]:
@@ -42,10 +46,10 @@ def came_to(shop: "Shop", begun: dict, morning: "Morning") -> dict:
     """Yesterday's act with `run`, `moved`, `right`, and what of it does not hold."""
     act = begun | {"run": str(shop.ask("SELECT run_id FROM freshness").item()), "holds": [*begun["holds"]]}
     rows = shop.ask(_MOVED.format(run=act["run"]))
-    moves = [(row["vendor"], row["item_id"], row["old_path"], row["new_path"]) for row in rows.iter_rows(named=True)]
-    known = [move for move in moves if shop.retailer.told_on.get(move[:2], 0) < morning.night]
+    moves = {(row["vendor"], row["item_id"]): row["new_path"] for row in rows.iter_rows(named=True)}
+    known = [item for item in moves if shop.retailer.told_on.get(item, 0) < morning.night]
     act["moved"] = len(moves)
-    act["right"] = sum(shop.retailer.belongs(*move[:2]) == move[3] for move in moves)
+    act["right"] = sum(shop.retailer.belongs(*item) == path for item, path in moves.items())
     if act["what"] == "rollback":
         _is_back(shop, act)
     elif not act["foretold"] - len(shop.retailer.told_now) <= len(known) <= act["foretold"]:
@@ -105,14 +109,14 @@ def _is_back(shop: "Shop", act: dict) -> None:
     """What the withdrawn model moved stands where it stood, but for what is gone, was told anew, or a person decided."""
     promoted = _acts(shop, "promote")[-1]
     moved = shop.ask(_MOVED.format(run=promoted["run"])).rows()
-    stands = {(vendor, item): (path, by) for vendor, item, path, _, by in shop.standing()}
+    # by ids: a row of changes keeps the path by which the shop was told of a category, which may have another by now
+    stands = {(vendor, item): category for vendor, item, category in shop.ask(_BY_MODEL).rows()}
     expected = [
-        (stands[vendor, item][0], old)
+        (stands[vendor, item], old)
         for vendor, item, old, _ in moved
-        if stands.get((vendor, item), ("", ""))[1] == "model"
-        and shop.retailer.told_on.get((vendor, item), 0) <= promoted["night"]
+        if (vendor, item) in stands and shop.retailer.told_on.get((vendor, item), 0) <= promoted["night"]
     ]
-    act["back"] = sum(path == old for path, old in expected)
+    act["back"] = sum(category == old for category, old in expected)
     if act["back"] < len(expected) or act["foretold"] < len(expected):
         act["holds"].append(f"{act['back']} of {len(expected)} are back")
 
