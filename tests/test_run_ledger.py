@@ -116,7 +116,7 @@ class Model:
     published: Run | None = None
     # what a run's key names besides the feeds: hierarchy, target, switch, rules, and a count of all that was said
     tree: int = 0
-    target: float = 0.9
+    target: float = 0.98  # as it comes
     automation: str = "on"
     ruled: bool = False
     said: int = 0
