@@ -32,19 +32,24 @@ from catalog.publishing.reader import reading
     ],
 )
 def test_divided_into_parts_of_at_most_ten(rows: list[tuple[str, int]], conditions: list[str]) -> None:
-    assert parts.divided(rows, 10) == conditions
+    found = parts.divided(rows, 10)
+    assert list(found.by_item) == conditions
+    assert list(found.by_vendor) == list(
+        dict.fromkeys(c.split(" AND hash")[0] for c in conditions if not c.startswith("hash"))
+    )
 
 
 @given(st.dictionaries(st.text("ab-_.'é", min_size=1, max_size=3), st.integers(1, 40), max_size=8), st.integers(1, 30))
 def test_each_item_belongs_to_one_part(vendors: dict[str, int], room: int) -> None:
     rows = sorted(vendors.items(), key=lambda pair: pair[0].encode())
-    conditions = parts.divided(rows, room)
+    found = parts.divided(rows, room)
     with duckdb.connect() as here:
         here.execute("CREATE TABLE items (vendor VARCHAR, item_id VARCHAR)")
         for vendor, count in rows:
             here.execute("INSERT INTO items SELECT ?, range::VARCHAR FROM range(?)", [vendor, count])
-        found = sum(here.sql(f"SELECT count(*) FROM items WHERE {one}").fetchall()[0][0] for one in conditions)
-    assert found == (sum(vendors.values()) if conditions else 0)
+        for conditions in (found.by_item, found.by_vendor):
+            counts = [here.sql(f"SELECT count(*) FROM items WHERE {one}").fetchall()[0][0] for one in conditions]
+            assert sum(counts) == (sum(vendors.values()) if conditions else 0)
 
 
 def test_in_parts_every_table_has_the_rows_it_has_whole(tmp_path, monkeypatch) -> None:
@@ -55,7 +60,8 @@ def test_in_parts_every_table_has_the_rows_it_has_whole(tmp_path, monkeypatch) -
         files = [tmp_path / name / "catalog.duckdb" for name in ("whole", "parts")]
         publication.publish(store, files[0], Edition("000005-eeee", hour(90)))
         monkeypatch.setattr(parts, "BYTES_AN_ITEM", 10**8)  # nine items, of eleven and 22
-        assert len(parts.among(store)) == 6
+        divided = parts.among(store)
+        assert (len(divided.by_item), len(divided.by_vendor)) == (6, 4)
         publication.publish(store, files[1], Edition("000005-eeee", hour(90)))
     first, last = views.tables()
     named = [one.name for one in [*first, *views.standing(), *last, *views.questions()]]

@@ -4,9 +4,7 @@ DuckDB tries every text column as a dictionary of compressed pieces. Where nearl
 numbers of items have, that is a third of what a table costs to write, and the bytes are as many as zstd leaves in half the time.
 """
 
-from collections.abc import Sequence
-
-from catalog.publishing.parts import asked_of
+from catalog.publishing.parts import BY_ITEM, BY_VENDOR, Parts, asked_of
 from catalog.publishing.views import Statement
 from catalog.store import Store, quoted
 
@@ -27,25 +25,19 @@ UNLIKE = frozenset(
         "token",
     ]
 )
-# The tables with a row an item, or more; of small ones it is not worth asking for the columns.
+# The tables with a row an item, or more, and sums of these; of small ones it is not worth asking for the columns.
 TABLES = frozenset(
     [
-        "live_items",
-        "items",
-        "standing_routes",
-        "item_predictions",
-        "placements",
-        "backlog",
-        "first_categories",
-        "category_history",
+        *BY_ITEM,
+        *BY_VENDOR,
         "category_changes",
     ]
 )
 _MADE = "being_made"
 
 
-def made(store: Store, table: Statement, parts: Sequence[str]) -> None:
-    """Makes one of TABLES in the file being built, of what its statement asks for. parts: as parts.among has them."""
+def made(store: Store, table: Statement, parts: Parts) -> None:
+    """Makes a table in the file being built, of what its statement asks for, part by part."""
     described = store.query(f"DESCRIBE {table.asked}")
     columns = [
         f"{quoted(name)} {kind}{' USING COMPRESSION zstd' if name in UNLIKE and kind == 'VARCHAR' else ''}"

@@ -5,21 +5,22 @@ the disk. What is said of an item follows from facts of its own, so that a state
 narrowed to these, gives their rows: in parts of some million items it needs the memory of one of them.
 
 Parts are ranges of vendors, whose facts stand side by side, so that a part reads little of the others. A vendor with more items
-than a part may have is divided by their ids.
+than a part may have is divided by their ids, but for sums by vendor.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from dataclasses import dataclass
 
 from catalog.publishing.views import Statement
 from catalog.store import Store, literal
 
 BYTES_AN_ITEM = 900  # of database.memory_limit: a million items were published whole within a thousand bytes each
 # What each table reads an item at a time. Predictions belong to inputs, which vendors share; groups have items of many.
-READ = {
+BY_ITEM = {
     "standing_routes": ("routes",),
     "first_categories": ("items", "routes"),
     "live_items": ("sightings", "items", "revised"),
+    "departures": ("sightings",),
     "category_history": ("routes", "sightings", "departures", "live_items"),
     "item_predictions": ("live_items",),
     "placements": ("live_items", "items", "standing_routes"),
@@ -28,39 +29,54 @@ READ = {
 }
 
 
-def among(store: Store) -> list[str]:
-    """Conditions on `vendor` and `item_id` that divide all items into parts which fit into the memory that DuckDB may use; none
-    where one part does."""
+# What sums by vendor read of each vendor.
+BY_VENDOR = {
+    "settled_by_brand": ("routes", "items"),
+    "row_flows": ("routes", "sightings", "taken_deliveries"),
+    "automation_by_brand": ("live_items", "items", "standing_routes"),
+}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Conditions on `vendor` and `item_id` that divide all items, and those on `vendor` alone; none where one part does."""
+
+    by_item: tuple[str, ...] = ()
+    by_vendor: tuple[str, ...] = ()
+
+
+def among(store: Store) -> Parts:
+    """Parts that fit into the memory that DuckDB may use."""
     room = int(store.one("SELECT parse_formatted_bytes(current_setting('memory_limit'))")) // BYTES_AN_ITEM
     return divided(store.query("SELECT vendor, count(*) FROM items GROUP BY vendor ORDER BY vendor").rows(), room)
 
 
-def divided(rows: Sequence[tuple[str, int]], room: int) -> list[str]:
+def divided(rows: Sequence[tuple[str, int]], room: int) -> Parts:
     """The same for vendors with so many rows, in their order, and parts of at most `room` of them."""
-    parts: list[tuple[str, int]] = []  # each begins with a vendor
+    parts: list[tuple[str, int]] = []  # each with the vendor it begins with
     for vendor, count in rows:
         if parts and parts[-1][1] + count <= room:
             parts[-1] = (parts[-1][0], parts[-1][1] + count)
         else:
             parts.append((vendor, count))
-    if len(parts) < 2 and not any(count > room for _, count in parts):
-        return []
-    ends: list[str | None] = [None, *(vendor for vendor, _ in parts[1:]), None]
-    conditions = []
-    for (start, end), (_, count) in zip(pairwise(ends), parts, strict=True):
+    by_item: list[str] = []
+    by_vendor: list[str] = []
+    for place, (start, count) in enumerate(parts):
+        bounds = [f"vendor >= {literal(start)}"] if place else []
+        bounds += [f"vendor < {literal(end)}" for end, _ in parts[place + 1 : place + 2]]
+        by_vendor.append(" AND ".join(bounds))
         pieces = -(-count // room)
-        bounds = [f"vendor >= {literal(start)}"] if start is not None else []
-        bounds += [f"vendor < {literal(end)}"] if end is not None else []
-        for piece in range(pieces):
-            ids = [f"hash(item_id) % {pieces} = {piece}"] if pieces > 1 else []
-            conditions.append(" AND ".join(bounds + ids))
-    return conditions
+        ids = [f"hash(item_id) % {pieces} = {piece}" for piece in range(pieces)] if pieces > 1 else []
+        by_item += [" AND ".join([*bounds, one]) for one in ids] or by_vendor[-1:]
+    return Parts(*(tuple(one) if len(one) > 1 else () for one in (by_item, by_vendor)))
 
 
-def asked_of(table: Statement, parts: Sequence[str]) -> Iterator[str]:
+def asked_of(table: Statement, parts: Parts) -> Iterator[str]:
     """What a table asks for, part by part."""
-    if not parts or table.name not in READ:
+    conditions = parts.by_vendor if table.name in BY_VENDOR else parts.by_item
+    read = BY_VENDOR.get(table.name) or BY_ITEM.get(table.name)
+    if not conditions or read is None:
         yield table.asked
-    else:
-        for part in parts:
-            yield table.asking_of({name: f"(FROM {name} WHERE {part})" for name in READ[table.name]})
+        return
+    for part in conditions:
+        yield table.asking_of({name: f"(FROM {name} WHERE {part})" for name in read})

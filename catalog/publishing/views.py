@@ -101,7 +101,8 @@ class Statement:
 
     def asking_of(self, others: Mapping[str, str]) -> str:
         """The same, with other relations in place of some that it reads, by name."""
-        return re.sub(rf"(?<!\.)\b({'|'.join(others)})\b(?!\.)", lambda found: others[found[1]], self.asked)
+        read = rf"\b(FROM|JOIN) ({'|'.join(others)})\b"
+        return re.sub(read, lambda found: f"{found[1]} {others[found[2]]}", self.asked)
 
 
 def macros() -> list[Statement]:
