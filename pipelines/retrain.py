@@ -23,6 +23,9 @@ OPEN = """
     WHERE retraining_id NOT IN (SELECT retraining_id FROM retrainings WHERE step = 'ended')
     GROUP BY retraining_id ORDER BY max(seq) DESC LIMIT 1
 """
+_UNANSWERED = """
+    SELECT outcome IN ('refused', 'failed') AND NOT EXISTS (FROM promotions WHERE promoted_at > said_at)
+    FROM retrainings WHERE step = 'ended' ORDER BY seq DESC LIMIT 1"""
 LAST = "SELECT outcome, sentence, model_id, said_at FROM retrainings WHERE step = 'ended' ORDER BY seq DESC LIMIT 1"
 # Whether what serves was promoted since a retraining began.
 PROMOTED = """
@@ -136,10 +139,15 @@ def line(store: Store) -> str | None:
         return None
     outcome, sentence, model_id, said_at = found.row(0)
     named = f" {model_id}" if model_id else ""
-    return f"retraining    {said_at:%Y-%m-%d}{named} {outcome}: {' '.join(sentence.split())}"
+    first, *more = sentence.strip().removeprefix("Refused: ").splitlines()
+    why = (
+        f"{first.rstrip('.')}; catalog promote {model_id} says it in full"
+        if more and model_id
+        else " ".join([first, *more])
+    )
+    return f"retraining    {said_at:%Y-%m-%d}{named} {outcome}: {why}"
 
 
 def attention(store: Store) -> list[str]:
-    """The line, when a person should look: the last one was refused or failed."""
-    outcome = store.one("SELECT outcome FROM retrainings WHERE step = 'ended' ORDER BY seq DESC LIMIT 1")
-    return [str(line(store))] if outcome in ("refused", "failed") else []
+    """The line, when a person should look: the last one was refused or failed, and no model was promoted since."""
+    return [str(line(store))] if store.one(_UNANSWERED) else []

@@ -10,6 +10,7 @@ from subprocess import run as process
 import pytest
 from short_nights import short_night
 
+from catalog.jobs import now
 from catalog.placement import ledger
 from pipelines import correct, nightly, retrain, status
 from pipelines.session import Session, opened
@@ -110,7 +111,7 @@ def test_a_refusal_is_a_line_for_a_person_and_the_night_is_as_good_as_any(place:
     night = process(command, check=False, capture_output=True, text=True)
     assert night.returncode == 0, night.stderr
     (line,) = [line for line in night.stdout.splitlines() if line.startswith("retraining")]
-    assert "refused: Refused: it" in line
+    assert "refused: it" in line
     assert line in status.text(place)
     with opened(place) as session:
         assert ledger.current_model(session.store) == serving
@@ -129,3 +130,16 @@ def test_too_few_labels_fail_no_night(place: Path) -> None:
         ]
         assert found.retraining is not None and " failed: " in found.retraining
         assert retrain.attention(session.store) == [found.retraining]
+        session.store.append_row("promotions", seq=1_000, model_id="by hand", promoted_at=now())
+        assert retrain.attention(session.store) == []
+
+
+def test_a_refusal_of_many_lines_is_one_that_names_where_it_stands_in_full(place: Path) -> None:
+    said = "Refused: 6 of 925 items placed by a model would move, 0 go further down.\n2 from Mugs to Pans\n    acme a1 mug\nAllowed are 0.5%."
+    with opened(place) as session:
+        facts = {"retraining_id": "t", "step": "ended", "outcome": "refused", "model_id": "m9", "said_at": now()}
+        session.store.append_row("retrainings", seq=1_000, sentence=said, **facts)
+        (line,) = retrain.attention(session.store)
+    assert line.endswith(
+        "m9 refused: 6 of 925 items placed by a model would move, 0 go further down; catalog promote m9 says it in full"
+    )

@@ -45,7 +45,7 @@ class Feeds:
 class Around:
     """What the tables do not know. `working`: who holds the workspace now. `disk`: the line about it.
 
-    `automation`: what settings and rules say of placing, in words. `needs`: deliveries that need a person.
+    `automation`: what settings and rules say of placing, in words. `needs`: lines below that need a person.
     """
 
     feeds: Feeds
@@ -174,7 +174,7 @@ def _next(last: dict | None, serving: dict[str, Any], backlog: dict[str, Any], a
     if serving.get("model_id") is None:
         yield "catalog train: no model serves yet (it needs labels: catalog labels import FILE)"
     if around.needs:
-        yield "the lines below: deliveries that need a person, each with what to do"
+        yield "what needs a person stands in the lines below"
     if around.feeds.waiting:
         yield "catalog nightly: feeds wait"
     if around.feeds.kept:
