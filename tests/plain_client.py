@@ -19,6 +19,7 @@ SCALARS = {
     "is_rechecked": ("shelf.is_rechecked('placed', 'department_stopped') AND sold > 0", True),
     "is_under": ("shelf.is_under('Home > ' || vendor, 'Home')", True),
     "level": ("shelf.level('Home > ' || vendor, 2)", "dome"),
+    "on_one_branch": ("shelf.on_one_branch(['Home', 'Home > ' || vendor])", True),
     "schema_version": ("shelf.schema_version() LIKE '1.%' AND sold > 0", True),
     "share": ("shelf.share(sold, 12)", 0.25),
     "share_high": ("round(shelf.share_high(sold, 3), 3)", 1.0),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hand_made import HOSES, KETTLES, PANS, hand_made, hour, job, rows
+from hand_made import HOSES, KETTLES, KITCHEN, PANS, hand_made, hour, job, rows
 
 from catalog.integrity.invariants import INVARIANTS
 from catalog.publishing import views
@@ -52,6 +52,19 @@ def routed(place: tuple[Workspace, Store]) -> dict[str, tuple]:
 
 def conflicts(store: Store) -> pl.DataFrame:
     return store.query("SELECT product_id, conflict, items, examples FROM product_conflicts ORDER BY product_id")
+
+
+@pytest.mark.parametrize(("other", "apart"), [(HOSES, True), (KITCHEN, False)])  # Kitchen is the parent of Pans
+def test_placed_at_a_parent_of_where_the_other_stands_is_no_conflict(
+    place: tuple[Workspace, Store], other: str, apart: bool
+) -> None:
+    _, store = place
+    stock(store, ("gin", "g1", "pan 20 cm", "gin:pan"), ("gin", "g2", "pan 24 cm", "gin:pan"))
+    for seq, (item, category) in enumerate({"g1": PANS, "g2": other}.items(), start=50):
+        rows(store, "routes", {"vendor": "gin", "item_id": item, "input_hash": f"in-{item}", "row_hash": f"r-{item}", "seq": seq,
+                               "outcome": "placed", "decided_by": "model", "category_id": category})  # fmt: skip
+    found = [("gin:pan", "categories", 2, ["gin/g1", "gin/g2"])]
+    assert conflicts(store).rows() == (found if apart else [])
 
 
 def test_one_decision_settles_a_product_and_its_end_unsettles_it(place: tuple[Workspace, Store]) -> None:

@@ -350,6 +350,11 @@ def test_gtin_conflicts(store):
     ]
 
 
+def test_an_item_at_a_parent_of_the_other_is_no_conflict(store):
+    store.execute("UPDATE routes SET category_id = ? WHERE item_id = 'b1'", [KITCHEN])  # a1 stands in its Pans
+    assert answer(store, "SELECT count(*) FROM gtin_conflicts") == [(0,)]
+
+
 def test_automation_by_vendor(store):
     assert answer(
         store, "SELECT vendor, items, placed, review, decided, automation FROM automation_by_vendor ORDER BY 1"

@@ -1,4 +1,4 @@
--- One row per GTIN whose live items stand in more than one category.
+-- One row per GTIN whose live items stand apart: in categories of which one is not above the other.
 -- gtin: the number as delivered
 -- items: live items that carry it
 -- categories: distinct categories they stand in
@@ -20,4 +20,4 @@ SELECT
     list_sort(list(DISTINCT coalesce(n.path, p.category_id))) AS paths,
     list_sort(list(p.vendor || '/' || p.item_id))[:10] AS examples
 FROM placements p SEMI JOIN torn USING (gtin) LEFT JOIN category_nodes n USING (category_id)
-GROUP BY p.gtin;
+GROUP BY p.gtin HAVING NOT on_one_branch(paths);
