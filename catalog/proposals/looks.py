@@ -31,6 +31,7 @@ _BINARY = {
     b"{\\rtf": "an RTF document",
 }
 _ELEMENT = re.compile(r"\s*(<\?xml|<!--|<!DOCTYPE|<[A-Za-z_][\w.:-]*[\s/>])")
+_TABLE = re.compile(r"<table\b", re.IGNORECASE)
 _HTML = re.compile(r"\s*(<!doctype\s+html|<html|<head|<body|<table|<div)", re.IGNORECASE)
 _CODE = re.compile(
     r"^\s*(import\s.{0,200}\bfrom\s|import\s+[\w{*]|export\s|function[\s(]|const\s+\w+\s*=|let\s+\w+\s*=|var\s+\w+\s*=|"
@@ -175,6 +176,12 @@ def _kind(path: Path, text: str, *, whole: bool) -> tuple[Format, str]:
 def _require_no_code(path: Path, text: str, start: str) -> None:
     """Raises FeedRefused for pages, programs and what wraps a feed in them."""
     kind = ""
+    if _HTML.match(start) and _TABLE.search(text):
+        raise refused(
+            "unknown_format",
+            f"{path.name} is a table in HTML, as some shops export it for Excel, whatever its name says: it begins with {_shown(start)}.",
+            "Ask the vendor for csv or xlsx; until then open it in a spreadsheet program and save it as xlsx, all cells as text.",
+        )
     if _HTML.match(start):
         kind = "a web page (HTML)"
     elif _HTTP.match(start):
