@@ -133,10 +133,11 @@ def copied(store: Store, published: Path, target: Path, told: str) -> dict[str, 
 
 @dataclass(frozen=True)
 class Left:
-    """What a copy of the last file is left with beside the tables that stay. items: its items, under another name until all
+    """What a copy of the last file is left with. stayed: the tables that are as they would be made; items: its items, under another name until all
     that reads those of the work file is made; patched: tables of single items to be made anew in part; before: tables under
     another name, to be compared with."""
 
+    stayed: frozenset[str] = frozenset()
     items: bool = False
     patched: frozenset[str] = frozenset()
     before: frozenset[str] = frozenset()
@@ -145,14 +146,17 @@ class Left:
 def emptied(store: Store, stay: Iterable[str], patched: Iterable[str]) -> Left:
     """Drops the tables of the file being built but those that stay or are to be patched and its items; these too, and the
     ones to be patched, where too many items were deleted by now."""
-    stayed, left = frozenset(stay), Left()
+    stayed = frozenset(stay)
+    left = Left(stayed)
     with store.transaction():
         there = frozenset(
             store.query("SELECT table_name FROM duckdb_tables() WHERE database_name = 'building'").to_series()
         )
         if TABLE in there and (TABLE in stayed or _sound(store)):
             patched = there & (frozenset(patched) - stayed)
-            left = Left(True, patched, there & (frozenset(patching.COMPARED) - stayed) if patched else frozenset())
+            left = Left(
+                stayed, True, patched, there & (frozenset(patching.COMPARED) - stayed) if patched else frozenset()
+            )
             store.execute(f"ALTER TABLE building.main.{TABLE} RENAME TO {_KEPT}")
         for name in sorted(left.before):
             store.execute(f"ALTER TABLE building.main.{quoted(name)} RENAME TO {quoted(name + patching.BEFORE)}")

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 from catalog import durable
 from catalog.errors import CatalogError
 from catalog.failpoints import reached
+from catalog.publishing import views
+from catalog.publishing.parts import Parts, narrowed
 from catalog.store import Store, quoted
 
 Format = Literal["csv", "jsonl", "parquet"]
@@ -73,51 +75,58 @@ DIFFERING = """
 """
 
 
-def record(store: Store, work: str, run_id: str) -> None:
-    """Appends how the file being built, tables and checks done, differs from what all changes before lead to.
+# The same as rows of changes, numbered on; {work} is the work database, $run the run.
+_RECORDED = f"""
+    INSERT INTO {{work}}.main.category_changes BY NAME
+    WITH differing AS ({DIFFERING}),
+    gone AS (SELECT vendor, item_id FROM differing ANTI JOIN live_items USING (vendor, item_id)),
+    newest AS (
+        SELECT s.vendor, s.item_id, arg_max(s.delivery_id, s.delivery_no) AS delivery_id, max(s.delivery_no) AS delivery_no
+        FROM {{work}}.main.sightings s SEMI JOIN gone USING (vendor, item_id) GROUP BY s.vendor, s.item_id
+    ),
+    fulls AS (
+        SELECT vendor, max(delivery_no) AS delivery_no FROM delivery_runs
+        WHERE status = 'accepted' AND kind = 'full' GROUP BY vendor
+    ),
+    -- gone with the delivery that was undone, unless a full one after it came without the item anyway
+    taken_back AS (
+        SELECT w.vendor, w.item_id
+        FROM newest w JOIN delivery_runs d USING (delivery_id) LEFT JOIN fulls f ON f.vendor = w.vendor
+        WHERE d.status = 'undone' AND coalesce(f.delivery_no, 0) < w.delivery_no
+    )
+    SELECT
+        (SELECT coalesce(max("cursor"), 0) FROM {{work}}.main.category_changes)
+            + row_number() OVER (ORDER BY d.vendor, d.item_id) AS "cursor",
+        d.*,
+        CASE
+            WHEN t.item_id IS NOT NULL THEN 'delivery_undone' WHEN g.item_id IS NOT NULL THEN 'withdrawn' ELSE r.reason
+        END AS reason,
+        $run::VARCHAR AS run_id
+    FROM differing d
+    LEFT JOIN standing_routes r ON r.vendor = d.vendor AND r.item_id = d.item_id
+    LEFT JOIN gone g ON g.vendor = d.vendor AND g.item_id = d.item_id
+    LEFT JOIN taken_back t ON t.vendor = d.vendor AND t.item_id = d.item_id
+    ORDER BY "cursor"
+"""
+_PUBLISHED = """
+    INSERT INTO category_changes FROM {work}.main.category_changes
+    WHERE "cursor" > (SELECT coalesce(max("cursor"), 0) FROM category_changes) ORDER BY "cursor"
+"""
+_BY_ITEM = ("category_changes", "current_category", "live_items", "standing_routes")
 
-    `work` names the work database. The same state again appends nothing. A publication that fails after this leaves its
-    rows behind under its own run; the next one then records what differs from them, so that the whole still adds up.
+
+def record(store: Store, work: str, run_id: str, parts: Parts) -> None:
+    """Appends how the file being built, tables and checks done, differs from what all changes before lead to, part by part.
+
+    `work` names the work database. The same state again appends nothing. A publication that fails after this, or between
+    two parts, leaves its rows behind under its own run; the next one then records what differs from them, so that the whole
+    still adds up.
     """
     reached("publish.changes")
-    store.execute(
-        f"""
-        INSERT INTO {quoted(work)}.main.category_changes BY NAME
-        WITH differing AS ({DIFFERING}),
-        gone AS (SELECT vendor, item_id FROM differing ANTI JOIN live_items USING (vendor, item_id)),
-        newest AS (
-            SELECT s.vendor, s.item_id, arg_max(s.delivery_id, s.delivery_no) AS delivery_id, max(s.delivery_no) AS delivery_no
-            FROM {quoted(work)}.main.sightings s SEMI JOIN gone USING (vendor, item_id) GROUP BY s.vendor, s.item_id
-        ),
-        fulls AS (
-            SELECT vendor, max(delivery_no) AS delivery_no FROM delivery_runs
-            WHERE status = 'accepted' AND kind = 'full' GROUP BY vendor
-        ),
-        -- gone with the delivery that was undone, unless a full one after it came without the item anyway
-        taken_back AS (
-            SELECT w.vendor, w.item_id
-            FROM newest w JOIN delivery_runs d USING (delivery_id) LEFT JOIN fulls f ON f.vendor = w.vendor
-            WHERE d.status = 'undone' AND coalesce(f.delivery_no, 0) < w.delivery_no
-        )
-        SELECT
-            (SELECT coalesce(max("cursor"), 0) FROM category_changes) + row_number() OVER (ORDER BY d.vendor, d.item_id) AS "cursor",
-            d.*,
-            CASE
-                WHEN t.item_id IS NOT NULL THEN 'delivery_undone' WHEN g.item_id IS NOT NULL THEN 'withdrawn' ELSE r.reason
-            END AS reason,
-            ?::VARCHAR AS run_id
-        FROM differing d
-        LEFT JOIN standing_routes r ON r.vendor = d.vendor AND r.item_id = d.item_id
-        LEFT JOIN gone g ON g.vendor = d.vendor AND g.item_id = d.item_id
-        LEFT JOIN taken_back t ON t.vendor = d.vendor AND t.item_id = d.item_id
-        ORDER BY "cursor"
-        """,
-        [run_id],
-    )
-    store.execute(
-        f"""INSERT INTO category_changes FROM {quoted(work)}.main.category_changes
-            WHERE "cursor" > (SELECT coalesce(max("cursor"), 0) FROM category_changes) ORDER BY "cursor" """
-    )
+    recorded, published = (sql.format(work=quoted(work)) for sql in (_RECORDED, _PUBLISHED))
+    for sql in [views.reading_of(recorded, narrowed(part, _BY_ITEM)) for part in parts.by_item] or [recorded]:
+        store.execute(sql, {"run": run_id})
+        store.execute(published)
 
 
 def after(query: Query, since: str) -> Stretch:

@@ -8,7 +8,7 @@ Parts are ranges of vendors, whose facts stand side by side, so that a part read
 than a part may have is divided by their ids, but for sums by vendor.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from catalog.publishing.views import Statement
@@ -79,4 +79,9 @@ def asked_of(table: Statement, parts: Parts) -> Iterator[str]:
         yield table.asked
         return
     for part in conditions:
-        yield table.asking_of({name: f"(FROM {name} WHERE {part})" for name in read})
+        yield table.asking_of(narrowed(part, read))
+
+
+def narrowed(part: str, names: Iterable[str]) -> dict[str, str]:
+    """Relations with the rows of a part alone, by name."""
+    return {name: f"(FROM {name} WHERE {part})" for name in names}

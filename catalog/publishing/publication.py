@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -117,6 +117,7 @@ def _build(
     # Facts that name people come first: what is derived from them then finds them here, under pseudonyms.
     first, after = views.tables()
     tables = [*first, *(views.with_levels(view, depth).as_table() for view in views.standing()), *after]
+    divided = parts.among(store)
     origins = carrying.Origins(store)
     made = origins.of(tables)
     beside = origins.beside(tables)
@@ -128,7 +129,7 @@ def _build(
         if last is None:
             for macro in views.macros():
                 store.execute(macro.text)
-        built = _fill(store, tables, edition, stayed=stayed, left=left, places=places or {})
+        built = _fill(store, tables, edition, divided, left=left, places=places or {})
         store.execute("USE building")  # from here on nothing of the work file is visible: the new one stands alone
         reached("publish.views")
         if last is None:
@@ -136,7 +137,7 @@ def _build(
                 store.execute(views.with_levels(statement, depth).text)
         views.comment(store, _told(built, whole=last is None))
         _check(store)
-        changes.record(store, work, edition.run_id)
+        changes.record(store, work, edition.run_id, divided)
         counts = json.loads(store.one("SELECT counts FROM publications WHERE run_id = ?", [edition.run_id]))
         reached("publish.checkpoint")
     patched = left.patched - {table.name for table in built}
@@ -147,21 +148,20 @@ def _fill(
     store: Store,
     tables: list[views.Statement],
     edition: Edition,
+    divided: parts.Parts,
     *,
-    stayed: Collection[str],
     left: carrying.Left,
     places: Mapping[str, int],
 ) -> list[views.Statement]:
-    """Makes the tables, in their order, and says which were built whole. left: what there is of the last file beside those that
-    stayed; places: from which facts on it is to be patched."""
-    divided = parts.among(store)
+    """Makes the tables, in their order, and says which were built whole. left: what there is of the last file; places: from
+    which facts on it is to be patched."""
     facts = {"run_id": edition.run_id, "published_at": edition.published_at, "version": program_version()}
     whole = []
     for table in tables:
         if table.name == carrying.TABLE and left.items:
             reached(f"publish.{table.name}")
             carrying.completed(store, table)
-        elif table.name not in stayed:
+        elif table.name not in left.stayed:
             reached(f"publish.{table.name}")
             if table.name in left.patched and patching.patched(store, table, places, left.before):
                 continue

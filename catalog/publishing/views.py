@@ -30,6 +30,7 @@ _MORE = re.compile(r"^--   (\S.*)$")
 _PLAIN = re.compile(r"^-- (\S.*)$")
 _NUMBER = re.compile(r"\d+$")
 _LEVEL_LINE = re.compile(r"^(\s*)level\(c\.path, 1\) AS level_1$", re.MULTILINE)
+_READ = r"\b(FROM|JOIN) ({})\b"
 _CREATE = re.compile(r"^CREATE OR REPLACE (VIEW|MACRO) ", re.MULTILINE)
 
 
@@ -101,8 +102,13 @@ class Statement:
 
     def asking_of(self, others: Mapping[str, str]) -> str:
         """The same, with other relations in place of some that it reads, by name."""
-        read = rf"\b(FROM|JOIN) ({'|'.join(others)})\b"
-        return re.sub(read, lambda found: f"{found[1]} {others[found[2]]}", self.asked)
+        return reading_of(self.asked, others)
+
+
+def reading_of(sql: str, others: Mapping[str, str]) -> str:
+    """A statement with other relations in place of some that it reads by their bare names."""
+    named = re.compile(_READ.format("|".join(others)))
+    return named.sub(lambda found: f"{found[1]} {others[found[2]]}", sql)
 
 
 def macros() -> list[Statement]:
