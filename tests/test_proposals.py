@@ -352,6 +352,7 @@ def test_prices_that_settle_their_decimal_sign_are_declared(tmp_path: Path) -> N
         (b"\0" * 400, "blanks"),
         (b"<!DOCTYPE html><html><body>Please log in</body></html>", "web page"),
         (b"<html><body><table><tr><td>SKU</td></tr><tr><td>1</td></tr></table></body></html>", "table in HTML"),
+        (b"<html><form><table><tr><td>Name</td></tr><tr><td>Password</td></tr></table></form></html>", "web page"),
         (b'callback([{"id": 1, "name": "x"}]);', "program code"),
         (b"<?php echo 'x'; ?>\nid,name\n1,x\n", "program code"),
         (b"INSERT INTO products VALUES (1, 'x');\n" * 5, "SQL script"),

@@ -31,7 +31,8 @@ _BINARY = {
     b"{\\rtf": "an RTF document",
 }
 _ELEMENT = re.compile(r"\s*(<\?xml|<!--|<!DOCTYPE|<[A-Za-z_][\w.:-]*[\s/>])")
-_TABLE = re.compile(r"<table\b", re.IGNORECASE)
+_TABLE = re.compile(r"<table\b.*<tr\b.*<tr\b", re.IGNORECASE | re.DOTALL)
+_PAGE = re.compile(r"<(form|script|nav|iframe)\b", re.IGNORECASE)
 _HTML = re.compile(r"\s*(<!doctype\s+html|<html|<head|<body|<table|<div)", re.IGNORECASE)
 _CODE = re.compile(
     r"^\s*(import\s.{0,200}\bfrom\s|import\s+[\w{*]|export\s|function[\s(]|const\s+\w+\s*=|let\s+\w+\s*=|var\s+\w+\s*=|"
@@ -176,7 +177,7 @@ def _kind(path: Path, text: str, *, whole: bool) -> tuple[Format, str]:
 def _require_no_code(path: Path, text: str, start: str) -> None:
     """Raises FeedRefused for pages, programs and what wraps a feed in them."""
     kind = ""
-    if _HTML.match(start) and _TABLE.search(text):
+    if _HTML.match(start) and _TABLE.search(text) and not _PAGE.search(text):
         raise refused(
             "unknown_format",
             f"{path.name} is a table in HTML, as some shops export it for Excel, whatever its name says: it begins with {_shown(start)}.",

@@ -133,9 +133,9 @@ def copied(store: Store, published: Path, target: Path, told: str) -> dict[str, 
 
 @dataclass(frozen=True)
 class Left:
-    """What a copy of the last file is left with. stayed: the tables that are as they would be made; items: its items, under another name until all
-    that reads those of the work file is made; patched: tables of single items to be made anew in part; before: tables under
-    another name, to be compared with."""
+    """What a copy of the last file is left with. stayed: the tables that are as they would be made; items: its items, under
+    another name until all that reads those of the work file is made; patched: tables of single items to be made anew in part;
+    before: tables under another name, to be compared with."""
 
     stayed: frozenset[str] = frozenset()
     items: bool = False

@@ -73,8 +73,6 @@ DIFFERING = """
     FULL JOIN current_category n ON n.vendor = k.vendor AND n.item_id = k.item_id
     WHERE k.category_id IS DISTINCT FROM n.category_id
 """
-
-
 # The same as rows of changes, numbered on; {work} is the work database, $run the run.
 _RECORDED = f"""
     INSERT INTO {{work}}.main.category_changes BY NAME

@@ -27,8 +27,6 @@ BY_ITEM = {
     "backlog": ("standing_routes", "live_items", "items", "item_predictions", "sheet_tokens"),
     "items": ("items", "live_items"),
 }
-
-
 # What sums by vendor read of each vendor.
 BY_VENDOR = {
     "settled_by_brand": ("routes", "items"),
