@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
+from torch import nn  # noqa: E402
 
 from catalog.inference.lexical import GROUPS, Ngrams  # noqa: E402
 from catalog.inference.weighting import SHARES, lexicon, padded, weighted  # noqa: E402
@@ -14,6 +15,7 @@ from catalog.learning.head import FIRST_MIX, Fusion, LexicalBranch, LinearBranch
 from catalog.learning.mixing import fit_mix  # noqa: E402
 from catalog.learning.objective import score_logits, subset_loss  # noqa: E402
 from catalog.learning.probe import fit_probe  # noqa: E402
+from catalog.learning.tuning import DepthwiseInFull  # noqa: E402
 from catalog.taxonomies.taxonomy import from_paths  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -156,3 +158,18 @@ def test_the_lexicon_keeps_the_commonest_and_padding_weighs_nothing() -> None:
     rows, weights = padded(Ngrams(np.array([0, 0, 2]), np.array([3, 4], np.int32), np.ones(2, np.float32), group[:2]))
     assert weights.tolist() == [[0.0, 0.0], [1.0, 1.0]]
     assert rows.shape == (2, 2)
+
+
+def test_single_channels_are_convolved_in_full_precision_and_others_in_half() -> None:
+    torch.manual_seed(1)
+    pixels = torch.randn(2, 8, 9, 9).bfloat16()
+    single, every = nn.Conv2d(8, 8, 3, groups=8), nn.Conv2d(8, 8, 3)
+    with torch.autocast("cpu", torch.bfloat16), DepthwiseInFull():
+        found, others = single(pixels), every(pixels)
+    expected = single(pixels.float())
+    assert found.dtype == others.dtype == torch.bfloat16
+    assert torch.equal(found, expected.bfloat16())
+    (halved,) = torch.autograd.grad(found.float().square().sum(), single.weight)
+    (full,) = torch.autograd.grad(expected.bfloat16().float().square().sum(), single.weight)
+    assert torch.equal(halved, full)
+    assert not torch.equal(others, every(pixels.float()).bfloat16())

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from catalog.learning.encoding import Pixels, Texts, embed, half_precision
 from catalog.learning.head import LinearBranch
@@ -38,6 +39,23 @@ class Split:
 
     inputs: Texts | Pixels
     target: Tensor
+
+
+class DepthwiseInFull(TorchFunctionMode):
+    """Convolutions of single channels in float32, whatever autocast says; what they return is as wide as what came in.
+
+    In bfloat16 their way back takes three times as long, which was 0.6 of a training step of EfficientNet-Lite0.
+    """
+
+    def __torch_function__(
+        self, function: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None
+    ) -> object:
+        single = function is functional.conv2d and args[1].shape[1] == 1
+        if not single:
+            return function(*args, **(kwargs or {}))
+        with torch.autocast("cpu", enabled=False):
+            pixels, *others = args
+            return function(pixels.float(), *others, **(kwargs or {})).to(pixels.dtype)
 
 
 class Average:
@@ -70,7 +88,7 @@ def tune(
     tower = copy.deepcopy(tower).to(memory_format=torch.channels_last)
     branch = LinearBranch(tower.width, learn.target.shape[1], dropout=plan.dropout)
     groups = rate_groups(tower, branch, plan)
-    optimizer = torch.optim.AdamW(groups, weight_decay=1e-2)
+    optimizer = torch.optim.AdamW(groups, weight_decay=1e-2, fused=True)  # a sixth of the time of its loop over tensors
     average = Average([p for group in groups for p in group["params"]])
     per_epoch = math.ceil(len(learn.inputs.rows) / plan.batch)
     total = plan.epochs * per_epoch
@@ -81,7 +99,7 @@ def tune(
         _learn_mode(tower, branch)
         for rows in shuffled(learn.inputs, plan.batch, rng):
             inputs = augmented(learn.inputs.inputs(rows))
-            with half_precision():
+            with half_precision(), DepthwiseInFull():
                 vectors = tower(inputs)
             loss = subset_loss(branch(vectors.float()), learn.target[torch.from_numpy(rows)])
             optimizer.zero_grad()
