@@ -28,6 +28,9 @@ class Routing(_Section):
     )
     audit_share: float = Field(0.01, ge=0, le=1)
     control_share: float = Field(0.005, ge=0, le=1)
+    carry_decisions: bool = Field(
+        True, description="Where certified, a decision also settles look-alikes that come later."
+    )
     max_moves: float = Field(
         0.005,
         ge=0,
@@ -290,7 +293,7 @@ class Settings(_Section):
     @property
     def routing_hash(self) -> str:
         """Names what decides outcomes; a change of it makes a new policy."""
-        decides = self.routing.model_dump_json(exclude={"max_moves"})
+        decides = self.routing.model_dump_json(exclude={"max_moves", "carry_decisions"})
         return hashlib.sha256(decides.encode()).hexdigest()[:16]
 
 

@@ -1,15 +1,17 @@
 """Earns a certificate for the serving model under today's settings and turns it into a policy.  Part of every night."""
 
 import json
+from dataclasses import replace
 
 import polars as pl
 
 from catalog.certification import shortage
+from catalog.certification.carrying import carried
 from catalog.certification.certificate import Terms, certify
 from catalog.certification.policy import Policy
 from catalog.jobs import Job, digest, now
 from catalog.learning import examples
-from catalog.placement import audit_watch, grounds, ledger, vendor_categories, ways_back
+from catalog.placement import audit_watch, grounds, ledger, look_alikes, vendor_categories, ways_back
 from catalog.taxonomies.category_moves import Translation
 from catalog.taxonomies.versions import latest_taxonomy
 
@@ -87,6 +89,12 @@ def _issue(job: Job, model_id: str) -> Policy:
         delta=routing.delta,
         terms=terms,
     )
+    samples = {"temperature": before, "calibration": after}
+    alike = look_alikes.among(
+        job, pl.concat(part.select("vendor", "item_id", "input_hash") for part in samples.values())
+    )
+    samples = {split: part.join(alike, on=["vendor", "item_id"], how="left") for split, part in samples.items()}
+    certificate = replace(certificate, look_alikes=carried(samples.items(), certificate, taxonomy, terms))
     policy = Policy.from_certificate(certificate, audit_share=routing.audit_share, control_share=routing.control_share)
     policy = grounds.with_vendors(store, policy, routing.unseen_vendor)
     certificate_id = digest(certificate.to_dict())

@@ -8,7 +8,7 @@ import polars as pl
 
 from catalog.certification.policy import Policy
 from catalog.jobs import Job, digest, note_left, now
-from catalog.placement import audit_shares, ledger, look_alikes, move_limit, routing
+from catalog.placement import audit_shares, draws, ledger, look_alikes, move_limit, routing
 from catalog.placement.rules import Standing, guards, with_rules
 from catalog.placement.switch import CODE, SENTENCE, switched_off
 from catalog.placement.taking_back import placed_in, take_back
@@ -33,10 +33,12 @@ DUE = """
                d.verdict AS said_verdict, d.note AS said_note, r.seq AS standing_seq,
                -- an earlier version took what the model contradicts out of the catalogue: it is settled once more
                CASE WHEN r.outcome <> 'review' OR r.reason IS DISTINCT FROM 'contradicts_decision' THEN r.route_key END AS route_key,
-               hash(l.input_hash, coalesce(d.decision_id, s.decision_id), p.model_id, $policy)::VARCHAR AS key_now
+               hash(l.input_hash, coalesce(d.decision_id, s.decision_id), p.model_id, $policy)::VARCHAR AS plain_key,
+               plain_key || coalesce(' ' || c.decision_id, '') AS key_now
         FROM live_items l
         LEFT JOIN standing_decisions d USING (vendor, item_id)
         LEFT JOIN product_decisions s USING (vendor, item_id)
+        LEFT JOIN ({carried}) c USING (vendor, item_id)
         LEFT JOIN standing_routes r USING (vendor, item_id)
         LEFT JOIN predictions p ON p.input_hash = l.input_hash AND p.model_id = $model
         LEFT JOIN (SELECT vendor, item_id, max(route_seq) AS route_seq FROM reclassified_items GROUP BY ALL) a
@@ -44,7 +46,7 @@ DUE = """
     ), changed AS (
         SELECT product_id FROM now_at WHERE (reclassified OR route_key IS DISTINCT FROM key_now) AND product_id IS NOT NULL
     )
-    SELECT n.*
+    SELECT n.* EXCLUDE (key_now)
     FROM now_at n
     WHERE n.reclassified OR n.route_key IS DISTINCT FROM n.key_now OR n.product_id IN (SELECT product_id FROM changed)
 """
@@ -54,12 +56,17 @@ PLACED = """
         SELECT product_id, min("cluster") AS "cluster" FROM due_items JOIN look_alikes USING (vendor, item_id, input_hash)
         WHERE product_id IS NOT NULL GROUP BY product_id
     )
-    SELECT n.*, a."cluster", a."cluster" IS NULL OR a.keys IS NOT NULL AS leads,
+    SELECT n.* EXCLUDE (plain_key), c.category_id AS carried_category, plain_key || coalesce(' ' || c.decision_id, '') AS key_now,
+           a."cluster", a."cluster" IS NULL OR a.keys IS NOT NULL AS leads,
            hash(coalesce(f."cluster", a."cluster", n.vendor || chr(31) || n.item_id)) AS place
     FROM due_items n
     LEFT JOIN look_alikes a ON a.vendor = n.vendor AND a.item_id = n.item_id AND a.input_hash = n.input_hash
     LEFT JOIN first_of f ON f.product_id = n.product_id
+    LEFT JOIN ({carried}) c ON c.vendor = n.vendor AND c.item_id = n.item_id
 """
+# What look-alikes were decided as: of every item that nobody decided, or of none where nothing is carried.
+CARRIED = "FROM look_alike_decisions SELECT vendor, item_id, category_id, decision_id"
+NOTHING_CARRIED = "SELECT NULL::VARCHAR AS vendor, NULL::VARCHAR AS item_id, NULL::VARCHAR AS category_id, NULL::VARCHAR AS decision_id WHERE false"
 # One part of them with where they stand, what rules ask for and what was predicted. All of that is looked up part by part:
 # of a million items at once the joins alone were more than a database of 1 GB may hold.
 TODO = """
@@ -85,6 +92,7 @@ SHADOW = "shadow_mode"
 # What somebody said of an item, and where it stood.
 _SAID = (
     *("decision_id", "decided_category", "decided_verdict", "decided_source", "decided_input_hash", "returned"),
+    "carried_category",
     *("standing_category", "standing_outcome", "standing_version", "standing_by", "held_back"),
 )
 _SHADOW = (
@@ -137,7 +145,7 @@ def _settle_all(job: Job, standing: Standing, how: "_How") -> int:
     if not parts:
         return 0
     policy = ledger.current_policy(job.store, job.settings)
-    beside = look_alikes.beside(job.store, policy.policy_id, routing.LARGE_CLUSTER)
+    beside = look_alikes.beside(job.store, policy.policy_id, draws.LARGE_CLUSTER)
     with job.store.transaction():
         for part in range(parts):
             given = {"parts": parts, "part": part, "model": policy.model_id}
@@ -169,12 +177,14 @@ def _ask_switch(job: Job, how: "_How") -> None:
 class _How:
     """How items are settled. held_back: why the model may place nothing, as a reason's code; audit_shares: what departments
     have audited where that is another share than the policy's; shadow: what it would have done is
-    kept beside; alone: as if nobody had decided, and nothing had stood anywhere."""
+    kept beside; alone: as if nobody had decided, and nothing had stood anywhere; carries: whether the settings let decisions be
+    carried to look-alikes."""
 
     held_back: str | None = None
     shadow: bool = False
     audit_shares: dict[str, float] = field(default_factory=dict)
     alone: bool = False
+    carries: bool = True
 
     @property
     def places(self) -> bool:
@@ -184,7 +194,8 @@ class _How:
     @property
     def key(self) -> list[str]:
         """What of it decides outcomes."""
-        return [{CODE: "off", SHADOW: "shadow"}[self.held_back]] if self.held_back else []
+        held = [{CODE: "off", SHADOW: "shadow"}[self.held_back]] if self.held_back else []
+        return held if self.carries else [*held, "nothing carried"]
 
 
 def _how(job: Job, *, off: bool) -> _How:
@@ -203,13 +214,23 @@ def _append(job: Job, table: str, rows: pl.DataFrame) -> None:
 def _find_due(job: Job, standing: Standing, how: _How) -> int:
     """Lists the items whose outcome may have changed, for `TODO`, and says how many; variants of a product have one place."""
     given = _given(job, standing, off=how.held_back == CODE)
-    job.store.execute(f"CREATE OR REPLACE TEMP TABLE due_items AS {DUE}", given)
+    carried = _carried(job)
+    job.store.execute(f"CREATE OR REPLACE TEMP TABLE due_items AS {DUE.format(carried=carried)}", given)
     due = job.store.one("SELECT count(*) FROM due_items")
     if due:
         look_alikes.join_new(job)
-        job.store.execute(f"CREATE OR REPLACE TEMP TABLE due_routes AS {PLACED}")
+        job.store.execute(f"CREATE OR REPLACE TEMP TABLE due_routes AS {PLACED.format(carried=carried)}")
     job.store.execute("DROP TABLE due_items")
     return due
+
+
+def _carried(job: Job) -> str:
+    """The query of what look-alikes were decided as: asked where it may be carried, or was."""
+    may = ledger.current_policy(job.store, job.settings).look_alike_certified_precision is not None
+    if may and job.settings.routing.carry_decisions:
+        return CARRIED
+    was = job.store.query("SELECT 1 FROM routes WHERE decided_by = 'look_alike' LIMIT 1").height
+    return CARRIED if was else NOTHING_CARRIED
 
 
 def _given(job: Job, standing: Standing, *, off: bool) -> dict[str, str | None]:
@@ -218,7 +239,8 @@ def _given(job: Job, standing: Standing, *, off: bool) -> dict[str, str | None]:
     held = ledger.vendor_category_rules(store, model, job.settings)
     ruled = (standing.key, sorted(rules.bars(store, standing, model).items()))
     policy, taxonomy = ledger.current_policy(store, job.settings), latest_taxonomy(store)
-    return {"policy": _key(policy, taxonomy, held, ruled, _how(job, off=off)), "model": model}
+    how = replace(_how(job, off=off), carries=job.settings.routing.carry_decisions)
+    return {"policy": _key(policy, taxonomy, held, ruled, how), "model": model}
 
 
 def _settled(job: Job, standing: Standing, how: _How, todo: pl.DataFrame) -> pl.DataFrame:
@@ -240,7 +262,8 @@ def _settled(job: Job, standing: Standing, how: _How, todo: pl.DataFrame) -> pl.
     todo = standing_now(store, model_translation(store, model).predictions(todo))
     todo = with_conflicts(todo, held, taxonomy)
     guarded = guards(standing, taxonomy, bars)
-    route = partial(routing.route, policy=policy, taxonomy=taxonomy, guards=guarded, audit_shares=how.audit_shares)
+    serving = policy if job.settings.routing.carry_decisions else replace(policy, look_alike_certified_precision=None)
+    route = partial(routing.route, policy=serving, taxonomy=taxonomy, guards=guarded, audit_shares=how.audit_shares)
     settled = _within_moves(job, todo, route, taxonomy).select(
         *ROUTE_COLUMNS,
         # what is held back is looked at again by the next run, whatever else that has to do
@@ -273,7 +296,9 @@ def _key(policy: Policy, taxonomy: Taxonomy, held: pl.DataFrame, ruled: tuple[st
 
 def due(job: Job, *, off: bool) -> int:
     """How many live items would be settled anew now. Only reads."""
-    return job.store.query(f"SELECT count(*) FROM ({DUE})", _given(job, rules.acting(job), off=off)).item()
+    return job.store.query(
+        f"SELECT count(*) FROM ({DUE.format(carried=_carried(job))})", _given(job, rules.acting(job), off=off)
+    ).item()
 
 
 def _with_unclassified(job: Job, settled: pl.DataFrame) -> pl.DataFrame:

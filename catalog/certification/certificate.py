@@ -52,8 +52,18 @@ _LEAST_TEMPERATURE = 30  # products; fewer cannot choose a start
 
 
 @dataclass(frozen=True)
+class Carried:
+    """The test of catalog/certification/carrying.py: `products` tried, of them `wrong`, at `level`; whether decisions may be carried."""
+
+    products: int
+    wrong: int
+    level: float
+    passed: bool
+
+
+@dataclass(frozen=True)
 class Certificate:
-    """Both strata, each with a test of its own; together they spend what this attempt may."""
+    """Both strata, each with a test of its own; together they spend what this attempt may. `look_alikes` has a delta of its own."""
 
     model_id: str
     target: float
@@ -68,6 +78,7 @@ class Certificate:
     temperature_products: int
     attempt: int
     issued_at: str
+    look_alikes: Carried | None = None
 
     @property
     def automates(self) -> bool:
@@ -81,7 +92,10 @@ class Certificate:
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Certificate":
         """The inverse of `to_dict`, also after a trip through JSON."""
-        values = {field.name: content[field.name] for field in fields(cls)}
+        # Certificates of before decisions were carried do not speak of it.
+        values = {field.name: content[field.name] for field in fields(cls) if field.name in content}
+        if values.get("look_alikes") is not None:
+            values["look_alikes"] = Carried(**values["look_alikes"])
         strata = {name: StratumCertificate.from_dict(values[name]) for name in ("leaf", "parent")}
         return cls(**{**values, **strata})
 

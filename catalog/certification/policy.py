@@ -24,7 +24,7 @@ _SETS = (
     "stopped_departments",
 )
 # Left out where empty: policies from before they existed keep their ids.
-_LATER = ("stopped_departments", "draw_shares", "regained")
+_LATER = ("stopped_departments", "draw_shares", "regained", "look_alike_certified_precision")
 Bar = float | Mapping[str, float] | None  # one threshold for all, one for each department that has any, or none at all
 
 
@@ -39,6 +39,7 @@ class Policy:
     lost its grounds, see `catalog.placement.grounds`; `stopped_departments`: where the audit found too many errors.
     By `group_key`: `draw_shares`, of what would be placed in a group that is stopped, the share that is drawn at random;
     `regained`, of groups that came back, the log-odds their leaves must reach as well (nothing is placed at a parent there).
+    `look_alike_certified_precision`: where a decision may be carried to look-alikes that come later, else None.
     `review_departments` and `parent_review_departments` hold ids of departments that were seen below the target at a
     leaf or at a parent. `min_level` is the highest level for back-off (None: the parent of the predicted leaf).
     """
@@ -67,6 +68,7 @@ class Policy:
     stopped_departments: frozenset[str] = frozenset()
     draw_shares: Mapping[str, float] = field(default_factory=dict)
     regained: Mapping[str, float] = field(default_factory=dict)
+    look_alike_certified_precision: float | None = None
 
     @property
     def leaf_bar(self) -> Bar:
@@ -102,6 +104,9 @@ class Policy:
             control_share=control_share,
             salt=salt,
             issued_at=certificate.issued_at,
+            look_alike_certified_precision=(
+                certificate.target if certificate.look_alikes is not None and certificate.look_alikes.passed else None
+            ),
         )
 
     @classmethod

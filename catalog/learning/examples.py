@@ -92,7 +92,8 @@ def sample(store: Store, model_id: str, split: str) -> pl.DataFrame:
     wrong, for leaving it out would hide errors.
     """
     found = store.query(
-        """SELECT s.vendor, s.item_id, s.cluster, coalesce(d.category_id, d.verdict) AS category_id, p.* EXCLUDE (run_id, predicted_at, provider)
+        """SELECT s.vendor, s.item_id, s.cluster, s.input_hash, coalesce(d.category_id, d.verdict) AS category_id,
+                  p.* EXCLUDE (input_hash, run_id, predicted_at, provider)
            FROM example_splits s
            JOIN standing_decisions d ON d.vendor = s.vendor AND d.item_id = s.item_id AND d.verdict IN ('category', 'retired')
            LEFT JOIN predictions p ON p.input_hash = s.input_hash AND p.model_id = s.model_id

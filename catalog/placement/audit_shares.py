@@ -16,7 +16,7 @@ NIGHTS = 28  # over which placements are counted
 PLACED = """
     WITH first AS (
         SELECT vendor, item_id, input_hash, min(run_id) AS run_id, arg_min(category_id, seq) AS category_id
-        FROM routes WHERE outcome IN ('placed', 'placed_at_parent') AND decided_by = 'model' AND run_id < $run
+        FROM routes WHERE outcome IN ('placed', 'placed_at_parent') AND decided_by IN ('model', 'look_alike') AND run_id < $run
         GROUP BY ALL
     ),
     nights AS (SELECT DISTINCT run_id FROM routes WHERE run_id < $run ORDER BY run_id DESC LIMIT $nights)

@@ -127,5 +127,6 @@ def state_key(store: Store, settings: Settings) -> str:
         *([f"move_approvals {moves}"] if moves else []),
         *([f"reclassified {anew}"] if anew else []),
         *(["off"] if settings.automation == "off" else []),
+        *(["nothing carried"] if not settings.routing.carry_decisions else []),
         *(["shadow"] if settings.mode == "shadow" else []),
     )

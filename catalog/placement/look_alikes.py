@@ -36,6 +36,14 @@ _LEADERS = """
            count(DISTINCT (vendor, item_id)) AS size
     FROM look_alikes SEMI JOIN given USING ("cluster") GROUP BY "cluster"
 """
+# One row per item of `given`, in the order in which they are taken.
+_LABELLED = """
+    SELECT i.vendor, i.item_id, i.input_hash, any_value(i.product_id) AS product_id, any_value(i.title) AS title,
+           any_value(i.brand) AS brand, max(CASE WHEN i.image_status = 'ok' THEN i.image_hash END) AS image_hash
+    FROM items i SEMI JOIN given USING (vendor, item_id, input_hash)
+    GROUP BY i.vendor, i.item_id, i.input_hash
+    ORDER BY md5_number_lower(i.vendor || chr(31) || i.item_id), i.vendor, i.item_id
+"""
 _OUTLINES = "SELECT image_hash, outline FROM outlines SEMI JOIN given USING (image_hash)"
 _PATHS = """
     SELECT image_hash, min(image) AS image FROM items SEMI JOIN given USING (image_hash)
@@ -61,7 +69,7 @@ _BESIDE = """
     standing AS (
         SELECT m."cluster", count(*) AS placed
         FROM (FROM members ANTI JOIN due_routes USING (vendor, item_id)) m JOIN standing_routes r USING (vendor, item_id)
-        WHERE r.outcome IN ('placed', 'placed_at_parent') AND r.decided_by = 'model' GROUP BY m."cluster"
+        WHERE r.outcome IN ('placed', 'placed_at_parent') AND r.decided_by IN ('model', 'look_alike') GROUP BY m."cluster"
     )
     SELECT "cluster", coalesce(placed, 0) AS cluster_placed, coalesce(audited, false) AS cluster_audited
     FROM large LEFT JOIN standing USING ("cluster") LEFT JOIN (FROM asked SELECT DISTINCT *) USING ("cluster")
@@ -84,6 +92,21 @@ def join_new(job: Job) -> int:
             _join(job, items)
     store.execute("DROP TABLE newcomers")
     return count
+
+
+def among(job: Job, items: pl.DataFrame) -> pl.DataFrame:
+    """The clusters that some items alone would be put in: vendor, item_id, look_alikes. Nothing is kept.
+
+    items: vendor, item_id and input_hash of a content that is known.
+    """
+    rows = leaders.compared_by(job.store.query(_LABELLED, given=items))
+    known = leaders.Known()
+    compared = leaders.contested(leaders.keys_of(rows), known)
+    _, seen = _outlines(job, rows, compared, known)
+    found = leaders.joined(
+        rows, compared, known, lambda a, b: a in seen and b in seen and outlines.agree(seen[a], seen[b])
+    )
+    return found.select("vendor", "item_id", look_alikes="cluster")
 
 
 def beside(store: Store, policy_id: str, many: int) -> pl.DataFrame:

@@ -71,6 +71,7 @@ def _said(policy: Policy) -> list[tuple[str, pl.Expr]]:
         "contradicts_decision": contested,
         "sticky": stays & ~rechecked,
         "rule_pin": way == "pinned",
+        "look_alike_decided": way == "carried",
         "certified": ~waits & model,
         "product_decided": ~waits & decided & shared,
         "decided": ~waits & decided & ~shared,

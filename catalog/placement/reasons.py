@@ -92,6 +92,7 @@ def sentences(work: pl.DataFrame, taxonomy: Taxonomy) -> pl.Expr:
         ),
         "sticky": pl.format("It stays in {}, where the model placed it before.", kept),
         "decided": pl.format("Decided as {}.", kept),
+        "look_alike_decided": pl.format("Placed in {}, as its look-alikes were decided.", kept),
         "product_decided": pl.format("Decided as {}, with another item of the same product.", kept),
         "settled": pl.lit("A reviewer settled it without a category."),
     }  # fmt: skip

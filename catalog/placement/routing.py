@@ -15,7 +15,8 @@ from catalog.certification.policy import (
     reaches,
     sure_nodes,
 )
-from catalog.labels.clusters import draw_hash, item_key, low_half, stable_names, title_key
+from catalog.labels.clusters import item_key, stable_names, title_key
+from catalog.placement.draws import audited, with_draws
 from catalog.placement.reason_codes import OPEN_VERDICTS, RULED, with_reasons
 from catalog.placement.reasons import sentences
 from catalog.placement.rules import Guard, guarded
@@ -24,17 +25,15 @@ from catalog.taxonomies.taxonomy import Taxonomy
 __all__ = ["Policy", "route"]
 
 IMPROBABLE = 0.05  # a standing category below this mass may be left for a certified one
-LARGE_CLUSTER = 20  # placed look-alikes above which one of them is always audited
 SETTLED = ("bad_data", "not_sellable")
-STOPPED_DRAW = 0.2  # of what would be placed where automation stopped and nothing says how much of it comes a night
 STANDS_ASKED = (
     "department_stopped",
     "contradicts_decision",
 )  # of what stands while a person is asked, see is_rechecked.sql
-STOPPED = ("department_stopped", "vendor_suspended", "department_suspended")
 OPTIONAL: dict[str, Any] = {
     "decided_input_hash": pl.String,
     "decided_source": pl.String,
+    "carried_category": pl.String,
     "standing_probability": pl.Float64,
     "standing_certified_precision": pl.Float64,
     "title": pl.String,
@@ -110,7 +109,8 @@ def route(
     move_held (the model may not move it now: more than `routing.max_moves` would), reclassified (somebody wanted it judged
     anew, so that it may leave a category that is not improbable), standing_probability,
     standing_certified_precision, standing_audit (what stands was drawn for the audit), decided_source ("label", "rule", else a person) and
-    decided_input_hash (the content a decision was made on; without it a decision never counts as contradicted).
+    decided_input_hash (the content a decision was made on; without it a decision never counts as contradicted), carried_category (what
+    all its look-alikes that were decided were decided as).
 
     What is placed depends on the item's own row and, for conflicts, on the other rows of its (vendor, product_id): give
     all live items of a product together. Nothing depends on the order of rows.
@@ -129,10 +129,11 @@ def route(
     work = _with_standing(work, policy, taxonomy)
     leaves = taxonomy.nodes.filter("is_leaf")["category_id"].to_list()
     work = work.with_columns(pin_is_leaf=pl.col("pinned").is_in(leaves).fill_null(False))
-    work = _settle(_with_draws(work, policy, taxonomy))
+    work = _with_carried(with_draws(work, policy, taxonomy), policy, taxonomy, guards or {})
+    work = _settle(work, policy)
     work = with_reasons(work, policy)
     work = work.with_columns(_group_id(work), sentences(work, taxonomy))
-    work = work.with_columns(_audit(work, policy, department_of(taxonomy, "category_id"), audit_shares or {}))
+    work = work.with_columns(audited(work, policy, department_of(taxonomy, "category_id"), audit_shares or {}))
     return pl.concat([rows, work.select(pl.col(name).cast(dtype) for name, dtype in ROUTED.items())], how="horizontal")
 
 
@@ -240,7 +241,8 @@ def _with_standing(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl
     wanted it judged anew.
     """
     known = taxonomy.nodes["category_id"].to_list()
-    placed_before = pl.col("standing_outcome").is_in(["placed", "placed_at_parent"]).fill_null(False)
+    # What was carried there follows the decision it came from, see `_with_carried`.
+    placed_before = pl.col("standing_outcome").is_in(["placed", "placed_at_parent"]).fill_null(False) & ~_was_carried()
     work = work.with_columns(standing=placed_before & pl.col("standing_category").is_in(known).fill_null(False))
     moves = pl.col("certified") & ~pl.col("conflict")
     same = pl.col("proposed") == pl.col("standing_category")
@@ -285,25 +287,27 @@ def most_mass(node: str, shown: list, taxonomy: Taxonomy) -> float:
     return float(inside) + hidden
 
 
-def _with_draws(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy) -> pl.DataFrame:
-    """Adds drawn_control, a share chosen by the hash of the item and more of what would be placed at a leaf where automation
-    stopped, and audit_draw, in [0, 1)."""
-    stopped = pl.col("at_leaf") & pl.col("withheld").is_in(STOPPED).fill_null(False)
-    own = by_group(policy.draw_shares, department_of(taxonomy, "proposed"))
-    own = own.fill_null(pl.when(pl.col("withheld") == "department_stopped").then(STOPPED_DRAW).otherwise(0.0))
-    # A product is drawn, not an item: else the more look-alikes it has, the likelier it would be to certify.
-    product = pl.when(pl.col("leads").fill_null(True)).then(policy.control_share).otherwise(0.0)
-    share = pl.max_horizontal(product, pl.when(stopped).then(own))
-    drawn = draw_hash(work, policy.salt)
-    high = (drawn >> np.uint64(32)) * 2.0**-32
-    return work.with_columns(
-        drawn=pl.Series(drawn),
-        drawn_control=low_half(drawn) < pl.col("control_share").fill_null(share),
-        audit_draw=pl.Series(high),
-    )
+def _was_carried() -> pl.Expr:
+    return (pl.col("standing_by") == "look_alike").fill_null(False)
 
 
-def _settle(work: pl.DataFrame) -> pl.DataFrame:
+def _with_carried(work: pl.DataFrame, policy: Policy, taxonomy: Taxonomy, guards: dict[str, Guard]) -> pl.DataFrame:
+    """Adds carried_stays (it stands where a look-alike's decision put it, and that still says so) and carries (it may be put there).
+
+    Only what the model leaves to people is carried, for that is what was tested; and nothing where automation was stopped,
+    held back or forbidden, at the model's best guess or at the category itself.
+    """
+    said = pl.col("carried_category")
+    places = taxonomy.nodes.filter(pl.col("is_leaf") & pl.col("assignable"))["category_id"].to_list()
+    stopped = [*policy.stopped_departments, *policy.suspended_departments]
+    free = said.is_in(places) & pl.col("withheld").is_null() & ~pl.col("conflict") & ~pl.col("standing")
+    free &= ~department_of(taxonomy, "carried_category").is_in(stopped) & ~said.is_in(list(guards))
+    certified = pl.lit(policy.look_alike_certified_precision is not None)
+    stays = _was_carried() & said.is_in(places) & (said == pl.col("standing_category"))
+    return work.with_columns(carried_stays=stays.fill_null(False), carries=(free & certified).fill_null(False))
+
+
+def _settle(work: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Adds way (which rule applies, exactly one a row) and what follows from it alone."""
     way = (
         pl.when("contradicted").then(pl.lit("contradicted"))
@@ -311,30 +315,35 @@ def _settle(work: pl.DataFrame) -> pl.DataFrame:
         .when("settled").then(pl.lit("settled"))
         .when(pl.col("pinned").is_not_null()).then(pl.lit("pinned"))
         .when(pl.col("open_reason").is_not_null() | pl.col("retired")).then(pl.lit("review"))
+        .when("carried_stays").then(pl.lit("carried"))
         .when("stays").then(pl.lit("stays"))
         .when(pl.col("drawn_control") & ~pl.col("standing")).then(pl.lit("control"))
         .when(pl.col("certified") & ~pl.col("conflict")).then(pl.lit("model"))
+        .when("carries").then(pl.lit("carried"))
         .otherwise(pl.lit("review"))
     )  # fmt: skip
     work = work.with_columns(way=way)
     by_way = pl.col("way")
     kept = by_way.is_in(["contradicted", "decided"])
-    model, stays, pinned = by_way == "model", by_way == "stays", by_way == "pinned"
+    model, stays, pinned, carried = (by_way == name for name in ("model", "stays", "pinned", "carried"))
     at_pin = pl.when(pl.col("pin_is_leaf")).then(pl.lit("placed")).otherwise(pl.lit("placed_at_parent"))
     same = stays & (pl.col("standing_category") == pl.col("leaf_id"))
     source = pl.col("decided_source")
     person = pl.when(source.is_in(["label", "rule"])).then(source).otherwise(pl.lit("person"))
     return work.with_columns(
         outcome=pl.when(model).then("proposed_outcome").when(stays).then("standing_outcome").when(pinned).then(at_pin)
+        .when(carried).then(pl.lit("placed"))
         .when(kept | (by_way == "settled")).then(pl.lit("decided")).otherwise(pl.lit("review")),
         category_id=pl.when(kept).then("decided_category").when(model).then("proposed").when(pinned).then("pinned")
-        .when(stays).then("standing_category"),
+        .when(carried).then("carried_category").when(stays).then("standing_category"),
         confidence=pl.when(model).then("proposed_mass").when(same).then("probability")
         .when(stays).then("standing_probability"),
         certified_precision=pl.when(model).then("proposed_precision")
-        .when(stays).then("standing_certified_precision"),
+        .when(stays | (carried & pl.col("carried_stays"))).then("standing_certified_precision")
+        .when(carried).then(pl.lit(policy.look_alike_certified_precision, pl.Float64)),
         decided_by=pl.when(pinned | (stays & (pl.col("standing_by") == "rule").fill_null(False))).then(pl.lit("rule"))
         .when(model | stays).then(pl.lit("model"))
+        .when(carried).then(pl.lit("look_alike"))
         .when(kept | (by_way == "settled")).then(person),
         control=by_way == "control",
         rule_id=pl.when(pinned).then("rule_of").when(pl.col("withheld").is_in(list(RULED)) & (by_way == "review"))
@@ -368,30 +377,3 @@ def _group_id(work: pl.DataFrame) -> pl.Series:
     groups = keys.select("row", group_id=stable_names(keys["key"].to_list(), "group"))
     joined = work.select("row", "drawn").join(groups, on="row", how="left", maintain_order="left")
     return joined.select(pl.col("group_id").fill_null("i" + pl.col("drawn").cast(pl.String))).to_series()
-
-
-def _audit(work: pl.DataFrame, policy: Policy, department: pl.Expr, shares: dict[str, float]) -> pl.Expr:
-    """A share of what the model placed, and one member of every large cluster: many items stand on one judgement.
-
-    A department's own share counts for what it is given anew: raised, it would ask about all that stands there.
-    """
-    placed = pl.col("outcome").is_in(["placed", "placed_at_parent"])
-    large = _of_large_cluster(placed) & pl.lit(policy.audit_share > 0)
-    own = department.replace_strict(
-        list(shares), list(shares.values()), default=policy.audit_share, return_dtype=pl.Float64
-    )
-    share = pl.when("standing").then(policy.audit_share).otherwise(own.fill_null(policy.audit_share))
-    drawn = pl.col("audit_draw") < share
-    if shares:
-        still = pl.col("standing_audit") & pl.col("standing") & (pl.col("category_id") == pl.col("standing_category"))
-        drawn |= still.fill_null(False)
-    return (placed & (drawn | large.fill_null(False))).alias("audit")
-
-
-def _of_large_cluster(placed: pl.Expr) -> pl.Expr:
-    """The placed item that is asked for its large cluster; none where another was, whose answer speaks for all of them."""
-    many = placed.sum().over("cluster") + pl.col("cluster_placed").fill_null(0) > LARGE_CLUSTER
-    waits = placed & pl.col("standing_audit").fill_null(False)
-    first = pl.col("drawn") == pl.col("drawn").filter(placed).min().over("cluster")
-    anew = first & ~waits.any().over("cluster") & ~pl.col("cluster_audited").fill_null(False)
-    return many & pl.col("cluster").is_not_null() & (waits | anew)

@@ -16,7 +16,7 @@ from catalog.jobs import Job, now
 _PLACED = """
     WITH mine AS (
         SELECT * FROM routes
-        WHERE run_id = $run AND decided_by = 'model' AND outcome IN ('placed', 'placed_at_parent')
+        WHERE run_id = $run AND decided_by IN ('model', 'look_alike') AND outcome IN ('placed', 'placed_at_parent')
           AND list_contains(reasons, 'sticky') IS DISTINCT FROM true
     ),
     last AS (SELECT vendor, item_id, max(seq) AS seq FROM routes SEMI JOIN mine USING (vendor, item_id) GROUP BY ALL),
@@ -36,7 +36,7 @@ _PLACED = """
 _SINCE = """
     SELECT count(*) FROM (
         SELECT vendor, item_id FROM routes
-        WHERE run_id = $run AND decided_by = 'model' AND outcome IN ('placed', 'placed_at_parent')
+        WHERE run_id = $run AND decided_by IN ('model', 'look_alike') AND outcome IN ('placed', 'placed_at_parent')
           AND list_contains(reasons, 'sticky') IS DISTINCT FROM true
     ) m WHERE EXISTS (
         FROM routes r WHERE r.vendor = m.vendor AND r.item_id = m.item_id AND r.run_id > $run

@@ -20,7 +20,7 @@ from catalog.certification.sequence import Curve
 from catalog.jobs import Job, now
 from catalog.labels.clusters import drawn_at, look_alike_clusters
 from catalog.learning import examples
-from catalog.placement import audit_watch, ledger, routing, vendor_categories, way_back_words
+from catalog.placement import audit_watch, draws, ledger, routing, vendor_categories, way_back_words
 from catalog.placement.audit_watch import Watched
 from catalog.store import Store
 from catalog.taxonomies.category_moves import model_translation, translation_from
@@ -197,11 +197,11 @@ def _share(job: Job, taxonomy: Taxonomy, kind: str, key: str) -> float:
         counted.filter(group.of(taxonomy)).group_by("run_id").agg(pl.col("placed").sum())["placed"].sort().to_list()
     )
     if not by_night:
-        return routing.STOPPED_DRAW
+        return draws.STOPPED_DRAW
     placed = sum(by_night[:-1] if len(by_night) > 1 else by_night) / max(nights - 1, 1)
     if placed:
         return min(1.0, wanted / placed)
-    return routing.STOPPED_DRAW if by_night[-1] > wanted else 1.0  # nothing but first deliveries came so far
+    return draws.STOPPED_DRAW if by_night[-1] > wanted else 1.0  # nothing but first deliveries came so far
 
 
 def answered(job: Job, certified: Watched, group: _Group) -> pl.DataFrame:

@@ -174,7 +174,13 @@ def _live(facts: Facts, certificate: Certificate | None) -> list[tuple[str, str]
 
 
 def _standing(row: dict[str, Any]) -> str:
-    by = {"model": "by the model", "person": "by a person", "label": "by an imported label", "rule": "by a rule"}
+    by = {
+        "model": "by the model",
+        "look_alike": "as its look-alikes were decided",
+        "person": "by a person",
+        "label": "by an imported label",
+        "rule": "by a rule",
+    }
     if row["outcome"] is None:
         return "nowhere yet"
     if row["category_id"] is None:

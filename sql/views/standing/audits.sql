@@ -30,7 +30,7 @@ looks AS (
 placed_in AS (
     SELECT vendor, item_id, input_hash, max_by(run_id, seq) AS run_id
     FROM routes SEMI JOIN looks USING (vendor, item_id, input_hash)
-    WHERE outcome IN ('placed', 'placed_at_parent') AND decided_by = 'model' GROUP BY ALL
+    WHERE outcome IN ('placed', 'placed_at_parent') AND decided_by IN ('model', 'look_alike') GROUP BY ALL
 ),
 -- The brand is part of the content that decides: all versions of one content have the same.
 branded AS (
