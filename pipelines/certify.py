@@ -7,7 +7,7 @@ import polars as pl
 
 from catalog.certification import shortage
 from catalog.certification.carrying import carried
-from catalog.certification.certificate import Terms, certify
+from catalog.certification.certificate import Certificate, Terms, certify
 from catalog.certification.policy import Policy
 from catalog.jobs import Job, digest, now
 from catalog.learning import examples
@@ -77,24 +77,7 @@ def _issue(job: Job, model_id: str) -> Policy:
     # What sends items to review is decided before any calibration label is looked at, and is part of what is certified.
     taught = vendor_categories.learn(store.query(vendor_categories.TAUGHT, [model_id]), taxonomy)
     held = vendor_categories.rules(taught, store.query(vendor_categories.SAID))
-    before, after = (
-        vendor_categories.with_conflicts(vendor_categories.with_vendor_category(store, part), held, taxonomy)
-        for part in (examples.sample(store, model_id, "temperature"), calibration)
-    )
-    certificate = certify(
-        before,
-        after,
-        taxonomy,
-        target=routing.target,
-        delta=routing.delta,
-        terms=terms,
-    )
-    samples = {"temperature": before, "calibration": after}
-    alike = look_alikes.among(
-        job, pl.concat(part.select("vendor", "item_id", "input_hash") for part in samples.values())
-    )
-    samples = {split: part.join(alike, on=["vendor", "item_id"], how="left") for split, part in samples.items()}
-    certificate = replace(certificate, look_alikes=carried(samples.items(), certificate, taxonomy, terms))
+    certificate = _earned(job, calibration, held, terms)
     policy = Policy.from_certificate(certificate, audit_share=routing.audit_share, control_share=routing.control_share)
     policy = grounds.with_vendors(store, policy, routing.unseen_vendor)
     certificate_id = digest(certificate.to_dict())
@@ -119,6 +102,21 @@ def _issue(job: Job, model_id: str) -> Policy:
     return policy
 
 
+def _earned(job: Job, calibration: pl.DataFrame, held: pl.DataFrame, terms: Terms) -> Certificate:
+    """The certificate of what serves, and whether decisions may be carried to look-alikes of what it leaves to people."""
+    store, taxonomy, routing = job.store, latest_taxonomy(job.store), job.settings.routing
+    before, after = (
+        vendor_categories.with_conflicts(vendor_categories.with_vendor_category(store, part), held, taxonomy)
+        for part in (examples.sample(store, terms.model_id, "temperature"), calibration)
+    )
+    found = certify(before, after, taxonomy, target=routing.target, delta=routing.delta, terms=terms)
+    samples = {"temperature": before, "calibration": after}
+    contents = pl.concat(part.select("vendor", "item_id", "input_hash") for part in samples.values())
+    alike = look_alikes.among(job, contents)
+    samples = {name: part.join(alike, on=["vendor", "item_id"], how="left") for name, part in samples.items()}
+    return replace(found, look_alikes=carried(samples.items(), found, taxonomy, terms))
+
+
 def outlook(job: Job, model_id: str) -> str:
     """What a model may do by itself under today's settings, or how many more labels which department needs for it."""
     policy = run(job, model_id=model_id)
@@ -128,7 +126,12 @@ def outlook(job: Job, model_id: str) -> str:
         return "\n".join(shortage.advice(calibration, latest_taxonomy(job.store), routing.target, routing.delta))
     certificate = ledger.certificate(job.store, model_id, job.settings)
     share = certificate.leaf.coverage if certificate else 0.0
-    return f"Certified at {policy.target:.0%}: {share:.1%} of the calibration products are placed at a leaf."
+    placed = f"Certified at {policy.target:.0%}: {share:.1%} of the calibration products are placed at a leaf."
+    alike = certificate.look_alikes if certificate else None
+    if alike is None or not alike.products:
+        return placed
+    carries = "also settle look-alikes that come later" if alike.passed else "do not carry to look-alikes"
+    return f"{placed}\nDecisions {carries}: of {alike.products} tried {alike.wrong} belong elsewhere."
 
 
 def _append_policy(job: Job, policy: Policy, certificate_id: str) -> None:

@@ -64,6 +64,9 @@ PLACED = """
     LEFT JOIN first_of f ON f.product_id = n.product_id
     LEFT JOIN ({carried}) c ON c.vendor = n.vendor AND c.item_id = n.item_id
 """
+_LIST_DUE = f"CREATE OR REPLACE TEMP TABLE due_items AS {DUE}"
+_PLACE_DUE = f"CREATE OR REPLACE TEMP TABLE due_routes AS {PLACED}"
+_COUNT_DUE = f"SELECT count(*) FROM ({DUE})"
 # What look-alikes were decided as: of every item that nobody decided, or of none where nothing is carried.
 CARRIED = "FROM look_alike_decisions SELECT vendor, item_id, category_id, decision_id"
 NOTHING_CARRIED = "SELECT NULL::VARCHAR AS vendor, NULL::VARCHAR AS item_id, NULL::VARCHAR AS category_id, NULL::VARCHAR AS decision_id WHERE false"
@@ -215,11 +218,11 @@ def _find_due(job: Job, standing: Standing, how: _How) -> int:
     """Lists the items whose outcome may have changed, for `TODO`, and says how many; variants of a product have one place."""
     given = _given(job, standing, off=how.held_back == CODE)
     carried = _carried(job)
-    job.store.execute(f"CREATE OR REPLACE TEMP TABLE due_items AS {DUE.format(carried=carried)}", given)
+    job.store.execute(_LIST_DUE.format(carried=carried), given)
     due = job.store.one("SELECT count(*) FROM due_items")
     if due:
         look_alikes.join_new(job)
-        job.store.execute(f"CREATE OR REPLACE TEMP TABLE due_routes AS {PLACED.format(carried=carried)}")
+        job.store.execute(_PLACE_DUE.format(carried=carried))
     job.store.execute("DROP TABLE due_items")
     return due
 
@@ -296,9 +299,8 @@ def _key(policy: Policy, taxonomy: Taxonomy, held: pl.DataFrame, ruled: tuple[st
 
 def due(job: Job, *, off: bool) -> int:
     """How many live items would be settled anew now. Only reads."""
-    return job.store.query(
-        f"SELECT count(*) FROM ({DUE.format(carried=_carried(job))})", _given(job, rules.acting(job), off=off)
-    ).item()
+    given = _given(job, rules.acting(job), off=off)
+    return job.store.query(_COUNT_DUE.format(carried=_carried(job)), given).item()
 
 
 def _with_unclassified(job: Job, settled: pl.DataFrame) -> pl.DataFrame:

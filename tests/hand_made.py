@@ -366,6 +366,9 @@ def busy(store: Store) -> None:
                                 "sentence": "better", "run_id": run, "said_at": hour(54)})  # fmt: skip
     rows(store, "vendor_category_said", {"seq": 1, "vendor": "dome", "vendor_category": "Pfannen", "category_id": PANS,
                                          "taxonomy_version": "tax1", "who": "anna", "said_at": hour(72)})  # fmt: skip
+    for n in (2, 20):
+        rows(store, "look_alikes", {"vendor": "dome", "item_id": f"d{n:02}", "input_hash": f"in-d{n:02}", "cluster": "c1",
+                                    "run_id": run})  # fmt: skip
     _ruled_and_shadowed(store, run)
 
 

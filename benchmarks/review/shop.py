@@ -6,7 +6,7 @@ less accurate than the product. A shop opened `whole` trains models about as rig
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from benchmarks.review import whole as whole_models
 from benchmarks.review.branches import Branches, embedded, ngrams
 from benchmarks.review.whole import Mixture, Part
 from catalog.certification.calibration import fit_temperature
+from catalog.certification.carrying import carried
 from catalog.certification.certificate import Terms, certify
 from catalog.certification.policy import Policy
 from catalog.inference.scores import Tree, describe
@@ -220,9 +221,14 @@ class Shop:
         """The policy of the certificate that these items earn the model, with their truths or what was said of them."""
         said, settings = self.truth if labels is None else labels, settings or Routing()
         before, after = (
-            self.predicted(model, rows).with_columns(category_id=pl.Series(said[rows].astype(str)))
+            self.predicted(model, rows).with_columns(
+                category_id=pl.Series(said[rows].astype(str)), look_alikes=self.look_alikes["cluster"][rows]
+            )
             for rows in (temperature_rows, calibration_rows)
         )
         before = before.join(after.select("cluster"), on="cluster", how="anti")
-        found = certify(before, after, self.taxonomy, target=self.target, delta=DELTA, terms=Terms(model_id=model.name))
+        terms = Terms(model_id=model.name)
+        found = certify(before, after, self.taxonomy, target=self.target, delta=DELTA, terms=terms)
+        samples = ("temperature", before), ("calibration", after)
+        found = replace(found, look_alikes=carried(samples, found, self.taxonomy, terms))
         return Policy.from_certificate(found, audit_share=settings.audit_share, control_share=settings.control_share)

@@ -23,6 +23,8 @@ class Work:
     placed: int = 0
     placed_wrong: int = 0
     unasked_wrong: int = 0
+    carried: int = 0
+    carried_wrong: int = 0
     at_parent: int = 0
     at_parent_wrong: int = 0
     best_right: int = 0
@@ -83,6 +85,8 @@ def _summary(total: Work) -> list[str]:
         f"| of them decisions on items that already stand at a certified parent | {total.on_parents * per:,.0f} | |",
         f"| of them hidden rows (audit, control), second looks | {total.hidden * per:.0f}, {total.second_looks * per:.1f} | |",
         f"| placed at a leaf by itself, of them right | {total.placed * per:,.0f}, {1 - total.placed_wrong / placed:.2%} | |",
+        f"| of them carried from a look-alike's decision, of them right | {total.carried * per:,.0f}, "
+        f"{1 - total.carried_wrong / max(total.carried, 1):.2%} | |",
         f"| items settled by a decision | {total.settled / max(total.decisions, 1):.2f} | 1 |",
         f"| items settled in groups, of them belonging elsewhere | {total.in_groups * per:,.0f}, {total.astray / max(total.in_groups, 1):.2%} | |",
         f"| the same with whole groups answered by mistake | {total.in_groups * per:,.0f}, {total.wrong_in_groups / max(total.in_groups, 1):.2%} | |",

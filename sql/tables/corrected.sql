@@ -6,7 +6,7 @@
 -- kind: error (it stood elsewhere), refined (above, at a parent), confirmed (there) or unplaced (nowhere)
 -- from_id: where it stood; NULL for nowhere
 -- category_id: the category given
--- decided_by: who had placed it: model, person, label or rule
+-- decided_by: who had placed it: model, look_alike, person, label or rule
 -- model_id: the model that had placed it
 -- route_seq: the outcome that was corrected: a second word on the same one is not a second error
 -- run_id: the run that took it in

@@ -1,6 +1,6 @@
 -- One row per model, vendor and category whose items somebody corrected by hand; apart from what the audit finds.
 -- model_id: the model that had placed them; NULL where none had
--- decided_by: who had: model, person, label or rule; NULL where the item stood nowhere
+-- decided_by: who had: model, look_alike, person, label or rule; NULL where the item stood nowhere
 -- vendor: who delivers the items
 -- category_id: where they stood; NULL for nowhere
 -- path: its full path

@@ -8,7 +8,7 @@
 -- level: depth of the category, 1 for a department
 -- is_leaf: true when the category has none below it
 -- outcome: placed, placed_at_parent or decided
--- decided_by: model, person, label or rule
+-- decided_by: model, look_alike (as look-alikes of it were decided), person, label or rule
 -- confidence: calibrated probability of the placement; NULL where no model decided
 -- certified_precision: what the certificate of its stratum promised; NULL where no certificate covers it
 -- model_id: the model that placed it

@@ -20,7 +20,7 @@
 -- outcome: placed, placed_at_parent, review or decided; NULL while it is not settled
 -- category_id: where it stands; NULL in review
 -- path: its full path
--- decided_by: model, person, label or rule
+-- decided_by: model, look_alike (as look-alikes of it were decided), person, label or rule
 -- reason: why, as one code
 -- sentence: why, in words
 -- confidence: calibrated probability of the placement; NULL where no model decided

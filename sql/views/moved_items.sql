@@ -7,7 +7,7 @@
 -- to_id: the category after
 -- to_path: its full path
 -- change: refined (further down the same branch), raised (further up), moved (elsewhere) or mapped (the taxonomy changed)
--- decided_by: model, person, label or rule
+-- decided_by: model, look_alike (as look-alikes of it were decided), person, label or rule
 -- reason: why, as one code
 -- run_id: the run that moved it
 -- moved_at: when

@@ -4,7 +4,7 @@
 -- category_id: the category
 -- previous_id: the category it stood in before, however long ago
 -- outcome: placed, placed_at_parent or decided, as it came there
--- decided_by: model, person, label or rule
+-- decided_by: model, look_alike (as look-alikes of it were decided), person, label or rule
 -- reason: why it came there, as one code
 -- model_id: the model that served then
 -- run_id: the run that put it there

@@ -6,7 +6,7 @@
 -- product_id: shared by items that are one product
 -- category_id: where the item stands
 -- outcome: placed, placed_at_parent or decided
--- decided_by: model, person, label or rule
+-- decided_by: model, look_alike (as look-alikes of it were decided), person, label or rule
 -- confidence: calibrated probability of the placement; NULL where no model decided
 -- certified_precision: what the certificate of its stratum promised; NULL where no certificate covers it
 -- model_id: the model that placed it

@@ -14,7 +14,7 @@
 -- reason: why, as one code
 -- reasons: all that spoke against placing it, or for it, as codes
 -- sentence: why, in words
--- decided_by: model, person, label or rule
+-- decided_by: model, look_alike (as look-alikes of it were decided), person, label or rule
 -- parent_id: the deepest node held to be safe
 -- audit: true when it is shown to a reviewer to check the automation
 -- control: true when it was drawn at random before anything was decided
