@@ -17,6 +17,8 @@ from catalog.integrity.invariants import INVARIANTS
 from catalog.placement import look_alikes
 from catalog.placement.taking_back import placed_in, take_back
 from catalog.settings import Routing, Settings
+from catalog.taxonomies.taxonomy import from_paths
+from catalog.watch import explanation, facts, outcomes
 from tests.hand_made import certificate
 from tests.simulated import WORLDS, tree
 
@@ -149,6 +151,20 @@ def test_control_draws_are_asked_and_a_run_takes_back_what_it_carried(shop: Nigh
     work = shop.job()
     assert take_back(work, placed_in(work, run), "run_undone", "Taken back.") == 1
     assert standing(shop)["b"][0] == "review"
+
+
+def test_an_explanation_names_the_decision_and_its_own_certificate(shop: Night) -> None:
+    shop.routed(lamp("a"), lamp("b"), lamp("c"))
+    decide(shop, "a")
+    decide(shop, "b")
+    shop.settle()
+    found = facts.gather(shop.store, "acme", "c")
+    told = dict(explanation.story(found, certificate(look_alikes=Carried(90, 1, 0.025, passed=True))))
+    assert told["stands"].startswith("in Home > Lamps, put there as its look-alikes were decided since")
+    assert told["look-alikes"] == "acme b was decided so by anna (review) on 2026-03-01, and so were 1 more"
+    assert "tested on 90 products, 1 of them wrong" in told["certificate"]
+    (change,) = outcomes.changes(found, pl.DataFrame(), CARRIES, from_paths([LAMPS, MUGS]), None)
+    assert "another word on one of them" in change
 
 
 def test_the_policy_keeps_its_name_where_nothing_is_carried() -> None:

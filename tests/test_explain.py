@@ -287,7 +287,16 @@ def test_every_reason_to_wait_says_what_would_end_it() -> None:
         "the others are told from policy and thresholds"
     )
     handbook = (Path(__file__).parents[1] / "docs" / "sql.md").read_text(encoding="utf-8")
-    stands = {"certified", "sticky", "move_held", "rule_pin", "decided", "product_decided", "look_alike_decided", "settled"}
+    stands = {
+        "certified",
+        "sticky",
+        "move_held",
+        "rule_pin",
+        "decided",
+        "product_decided",
+        "look_alike_decided",
+        "settled",
+    }
     assert {code for code in {*PRIORITY, UNCLASSIFIED, *stands} if f"`{code}`" not in handbook} == set()
     taxonomy = from_paths(["Home > Mugs"])
     row = {"outcome": "review", "reason": "shadow_mode"}

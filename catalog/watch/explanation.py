@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from catalog.certification.certificate import Certificate
+from catalog.certification.certificate import Carried, Certificate, StratumCertificate
 from catalog.inference.occlusion import Effect, Occlusion
 from catalog.watch.facts import Facts
 from catalog.watch.neighbours import Neighbour
@@ -162,13 +162,16 @@ def _live(facts: Facts, certificate: Certificate | None) -> list[tuple[str, str]
     if row["verdict"]:
         what = row["decided_id"] or row["verdict"]
         told.append(("said of it", f"{what} by {row['who']} ({row['source']}) on {row['decided_at']:%Y-%m-%d}"))
+    if facts.carried:
+        told.append(("look-alikes", _carried(facts.carried)))
     if facts.theirs:
         told.append(("vendor says", _theirs(facts.theirs)))
     if row["run_id"]:
         model = f"model {row['model_id']}, policy {row['policy_id']}" if row["model_id"] else "no model"
         told.append(("settled", f"by run {row['run_id']} on {row['settled_at']:%Y-%m-%d %H:%M} UTC under {model}"))
-    if row["decided_by"] == "model" and certificate is not None:
-        told.append(("certificate", _certificate(row["certificate_id"], certificate, row["outcome"])))
+    if certificate is not None and row["decided_by"] in ("model", "look_alike"):
+        test = certificate.look_alikes if row["decided_by"] == "look_alike" else _stratum(certificate, row["outcome"])
+        told.append(("certificate", _certificate(row["certificate_id"], certificate, test)))
     told.append(("delivered", f"line {row['line']} of {row['file_name']}, read on {row['seen_at']:%Y-%m-%d %H:%M} UTC"))
     return told
 
@@ -200,13 +203,23 @@ def _theirs(row: dict[str, Any]) -> str:
     return f"{row['vendor_category']}; {row['right_items']} of {row['items']} decided products of it stand in {ours}"
 
 
-def _certificate(name: str | None, found: Certificate, outcome: str | None) -> str:
-    stratum = found.parent if outcome == "placed_at_parent" else found.leaf
-    if not stratum.passed:
+def _carried(row: dict[str, Any]) -> str:
+    others = row["decisions"] - 1
+    more = f", and so were {others} more" if others else ""
+    return f"{row['vendor']} {row['item_id']} was decided so by {row['who']} ({row['source']}) on {row['decided_at']:%Y-%m-%d}{more}"
+
+
+def _stratum(found: Certificate, outcome: str | None) -> StratumCertificate:
+    return found.parent if outcome == "placed_at_parent" else found.leaf
+
+
+def _certificate(name: str | None, found: Certificate, test: StratumCertificate | Carried | None) -> str:
+    if test is None or not test.passed:
         return f"{name}: none for this kind of placement any more; it stays as it was placed"
+    n, k = (test.products, test.wrong) if isinstance(test, Carried) else (test.n, test.k)
     return (
-        f"{name}: at least {found.target:.0%} of what is placed so is right; tested on {stratum.n:,} products, "
-        f"{stratum.k:,} of them wrong (attempt {found.attempt})"
+        f"{name}: at least {found.target:.0%} of what is placed so is right; tested on {n:,} products, "
+        f"{k:,} of them wrong (attempt {found.attempt})"
     )
 
 

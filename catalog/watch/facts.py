@@ -32,11 +32,16 @@ _THEIRS = """
     FROM vendor_category_counts c LEFT JOIN category_nodes n USING (category_id)
     WHERE c.vendor = ? AND c.vendor_category IN (SELECT unnest(?)) ORDER BY c.level DESC LIMIT 1"""
 
+_CARRIED = """
+    SELECT l.decisions, d.vendor, d.item_id, d.who, d.source, d.decided_at
+    FROM look_alike_decisions l JOIN standing_decisions d USING (decision_id) WHERE l.vendor = ? AND l.item_id = ? LIMIT 1"""
+
 
 @dataclass(frozen=True)
 class Facts:
     """`lineage` is the item's row of item_lineage, None when it is not live; `content` (one row, columns of INPUT_COLUMNS
-    and image_hash) is empty when no row of it was ever accepted. `refused`: its rows in quarantine, the last first."""
+    and image_hash) is empty when no row of it was ever accepted. `refused`: its rows in quarantine, the last first. `carried`: the
+    latest decision on a look-alike of it, where it stands as those were decided, and how many there are."""
 
     vendor: str
     item_id: str
@@ -46,6 +51,7 @@ class Facts:
     last: dict[str, Any] | None
     refused: list[dict[str, Any]]
     theirs: dict[str, Any] | None
+    carried: dict[str, Any] | None = None
 
     @property
     def title(self) -> str | None:
@@ -70,16 +76,17 @@ def gather(store: Store, vendor: str, item_id: str) -> Facts:
     content = store.query(_CONTENT, key)
     category = content["vendor_category"].item() if content.height else None
     theirs = store.query(_THEIRS, [vendor, lineage(category)]) if category else pl.DataFrame()
-    reasons = store.one("SELECT reasons FROM standing_routes WHERE vendor = ? AND item_id = ?", key)
+    reasons = store.one("SELECT reasons FROM standing_routes WHERE vendor = ? AND item_id = ?", key) or ()
     return Facts(
         vendor=vendor,
         item_id=item_id,
         lineage=_row(store.query("SELECT * FROM item_lineage WHERE vendor = ? AND item_id = ?", key)),
         content=content,
-        reasons=tuple(reasons or ()),
+        reasons=tuple(reasons),
         last=_row(store.query(_LAST, key)),
         refused=store.query(_REFUSED, key).to_dicts(),
         theirs=_row(theirs),
+        carried=_row(store.query(_CARRIED, key)) if "look_alike_decided" in reasons else None,
     )
 
 

@@ -54,6 +54,11 @@ def changes(
         return
     if row["outcome"] == "decided":
         yield "A word of a person or a label stands until another one: catalog correct FILE (vendor, item_id, category)."
+    if row["reason"] == "look_alike_decided":
+        yield (
+            "It stands as its look-alikes were decided: another word on one of them, or on itself, changes that "
+            "(catalog correct FILE)."
+        )
     if row["reason"] == "sticky":
         yield (
             f"It stays while the model gives its category at least {IMPROBABLE:.0%}, or is sure of no other "
