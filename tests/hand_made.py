@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -115,9 +116,9 @@ def job(workspace: Workspace, store: Store, run: int = 4) -> Job:
     return Job(workspace, Settings(), store, RUN[run])
 
 
-def promised(work: Job) -> Policy:
+def promised(work: Job, **further: Any) -> Policy:
     """Gives the serving model a policy under today's settings, places leaves from log-odds 2, and its certificate grounds."""
-    policy = Policy("m2", 0.95, 0.05, leaf_threshold=2.0, leaf_certified_precision=0.95)
+    policy = Policy("m2", 0.95, 0.05, leaf_threshold=2.0, leaf_certified_precision=0.95, **further)
     body = {"policy_id": policy.policy_id, "body": json.dumps(policy.to_dict()), "certificate_id": "c2"}
     facts = {"seq": 3, "model_id": "m2", "settings_hash": work.settings.routing_hash, "created_at": hour(3)}
     rows(work.store, "policies", body | facts)

@@ -124,11 +124,13 @@ def watched(tmp_path):
         yield work, policy
 
 
-def audited(work, policy: Policy, wrong: list[bool], *, start: int = 0, placed: str = KETTLES) -> None:
+def audited(
+    work, policy: Policy, wrong: list[bool], *, start: int = 0, placed: str = KETTLES, outcome: str = "placed"
+) -> None:
     """So many audits in one department, each wrong one found so by two reviewers."""
     answers = []
     for n, bad in enumerate(wrong, start=start):
-        key = {"vendor": "acme", "item_id": f"q{n}", "input_hash": f"in-q{n}", "outcome": "placed", "placed_id": placed,
+        key = {"vendor": "acme", "item_id": f"q{n}", "input_hash": f"in-q{n}", "outcome": outcome, "placed_id": placed,
                "department": placed[0], "model_id": "m2", "policy_id": policy.policy_id, "source": "review"}  # fmt: skip
         for who in ("anna", "bob") if bad else ("anna",):
             answers.append(
@@ -151,6 +153,24 @@ def test_too_many_errors_stop_their_department_and_no_other(watched):
     assert "20 of 100" in seen[0]["cause"] and "random draws" in seen[0]["ends"] and seen[0]["items"] is not None
     live = work.store.query("SELECT department, answers, wrong, low, high, stopped_at FROM audited_precision").row(0)
     assert live[:3] == ("1", 100, 20) and live[3] < 0.8 < live[4] and live[5] is not None
+
+
+def test_what_was_carried_is_watched_by_itself_over_all_departments_and_stops_carrying_alone(tmp_path):
+    workspace, store = hand_made(tmp_path)
+    with store:
+        work = job(workspace, store)
+        policy = promised(work, look_alike_certified_precision=0.95)
+        audited(work, policy, [n % 2 == 0 for n in range(20)], outcome="carried")
+        audited(work, policy, [n % 2 == 0 for n in range(20)], start=100, placed=PUZZLES, outcome="carried")
+        audited(work, policy, [False] * 60, start=200)
+        found = certify.run(work)
+        assert found == replace(policy, look_alike_certified_precision=None)
+        assert certify.run(work) == found
+        seen = store.query("SELECT kind, name, cause, ends, items FROM suspended").rows()
+        assert [row[:2] for row in seen] == [("look-alikes", "decisions that carry")]
+        assert "20 of 40" in seen[0][2] and "catalog train" in seen[0][3] and seen[0][4] == 0
+        live = store.query("SELECT outcome, department, answers, wrong FROM audited_precision ORDER BY ALL").rows()
+        assert live == [("carried", "1", 20, 10), ("carried", "2", 20, 10), ("placed", "1", 60, 0)]
 
 
 def test_the_status_says_how_soon_a_fall_would_be_seen(watched):

@@ -1,7 +1,7 @@
 """What the audit makes of a certificate: departments whose automation stops by itself; `ways_back` says how they return.
 
-Looked at every night, for each department and outcome apart, from the answers under the certificate alone; the test is
-that of `catalog.certification.monitor`. What was stopped, and what was given back, is appended: the view `audits` can
+Looked at every night, for each department and outcome apart, from the answers under the certificate alone; what was carried to
+look-alikes is one group of its own, over all departments, and only carrying stops with it. The test is that of `catalog.certification.monitor`. What was stopped, and what was given back, is appended: the view `audits` can
 change afterwards (a sheet taken back), what was done because of it is on record.
 """
 
@@ -18,6 +18,7 @@ from catalog.taxonomies.category_moves import translation_from
 from catalog.taxonomies.taxonomy import Taxonomy
 
 STOPPED, RELEASED = "stopped", "released"
+CARRIED = "carried"  # an outcome of audits, and the key of its word
 GROUND = "audit "  # begins the ground of what the audit stopped, in `ways_back`
 # One row per vendor or department that is stopped, and by what: `since` is null where nobody has written down when.
 STOPS: dict[str, Any] = {
@@ -39,6 +40,8 @@ LAST_WORDS = """
     SELECT seq, word, key, answers, wrong, said_at
     FROM audit_words WHERE certificate_id = ? QUALIFY row_number() OVER (PARTITION BY key ORDER BY seq DESC) = 1 ORDER BY key
 """
+_ANOTHER = "another certificate (catalog train)"
+STANDING_CARRIED = "SELECT count(*) FROM placements WHERE decided_by = 'look_alike'"
 AFFECTED = "SELECT count(*) FROM live_items l JOIN predictions p USING (input_hash) WHERE p.chain_ids[1] = ? AND p.model_id = ?"
 
 
@@ -57,6 +60,10 @@ def watch(job: Job, watched: Watched) -> None:
     stopped = {key: row for key, row in words.items() if row["word"] == STOPPED}
     begun = {key: row["said_at"] for key, row in words.items() if row["word"] == RELEASED}
     settled = job.store.query(SETTLED, [watched.certificate_id])
+    # Two outcomes of a department may stop it, carried ones none: they speak of people's decisions, not of the model.
+    settled = settled.with_columns(
+        department=pl.when(pl.col("outcome") == CARRIED).then(pl.lit(CARRIED)).otherwise("department")
+    )
     for (key, _), part in sorted(settled.group_by("department", "outcome", maintain_order=True), key=lambda p: p[0]):
         if key not in stopped:
             since = part if key not in begun else part.filter(pl.col("asked_at") >= begun[key])
@@ -100,13 +107,19 @@ def without_stopped(store: Store, policy: Policy, certificate_id: str) -> tuple[
     """The policy without what its audit stopped, and a row for each with the columns of `STOPS`."""
     rows = []
     for word in store.query(LAST_WORDS, [certificate_id]).filter(word=STOPPED).iter_rows(named=True):
+        if word["key"] == CARRIED:
+            cause = f"{word['wrong']} of {word['answers']} audited items that were placed as their look-alikes were decided were wrong"
+            ground = f"{GROUND}{word['seq']}"
+            rows.append(("look-alikes", CARRIED, cause, _ANOTHER, store.one(STANDING_CARRIED), ground, word["said_at"]))
+            policy = replace(policy, look_alike_certified_precision=None)
+            continue
         key = translation_from(store, word["said_at"]).now(word["key"])
         if key is not None:
             cause = (
                 f"{word['wrong']} of {word['answers']} audited placements were wrong, two reviewers agreeing on each"
             )
-            ends = "random draws from it that are answered in full and pass, or another certificate (catalog train)"
+            ends = f"random draws from it that are answered in full and pass, or {_ANOTHER}"
             items = store.one(AFFECTED, [key, policy.model_id])
             rows.append(("department", key, cause, ends, items, f"{GROUND}{word['seq']}", word["said_at"]))
     found = pl.DataFrame(rows, schema=STOPS, orient="row")
-    return replace(policy, stopped_departments=frozenset(found["key"])), found
+    return replace(policy, stopped_departments=frozenset(found.filter(kind="department")["key"])), found

@@ -11,10 +11,10 @@ from catalog.jobs import Job
 from catalog.review.decisions import ADJUDICATION
 from catalog.taxonomies.taxonomy import Taxonomy
 
-# One row per answer of an import to a hidden row whose item stands where the model placed it, and was drawn for the audit.
+# One row per answer of an import to a hidden row whose item stands where it was placed or carried, and was drawn for the audit.
 ANSWERS = """
-    SELECT d.decision_id, d.vendor, d.item_id, d.input_hash, r.outcome, r.category_id AS placed_id, r.model_id, r.policy_id,
-           d.category_id AS answer_id, d.who, d.source, d.run_id, d.decided_at
+    SELECT d.decision_id, d.vendor, d.item_id, d.input_hash, r.category_id AS placed_id, r.model_id, r.policy_id,
+           CASE WHEN r.decided_by = 'look_alike' THEN 'carried' ELSE r.outcome END AS outcome, d.category_id AS answer_id, d.who, d.source, d.run_id, d.decided_at
     FROM decisions d
     JOIN export_rows e ON e.export_id = d.export_id AND e.vendor = d.vendor AND e.item_id = d.item_id AND e.blind
     JOIN standing_routes r ON r.vendor = d.vendor AND r.item_id = d.item_id AND r.input_hash = d.input_hash
@@ -27,7 +27,7 @@ ANSWERS = """
 def append(job: Job, import_id: str, taxonomy: Taxonomy) -> None:
     """Appends what an import said about audited placements; call it in the transaction that appends its decisions.
 
-    At a leaf the answer must be the very place, at a parent the place or a category below it. An answer that no category
+    At a leaf, the model's or one that was carried from a look-alike, the answer must be the very place, at a parent the place or a category below it. An answer that no category
     fits is one against the placement; what finds fault with the item itself says nothing about it.
     """
     found = job.store.query(ANSWERS, [import_id, ADJUDICATION]).filter(

@@ -4,7 +4,7 @@
 -- vendor: who delivers the item
 -- item_id: the vendor's own id
 -- input_hash: the content that was judged
--- outcome: how it stood then: placed or placed_at_parent
+-- outcome: how it stood then: placed, placed_at_parent, or carried (placed as its look-alikes were decided)
 -- placed_id: where it stood then
 -- department: the department of that place
 -- model_id: the model that served then

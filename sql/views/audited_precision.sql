@@ -1,7 +1,7 @@
 -- One row per certificate, outcome and department whose placements were audited: how right they are, live.
 -- certificate_id: the certificate that promised
 -- model_id: the model it is of
--- outcome: placed (at a leaf) or placed_at_parent; the certificate promises each apart
+-- outcome: placed (at a leaf), placed_at_parent, or carried (placed as look-alikes were decided); the certificate promises each apart
 -- department: the department's id
 -- path: its path
 -- target: the share of right placements that was promised

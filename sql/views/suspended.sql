@@ -1,6 +1,6 @@
--- One row per vendor or department whose automation is suspended now.
--- kind: vendor or department
--- key: the vendor, or the department's id
+-- One row per vendor or department whose automation is suspended now, and one where decisions are not carried to look-alikes any more.
+-- kind: vendor, department or look-alikes
+-- key: the vendor, or the department's id; carried
 -- name: the vendor, or the department's path
 -- cause: what changed since the certificate was earned
 -- items: live items concerned when it was suspended
@@ -23,8 +23,13 @@ way AS (
     QUALIFY row_number() OVER (PARTITION BY kind, key ORDER BY seq DESC) = 1
 )
 SELECT
-    s.kind, s.key, CASE WHEN s.kind = 'vendor' THEN s.key ELSE coalesce(c.path, s.key) END AS name, s.cause, s.items, s.ends,
-    s.suspended_at, w.answers, w.wrong, w.next_at, w.waiting,
+    s.kind, s.key,
+    CASE s.kind
+        WHEN 'vendor' THEN s.key
+        WHEN 'look-alikes' THEN 'decisions that carry'
+        ELSE coalesce(c.path, s.key)
+    END AS name,
+    s.cause, s.items, s.ends, s.suspended_at, w.answers, w.wrong, w.next_at, w.waiting,
     coalesce(w.sentence, 'Stopped on ' || strftime(s.suspended_at, '%Y-%m-%d')
         || ': answers alone do not bring it back, a model that is trained and certified now does (catalog train).') AS missing
 FROM now_suspended s

@@ -2,7 +2,7 @@
 -- vendor: who delivers the item
 -- item_id: the vendor's own id
 -- input_hash: the content that was judged
--- outcome: placed or placed_at_parent, as it stood when first answered
+-- outcome: placed or placed_at_parent, as it stood when first answered; carried where it stood as its look-alikes were decided
 -- placed_id: where it stood
 -- department: the department of that place
 -- model_id: the model that served
