@@ -1,7 +1,7 @@
 """Whether what somebody decided may be carried to look-alikes that come later, without asking anybody.
 
-Two look-alikes stand in one category more or less often: it depends on the shop's products and its hierarchy (of bigbasket's
-99%, of web shop offers 81%, among those that the model leaves to people). So it is tested before it is done, on labels that
+Two look-alikes stand in one category more or less often: it depends on the shop's products and labels (of web shop offers 81%, among
+those that the model leaves to people; of a shop that lists many products twice 62%). So it is tested before it is done, on labels that
 nobody selected: of a product the model would leave to people, and that has a look-alike among the labels, one other is drawn,
 and its category is said of it. At most one trial a product; the share that is right is at least `target` when
 P(Binomial(n, 1 - target) <= k) is at most the level of the attempt (one hypothesis, exact binomial test). The certificate has a
