@@ -7,7 +7,7 @@ import polars as pl
 
 from catalog.certification import shortage
 from catalog.certification.carrying import carried
-from catalog.certification.certificate import Certificate, Terms, certify
+from catalog.certification.certificate import Carried, Certificate, Terms, certify
 from catalog.certification.policy import Policy
 from catalog.jobs import Job, digest, now
 from catalog.learning import examples
@@ -128,10 +128,15 @@ def outlook(job: Job, model_id: str) -> str:
     share = certificate.leaf.coverage if certificate else 0.0
     placed = f"Certified at {policy.target:.0%}: {share:.1%} of the calibration products are placed at a leaf."
     alike = certificate.look_alikes if certificate else None
-    if alike is None or not alike.products:
-        return placed
-    carries = "also settle look-alikes that come later" if alike.passed else "do not carry to look-alikes"
-    return f"{placed}\nDecisions {carries}: of {alike.products} tried {alike.wrong} belong elsewhere."
+    return placed if alike is None or not alike.products else f"{placed}\n{_carries(alike, policy.target)}"
+
+
+def _carries(found: Carried, target: float) -> str:
+    told = f"of {found.products} tried {found.wrong} belong elsewhere"
+    if found.passed:
+        return f"Decisions also settle look-alikes that come later: {told}."
+    needed = shortage.least(target, found.level)
+    return f"Decisions do not carry to look-alikes that come later: {told}; with none wrong it takes {needed}."
 
 
 def _append_policy(job: Job, policy: Policy, certificate_id: str) -> None:

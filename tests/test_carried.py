@@ -1,5 +1,6 @@
 """What is decided of an item is carried to look-alikes that come later: only where certified, and as long as it stands."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from catalog.placement.taking_back import placed_in, take_back
 from catalog.settings import Routing, Settings
 from catalog.taxonomies.taxonomy import from_paths
 from catalog.watch import explanation, facts, outcomes
+from pipelines import certify as certify_job
 from tests.hand_made import certificate
 from tests.simulated import WORLDS, tree
 
@@ -183,6 +185,32 @@ def test_the_clusters_of_a_sample_are_those_of_routing(shop: Night) -> None:
     live = shop.store.query("SELECT vendor, item_id, input_hash FROM live_items")
     found = dict(look_alikes.among(shop.job(), live).select("item_id", "look_alikes").rows())
     assert found == shop.clusters() and len(set(found.values())) == 3
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            Carried(90, 1, 0.025, passed=True),
+            "also settle look-alikes that come later: of 90 tried 1 belong elsewhere.",
+        ),
+        (Carried(16, 0, 0.025, passed=False), "of 16 tried 0 belong elsewhere; with none wrong it takes 72."),
+        (None, None),
+    ],
+)
+def test_training_says_what_came_of_it_and_what_is_missing(
+    shop: Night, found: Carried | None, said: str | None
+) -> None:
+    body = json.dumps(certificate(model_id="m1", look_alikes=found).to_dict())
+    shop.store.append_row("certificates", certificate_id="c1", model_id="m1", body=body, issued_at=NOW)
+    policy = Policy.from_dict(CARRIES.to_dict())
+    shop.store.append_row(
+        "policies", policy_id=policy.policy_id, seq=9, model_id="m1", certificate_id="c1", created_at=NOW,
+        body=json.dumps(policy.to_dict()), settings_hash=shop.settings.routing_hash,
+    )  # fmt: skip
+    lines = certify_job.outlook(shop.job(), "m1").splitlines()
+    assert lines[0].startswith("Certified at 95%") and len(lines) == (1 if said is None else 2)
+    assert said is None or lines[1].endswith(said)
 
 
 def pairs(rng: np.random.Generator, products: int, alike: float) -> pl.DataFrame:
