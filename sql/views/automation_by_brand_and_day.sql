@@ -7,7 +7,7 @@
 -- level: depth, 1 for a department
 -- brand: as delivered with what was settled; NULL where none was
 -- settled: outcomes settled anew
--- placed: placed at a leaf by the model
+-- placed: placed at a leaf, by the model or as look-alikes were decided
 -- placed_by_rule: placed where a rule of policy.toml says; not part of placed
 -- placed_at_parent: placed at a certified parent
 -- review: handed to a person, in no category

@@ -5,7 +5,7 @@
 -- path: names from the root, joined by ' > '
 -- level: depth, 1 for a department; rows of level 1 and those without a category add up to all
 -- settled: outcomes settled anew, at the category or anywhere below it
--- placed: placed at a leaf by the model
+-- placed: placed at a leaf, by the model or as look-alikes were decided
 -- placed_by_rule: placed where a rule of policy.toml says; not part of placed
 -- placed_at_parent: placed at a certified parent
 -- review: handed to a person, in no category

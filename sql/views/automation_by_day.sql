@@ -3,7 +3,7 @@
 -- vendor: who delivers
 -- department: the department it stands in, or whose node was held to be safe; NULL where none was
 -- settled: outcomes settled anew
--- placed: placed at a leaf by the model
+-- placed: placed at a leaf, by the model or as look-alikes were decided
 -- placed_by_rule: placed where a rule of policy.toml says; not part of placed
 -- placed_at_parent: placed at a certified parent
 -- review: handed to a person, in no category

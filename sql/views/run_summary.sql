@@ -2,7 +2,7 @@
 -- run_id: the run
 -- vendor: who delivered
 -- rows_in: rows of accepted files
--- placed: stand at a leaf by the model
+-- placed: stand at a leaf, by the model or as look-alikes were decided
 -- placed_at_parent: stand at a certified parent and wait for their leaf
 -- review: wait for a person, in no category
 -- decided: a person's or an imported label stands

@@ -3,7 +3,7 @@
 -- department: the department it stands in, or whose node was held to be safe; NULL where none was
 -- brand: as delivered; NULL where none was
 -- items: live items
--- placed: stand at a leaf by the model
+-- placed: stand at a leaf, by the model or as look-alikes were decided
 -- placed_by_rule: stand where a rule of policy.toml put them; not part of placed
 -- placed_at_parent: stand at a certified parent and wait for their leaf
 -- review: wait for a person, in no category

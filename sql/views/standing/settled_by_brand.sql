@@ -5,7 +5,7 @@
 -- category_id: where it stands; of what waits for a person, the likeliest leaf, below the parent it stands at if any;
 --   NULL where nothing was predicted
 -- brand: as delivered with what was settled; NULL where none was
--- placed: placed at a leaf by the model
+-- placed: placed at a leaf, by the model or as look-alikes were decided
 -- placed_by_rule: placed where a rule of policy.toml says; not part of placed
 -- placed_at_parent: placed at a certified parent
 -- review: handed to a person, in no category

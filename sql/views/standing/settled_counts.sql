@@ -4,7 +4,7 @@
 -- department: the department it stands in, or whose node was held to be safe; NULL where none was
 -- category_id: where it stands; of what waits for a person, the likeliest leaf, below the parent it stands at if any;
 --   NULL where nothing was predicted
--- placed: placed at a leaf by the model
+-- placed: placed at a leaf, by the model or as look-alikes were decided
 -- placed_by_rule: placed where a rule of policy.toml says; not part of placed
 -- placed_at_parent: placed at a certified parent
 -- review: handed to a person, in no category
