@@ -167,7 +167,7 @@ def test_what_was_carried_is_watched_by_itself_over_all_departments_and_stops_ca
         assert found == replace(policy, look_alike_certified_precision=None)
         assert certify.run(work) == found
         seen = store.query("SELECT kind, name, cause, ends, items FROM suspended").rows()
-        assert [row[:2] for row in seen] == [("look-alikes", "decisions that carry")]
+        assert [row[:2] for row in seen] == [("look-alikes", "(decisions that carry)")]
         assert "20 of 40" in seen[0][2] and "catalog train" in seen[0][3] and seen[0][4] == 0
         live = store.query("SELECT outcome, department, answers, wrong FROM audited_precision ORDER BY ALL").rows()
         assert live == [("carried", "1", 20, 10), ("carried", "2", 20, 10), ("placed", "1", 60, 0)]

@@ -26,7 +26,7 @@ SELECT
     s.kind, s.key,
     CASE s.kind
         WHEN 'vendor' THEN s.key
-        WHEN 'look-alikes' THEN 'decisions that carry'
+        WHEN 'look-alikes' THEN '(decisions that carry)'
         ELSE coalesce(c.path, s.key)
     END AS name,
     s.cause, s.items, s.ends, s.suspended_at, w.answers, w.wrong, w.next_at, w.waiting,
