@@ -34,7 +34,7 @@ def carried(
     tried = [_trials(prepare(rows, split, taxonomy, terms), certificate) for split, rows in samples]
     right = pl.concat([part["right"] for part in tried]) if tried else pl.Series("right", [], pl.Boolean)
     n, k = right.len(), int((~right).sum())
-    level = certificate.delta / (terms.attempt * (terms.attempt + 1))
+    level = terms.level(certificate.delta)
     passed = n > 0 and binomial_cdf(k, n, 1.0 - certificate.target) <= level
     return Carried(n, k, level, passed)
 

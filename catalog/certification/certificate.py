@@ -123,7 +123,7 @@ def certify(
         _check_apart(temperature.frame["cluster"], calibration.frame["cluster"])
     if temperature is not None and temperature.products < _LEAST_TEMPERATURE:
         temperature = None
-    test = _Test(temperature, calibration, target, delta / (terms.attempt * (terms.attempt + 1)), terms.groups)
+    test = _Test(temperature, calibration, target, terms.level(delta), terms.groups)
     leaf, parent = test.strata()
     return Certificate(
         model_id=terms.model_id,

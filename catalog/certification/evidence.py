@@ -30,6 +30,10 @@ class Terms:
     attempt: int = 1
     seed: int = 0
 
+    def level(self, delta: float) -> float:
+        """What this attempt may spend of delta."""
+        return delta / (self.attempt * (self.attempt + 1))
+
 
 @dataclass(frozen=True)
 class Sample:

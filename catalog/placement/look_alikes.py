@@ -103,9 +103,7 @@ def among(job: Job, items: pl.DataFrame) -> pl.DataFrame:
     known = leaders.Known()
     compared = leaders.contested(leaders.keys_of(rows), known)
     _, seen = _outlines(job, rows, compared, known)
-    found = leaders.joined(
-        rows, compared, known, lambda a, b: a in seen and b in seen and outlines.agree(seen[a], seen[b])
-    )
+    found = leaders.joined(rows, compared, known, _by_sight(seen))
     return found.select("vendor", "item_id", look_alikes="cluster")
 
 
@@ -123,9 +121,7 @@ def _join(job: Job, items: pl.DataFrame) -> None:
     known = _known(job.store, keys)
     compared = leaders.contested(keys, known)
     new, seen = _outlines(job, items, compared, known)
-    joined = leaders.joined(
-        items, compared, known, lambda a, b: a in seen and b in seen and outlines.agree(seen[a], seen[b])
-    )
+    joined = leaders.joined(items, compared, known, _by_sight(seen))
     began = leaders.by_row(keys.select("row", "key").unique(), "key").rename({"key": "keys"})
     rows = joined.with_row_index("row").join(began, on="row", how="left", maintain_order="left")
     nothing = pl.lit([], pl.List(pl.UInt64))
@@ -142,6 +138,10 @@ def _join(job: Job, items: pl.DataFrame) -> None:
             pl.DataFrame(list(new.items()), schema=_OUTLINE, orient="row").with_columns(run_id=pl.lit(job.run_id)),
         )
         job.store.append("look_alikes", rows)
+
+
+def _by_sight(seen: dict[str, bytes]) -> leaders.Agree:
+    return lambda one, other: one in seen and other in seen and outlines.agree(seen[one], seen[other])
 
 
 def _known(store: Store, keys: pl.DataFrame) -> leaders.Known:
